@@ -1,0 +1,1 @@
+//! The PodNetwork custom resource.

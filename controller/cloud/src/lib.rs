@@ -1,0 +1,1 @@
+//! The clouds whose route tables are programmed.

@@ -1,0 +1,1 @@
+//! Deterministic simulation of the engine against a model of the world.

@@ -1,0 +1,3 @@
+//! Allocates node subnets and programs the routes that lead to them.
+
+fn main() {}

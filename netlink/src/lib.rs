@@ -1,0 +1,1 @@
+//! Synchronous netlink: links, addresses, routes, neighbours, namespaces, nftables.

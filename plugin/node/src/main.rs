@@ -1,0 +1,3 @@
+//! Node agent: puts the plugin and its configuration on the node.
+
+fn main() {}

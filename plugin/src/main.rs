@@ -1,0 +1,3 @@
+//! CNI plugin that wires a pod: a veth pair and its addresses.
+
+fn main() {}
