@@ -1,1 +1,55 @@
 //! The clouds whose route tables are programmed.
+//!
+//! A provider carries out single calls and says in types how they ended; it decides nothing and
+//! remembers nothing about nodes. Rate limits and credentials are its own business, retries are the
+//! engine's.
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+use signpost_core::{
+    Limits,
+    cloud::{CloudError, InstanceQuery, InstanceState, RouteChange, TableListing},
+    node::NodeKey,
+};
+use tokio::sync::mpsc;
+
+#[cfg(feature = "linux")]
+pub mod linux;
+mod none;
+
+pub use none::NoCloud;
+
+/// A cloud, or anything else that has route tables.
+#[async_trait]
+pub trait Cloud: Send + Sync + 'static {
+    /// Name of the provider, as in `spec.cloud.provider`.
+    fn provider(&self) -> &'static str;
+
+    /// What it can do and promises.
+    fn limits(&self) -> Limits;
+
+    /// Looks up the instances of nodes, in as few calls as the provider allows. One answer for each
+    /// query; a failed call is the answer of each node that it was for.
+    async fn read_instances(
+        &self,
+        queries: &[InstanceQuery],
+    ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)>;
+
+    /// Makes the instance forward packets that are not addressed to itself.
+    async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError>;
+
+    /// Lists every table: all routes of ours, and those of others whose destination lies in one of
+    /// `ranges`.
+    async fn list_routes(&self, ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError>;
+
+    /// Changes one route.
+    ///
+    /// A creation never overwrites: it fails with `AlreadyExists` if the destination has a route,
+    /// unless that is exactly the wanted one and ours. A replacement and a deletion touch only the
+    /// route that is named, and only if it is still ours; otherwise they fail with `NotFound`.
+    async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError>;
+
+    /// A channel that gets a message when somebody may have changed a route, where the cloud says
+    /// so. Messages may be merged; `None` where the cloud is silent and only listings tell.
+    fn changes(&self) -> Option<mpsc::Receiver<()>>;
+}

@@ -1,0 +1,1 @@
+//! The central router: routes in the kernel of the machine that runs the controller.

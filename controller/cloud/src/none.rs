@@ -1,0 +1,70 @@
+//! Provider `none`: routes are somebody else's work.
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+use signpost_core::{
+    Limits,
+    cloud::{
+        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, RouteChange,
+        TableListing,
+    },
+    node::NodeKey,
+};
+use tokio::sync::mpsc;
+
+use crate::Cloud;
+
+/// Allocates pod CIDRs only: a node counts as routed as soon as it has its pod CIDRs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCloud;
+
+#[async_trait]
+impl Cloud for NoCloud {
+    fn provider(&self) -> &'static str {
+        "none"
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            routes: false,
+            ..Limits::LOCAL
+        }
+    }
+
+    async fn read_instances(
+        &self,
+        queries: &[InstanceQuery],
+    ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)> {
+        queries
+            .iter()
+            .map(|query| {
+                let instance = Instance {
+                    id: query.node.name.clone(),
+                    next_hop_v4: None,
+                    next_hop_v6: None,
+                    forwarding: true,
+                };
+                (query.node.clone(), Ok(InstanceState::Found(instance)))
+            })
+            .collect()
+    }
+
+    async fn enable_forwarding(&self, _query: &InstanceQuery) -> Result<(), CloudError> {
+        Ok(())
+    }
+
+    async fn list_routes(&self, _ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError> {
+        Ok(Vec::new())
+    }
+
+    async fn write_route(&self, _change: &RouteChange) -> Result<(), CloudError> {
+        Err(CloudError::new(
+            CloudErrorKind::Invalid,
+            "provider none writes no routes",
+        ))
+    }
+
+    fn changes(&self) -> Option<mpsc::Receiver<()>> {
+        None
+    }
+}

@@ -1,0 +1,159 @@
+//! What can be done.
+
+use std::{sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+
+use crate::{
+    cloud::{InstanceQuery, RouteChange},
+    node::NodeKey,
+};
+
+/// Something that the shell carries out, without asking why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Set `spec.podCIDR` and `spec.podCIDRs` in one write that fails with
+    /// [`ApiError::Conflict`](crate::event::ApiError::Conflict) if the node has other pod CIDRs or
+    /// another UID, and succeeds if it has just these.
+    SetPodCidrs {
+        /// The node.
+        node: NodeKey,
+        /// One for each family, the primary family first.
+        cidrs: Vec<IpNet>,
+    },
+    /// Read one node anew; answered by [`Event::NodeSeen`](crate::Event::NodeSeen) or
+    /// [`Event::NodeGone`](crate::Event::NodeGone) (also when another UID has the name).
+    ReadNode(NodeKey),
+    /// Write the node condition `NetworkUnavailable`.
+    SetNetworkStatus {
+        /// The node.
+        node: NodeKey,
+        /// What it says.
+        status: NetworkStatus,
+    },
+    /// Ask the cloud for instances, in batches of the provider's choice.
+    ReadInstances(Vec<InstanceQuery>),
+    /// Make the instance forward packets that are not addressed to itself.
+    EnableForwarding(InstanceQuery),
+    /// List all tables. At most one listing is under way at a time.
+    ListRoutes {
+        /// Comes back in the answer.
+        listing: u64,
+    },
+    /// Change one route. At most one change is under way for one destination in one table.
+    WriteRoute {
+        /// Comes back in the answer.
+        write: u64,
+        /// What to do.
+        change: RouteChange,
+    },
+    /// Tell people; at most once for each cause.
+    Notify(Notice),
+    /// A node's routes were read back from every table for the first time in this leadership, and
+    /// it was not routed before: how long that took since the node was first seen.
+    NodeRouted {
+        /// The node.
+        node: NodeKey,
+        /// From first sight to read-back.
+        took: Duration,
+    },
+    /// Every route of ours is gone and the object may go too.
+    TeardownDone,
+}
+
+/// What the condition `NetworkUnavailable` says of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkStatus {
+    /// True: `NetworkUnavailable=False`.
+    pub available: bool,
+    /// Why.
+    pub reason: Reason,
+    /// For people: what is wrong and what to do.
+    pub message: String,
+}
+
+/// A notice for people, which the shell turns into a Kubernetes event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What it is about.
+    pub subject: Subject,
+    /// The cause.
+    pub reason: Reason,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// One node.
+    Node(NodeKey),
+    /// The `PodNetwork` object.
+    Network,
+    /// The `PodNetwork` object, because of something named (a destination, a table).
+    Part(Arc<str>),
+}
+
+/// The causes that conditions, events and messages name. Stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The node's routes were read back from every table.
+    RouteCreated,
+    /// Provider `none`: pod CIDRs are allocated and routes are somebody else's work.
+    PodCIDRAssigned,
+    /// Route writes are under way.
+    RoutePending,
+    /// No active pool that matches the node has a free block.
+    PoolExhausted,
+    /// No pool matches the node's labels.
+    NoMatchingPool,
+    /// Another, older node has the same pod CIDR.
+    DuplicatePodCIDR,
+    /// The node's pod CIDR is no block of any pool.
+    PodCIDROutOfRange,
+    /// The node has no `InternalIP` (or its instance no address) of the family.
+    NoNextHop,
+    /// The cloud does not know the node's instance.
+    InstanceNotFound,
+    /// Routes cannot lead to this kind of node.
+    InstanceUnsupported,
+    /// A foreign route has the block's destination.
+    RouteConflict,
+    /// The route table is full.
+    QuotaExceeded,
+    /// The cloud denies a permission.
+    CloudDenied,
+    /// The cloud cannot be reached or fails.
+    CloudUnavailable,
+    /// The Kubernetes API denies a permission or refuses the write.
+    WriteRefused,
+    /// Removing so many routes at once is held back.
+    DeletionsHeld,
+    /// A route of ours was changed or removed by somebody else and is mended.
+    DriftMended,
+}
+
+impl Reason {
+    /// The name in `CamelCase`, as Kubernetes shows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RouteCreated => "RouteCreated",
+            Self::PodCIDRAssigned => "PodCIDRAssigned",
+            Self::RoutePending => "RoutePending",
+            Self::PoolExhausted => "PoolExhausted",
+            Self::NoMatchingPool => "NoMatchingPool",
+            Self::DuplicatePodCIDR => "DuplicatePodCIDR",
+            Self::PodCIDROutOfRange => "PodCIDROutOfRange",
+            Self::NoNextHop => "NoNextHop",
+            Self::InstanceNotFound => "InstanceNotFound",
+            Self::InstanceUnsupported => "InstanceUnsupported",
+            Self::RouteConflict => "RouteConflict",
+            Self::QuotaExceeded => "QuotaExceeded",
+            Self::CloudDenied => "CloudDenied",
+            Self::CloudUnavailable => "CloudUnavailable",
+            Self::WriteRefused => "WriteRefused",
+            Self::DeletionsHeld => "DeletionsHeld",
+            Self::DriftMended => "DriftMended",
+        }
+    }
+}

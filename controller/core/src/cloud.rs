@@ -1,0 +1,222 @@
+//! What is known of instances, route tables and routes, and how a cloud can fail.
+
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+
+use crate::node::NodeKey;
+
+/// Name of a route table, unique within the provider.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(pub Arc<str>);
+
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a route leads, compared for equality only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NextHop {
+    /// An address, as in a kernel's table.
+    Address(IpAddr),
+    /// The provider's name of an instance or of a network interface.
+    Target(Arc<str>),
+}
+
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Target(target) => f.write_str(target),
+        }
+    }
+}
+
+/// A route that should exist.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// The node's block.
+    pub destination: IpNet,
+    /// Leads to the node's instance.
+    pub next_hop: NextHop,
+    /// Name of the node, for descriptions that people read.
+    pub node: Arc<str>,
+}
+
+/// A route that a listing showed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ObservedRoute {
+    /// What it is for.
+    pub destination: IpNet,
+    /// Where it leads; `None` where it leads nowhere or to something that we never point at.
+    pub next_hop: Option<NextHop>,
+    /// Whether the provider recognises its own mark on it.
+    pub ownership: Ownership,
+    /// The cloud says that packets sent along it are dropped.
+    pub blackhole: bool,
+    /// The provider's own name of the route, where it has one.
+    pub handle: Option<Arc<str>>,
+}
+
+/// Whose a route is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ownership {
+    /// It carries the mark of this cluster's Signpost.
+    Ours,
+    /// Anything else. Never changed, never removed.
+    Foreign,
+}
+
+/// What one listing showed of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableListing {
+    /// The table.
+    pub table: TableId,
+    /// Every route of ours, and every foreign one whose destination lies in a pool. An error means
+    /// that this table could not be read; others in the same listing may have been.
+    pub routes: Result<Vec<ObservedRoute>, CloudError>,
+}
+
+/// A change to one route of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RouteChange {
+    /// Fails with [`CloudErrorKind::AlreadyExists`] if the destination has a route already.
+    Create {
+        /// Where.
+        table: TableId,
+        /// What.
+        route: Route,
+    },
+    /// Leads our route elsewhere, in one step where the cloud can.
+    Replace {
+        /// Where.
+        table: TableId,
+        /// The route as it was observed; ours.
+        old: ObservedRoute,
+        /// What it should be.
+        route: Route,
+    },
+    /// Removes our route.
+    Delete {
+        /// Where.
+        table: TableId,
+        /// The route as it was observed; ours.
+        route: ObservedRoute,
+    },
+}
+
+impl RouteChange {
+    /// The table that it changes.
+    pub fn table(&self) -> &TableId {
+        match self {
+            Self::Create { table, .. }
+            | Self::Replace { table, .. }
+            | Self::Delete { table, .. } => table,
+        }
+    }
+
+    /// The destination that it changes.
+    pub fn destination(&self) -> IpNet {
+        match self {
+            Self::Create { route, .. } | Self::Replace { route, .. } => route.destination,
+            Self::Delete { route, .. } => route.destination,
+        }
+    }
+}
+
+/// What a provider needs to find a node's instance.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InstanceQuery {
+    /// The node.
+    pub node: NodeKey,
+    /// Its `spec.providerID`.
+    pub provider_id: Option<Arc<str>>,
+    /// Its `InternalIP` addresses.
+    pub internal_ips: Vec<IpAddr>,
+}
+
+/// What a provider knows of a node's instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InstanceState {
+    /// It is there.
+    Found(Instance),
+    /// The cloud says for certain that it no longer exists.
+    Gone,
+    /// Routes cannot lead there; the text says why and what to do.
+    Unsupported(Box<str>),
+}
+
+/// Where routes to a node lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// The provider's identifier, for messages.
+    pub id: Arc<str>,
+    /// Next hop of IPv4 routes; `None` where the instance has no IPv4.
+    pub next_hop_v4: Option<NextHop>,
+    /// Next hop of IPv6 routes; `None` where the instance has no IPv6.
+    pub next_hop_v6: Option<NextHop>,
+    /// It forwards packets that are not addressed to itself.
+    pub forwarding: bool,
+}
+
+/// A call to the cloud that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", kind.category())]
+pub struct CloudError {
+    /// What it means for us.
+    pub kind: CloudErrorKind,
+    /// What the cloud said, for people.
+    pub detail: Box<str>,
+    /// How long the cloud asked us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl CloudError {
+    /// An error without advice on when to come back.
+    pub fn new(kind: CloudErrorKind, detail: impl Into<Box<str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+}
+
+/// What a cloud's refusal means for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloudErrorKind {
+    /// A route for the destination exists already; a listing tells whose.
+    AlreadyExists,
+    /// What was to be changed or removed is not there.
+    NotFound,
+    /// Too many calls.
+    Throttled,
+    /// The table is full.
+    QuotaExceeded,
+    /// A permission is missing; the detail names it.
+    Denied,
+    /// The cloud will never accept this request.
+    Invalid,
+    /// It did not happen; trying again may help.
+    Transient,
+    /// The answer was lost: it may or may not have happened.
+    Unknown,
+}
+
+impl CloudErrorKind {
+    /// The stable name used in metrics and logs.
+    pub fn category(self) -> &'static str {
+        match self {
+            Self::AlreadyExists => "already_exists",
+            Self::NotFound => "not_found",
+            Self::Throttled => "throttled",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::Denied => "denied",
+            Self::Invalid => "invalid",
+            Self::Transient => "transient",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Who may write: leader election by one `Lease` object, without trusting anybody's wall clock.
+//!
+//! A candidate takes over only after it has seen the record unchanged for the record's whole
+//! duration on its own clock. The holder counts from the moment *before* it sent the renewal that
+//! succeeded, which is earlier than anybody saw it, and stops writing a margin before that span
+//! ends. The margin covers writes that are under way: they carry a time limit that is not longer.
+//! The write of the record itself is a compare-and-swap on its resource version.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::Time;
+
+/// Spans of an election. `renew_every < deadline < duration` must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// How long a record must stand unchanged before others take over. Whole seconds.
+    pub duration: Duration,
+    /// How long after a renewal the holder may still begin writes. A write under way then must end
+    /// before `duration` has passed.
+    pub deadline: Duration,
+    /// How often the holder renews.
+    pub renew_every: Duration,
+    /// How often others look.
+    pub look_every: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            duration: Duration::from_secs(15),
+            deadline: Duration::from_secs(10),
+            renew_every: Duration::from_secs(3),
+            look_every: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Terms {
+    /// The longest that a write may take: what lies between the deadline and the record's end.
+    pub fn longest_write(&self) -> Duration {
+        self.duration.saturating_sub(self.deadline)
+    }
+}
+
+/// The `Lease` object as far as it decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// `spec.holderIdentity`; `None` or empty means released.
+    pub holder: Option<Arc<str>>,
+    /// `spec.leaseDurationSeconds`.
+    pub duration: Duration,
+    /// `metadata.resourceVersion`: another value means that the record was written anew.
+    pub version: Arc<str>,
+}
+
+/// What a candidate does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Create the object with ourselves as holder; it fails if somebody else does so first.
+    Create,
+    /// Write ourselves as holder over this version; it fails if the object has another one.
+    Take {
+        /// The version that must still stand.
+        version: Arc<str>,
+        /// The holder was somebody else, so `leaseTransitions` grows.
+        transition: bool,
+    },
+    /// Somebody else holds it: read again at that time.
+    Wait(Time),
+}
+
+/// One candidate's view of the election.
+#[derive(Debug, Clone)]
+pub struct Election {
+    identity: Arc<str>,
+    terms: Terms,
+    /// The last record seen and when it was first seen so.
+    seen: Option<(Record, Time)>,
+    /// When the renewal that succeeded last was begun.
+    held_since: Option<Time>,
+}
+
+impl Election {
+    /// A candidate that has seen nothing yet. `identity` must be unique to this process.
+    pub fn new(identity: impl Into<Arc<str>>, terms: Terms) -> Self {
+        Self {
+            identity: identity.into(),
+            terms,
+            seen: None,
+            held_since: None,
+        }
+    }
+
+    /// The spans in force.
+    pub fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    /// Decides on the object just read (`None`: it does not exist).
+    pub fn decide(&mut self, record: Option<Record>, now: Time) -> Step {
+        let Some(record) = record else {
+            self.seen = None;
+            return Step::Create;
+        };
+        let since = match &self.seen {
+            Some((seen, since)) if *seen == record => *since,
+            _ => now,
+        };
+        let holder = record.holder.clone().filter(|holder| !holder.is_empty());
+        let version = record.version.clone();
+        let expires = since.after(record.duration);
+        self.seen = Some((record, since));
+        match holder {
+            Some(holder) if holder == self.identity => Step::Take {
+                version,
+                transition: false,
+            },
+            Some(_) if now < expires => Step::Wait(expires.min(now.after(self.terms.look_every))),
+            Some(_) | None => Step::Take {
+                version,
+                transition: true,
+            },
+        }
+    }
+
+    /// A write of ourselves that was begun at `begun` succeeded.
+    pub fn renewed(&mut self, begun: Time) {
+        self.held_since = Some(begun);
+    }
+
+    /// The lease was released, or somebody else was seen to hold it.
+    pub fn lost(&mut self) {
+        self.held_since = None;
+    }
+
+    /// Until when writes may begin; `None` while we hold nothing.
+    pub fn fence(&self) -> Option<Time> {
+        self.held_since
+            .map(|since| since.after(self.terms.deadline))
+    }
+
+    /// Whether a write may begin.
+    pub fn may_write(&self, now: Time) -> bool {
+        self.fence().is_some_and(|fence| now < fence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(holder: &str, version: &str) -> Option<Record> {
+        Some(Record {
+            holder: Some(holder.into()),
+            duration: Duration::from_secs(15),
+            version: version.into(),
+        })
+    }
+
+    #[test]
+    fn creates_what_is_absent() {
+        let mut election = Election::new("a", Terms::default());
+        assert_eq!(election.decide(None, Time(0)), Step::Create);
+        assert!(!election.may_write(Time(0)));
+    }
+
+    #[test]
+    fn takes_over_only_after_the_record_stood_still_for_its_duration() {
+        let mut election = Election::new("b", Terms::default());
+        assert_eq!(
+            election.decide(record("a", "1"), Time(0)),
+            Step::Wait(Time(2_000))
+        );
+        assert_eq!(
+            election.decide(record("a", "2"), Time(14_000)),
+            Step::Wait(Time(16_000))
+        );
+        assert_eq!(
+            election.decide(record("a", "2"), Time(28_900)),
+            Step::Wait(Time(29_000))
+        );
+        let take = Step::Take {
+            version: "2".into(),
+            transition: true,
+        };
+        assert_eq!(election.decide(record("a", "2"), Time(29_000)), take);
+    }
+
+    #[test]
+    fn takes_a_released_lease_at_once() {
+        let mut election = Election::new("b", Terms::default());
+        let take = Step::Take {
+            version: "7".into(),
+            transition: true,
+        };
+        assert_eq!(election.decide(record("", "7"), Time(5)), take);
+    }
+
+    #[test]
+    fn may_write_until_the_deadline_after_the_renewal_was_begun() {
+        let mut election = Election::new("a", Terms::default());
+        election.renewed(Time(1_000));
+        assert!(election.may_write(Time(10_999)));
+        assert!(!election.may_write(Time(11_000)));
+        election.lost();
+        assert!(!election.may_write(Time(1_001)));
+    }
+
+    #[test]
+    fn the_holder_stops_before_anybody_can_take_over() {
+        let mut holder = Election::new("a", Terms::default());
+        let mut other = Election::new("b", Terms::default());
+        holder.renewed(Time(100));
+        // The other sees the renewal at the earliest when it was begun.
+        other.decide(record("a", "1"), Time(100));
+        let taken = (100..40_000)
+            .map(Time)
+            .find(|now| matches!(other.decide(record("a", "1"), *now), Step::Take { .. }));
+        let fence = holder.fence().expect("just renewed");
+        assert_eq!(taken, Some(fence.after(Terms::default().longest_write())));
+    }
+}

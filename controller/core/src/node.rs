@@ -1,0 +1,54 @@
+//! What is known of a node, trimmed to what decides.
+
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
+
+use ipnet::IpNet;
+
+/// One life of a node: a node deleted and created again under the same name has another UID.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeKey {
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+}
+
+impl fmt::Display for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// A node as the API server showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Name and UID.
+    pub key: NodeKey,
+    /// `metadata.creationTimestamp` in seconds since 1970: of two nodes that claim one block, the
+    /// older has it.
+    pub created: i64,
+    /// The labels (all, or those that pool selectors name).
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// `spec.providerID`.
+    pub provider_id: Option<Arc<str>>,
+    /// Addresses of type `InternalIP`, in the order given.
+    pub internal_ips: Vec<IpAddr>,
+    /// `spec.podCIDRs`; once set they never change.
+    pub pod_cidrs: Vec<IpNet>,
+    /// The condition `NetworkUnavailable`.
+    pub network: NetworkCondition,
+    /// The node opted out by the label `signpost.dev/exclude`: it gets nothing.
+    pub excluded: bool,
+}
+
+/// The node condition `NetworkUnavailable`, read the way people mean it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum NetworkCondition {
+    /// The condition is absent or `Unknown`.
+    #[default]
+    Unknown,
+    /// `NetworkUnavailable=False`: pods there can be reached.
+    Available,
+    /// `NetworkUnavailable=True`.
+    Unavailable,
+}

@@ -1,0 +1,96 @@
+//! What to tell people: the figures behind status, metrics and tables.
+
+use std::{sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+
+use crate::{action::Reason, cloud::TableId, node::NodeKey};
+
+/// The engine's whole state in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// `metadata.generation` of the configuration in force; 0 without one.
+    pub generation: i64,
+    /// In the order of the configuration.
+    pub pools: Vec<PoolUse>,
+    /// By table name. Empty until the first listing.
+    pub tables: Vec<TableUse>,
+    /// Nodes known (those that opted out not counted).
+    pub nodes_total: usize,
+    /// Nodes whose routes were read back from every table.
+    pub nodes_routed: usize,
+    /// Nodes that wait for something only people can change, by cause.
+    pub problems: Vec<(Reason, usize)>,
+    /// Deletions that are held back.
+    pub deletions_held: usize,
+    /// Nodes and routes were both read since the election.
+    pub recovered: bool,
+    /// The last listing failed, in the words of the cloud.
+    pub cloud_error: Option<String>,
+}
+
+/// Blocks of one pool by state; `total` is the sum of the others, of which a block counts for the
+/// first that applies: allocated, quarantined (a route or a conflict still stands in its way),
+/// reserved, free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Name of the pool.
+    pub name: Arc<str>,
+    /// All blocks.
+    pub total: usize,
+    /// Held by a node.
+    pub allocated: usize,
+    /// Held by nobody, with a route still there, or not yet known to be gone.
+    pub quarantined: usize,
+    /// Kept back by `reservedCIDRs`.
+    pub reserved: usize,
+    /// Can be handed out.
+    pub free: usize,
+}
+
+/// Routes of one table by state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableUse {
+    /// The table.
+    pub table: TableId,
+    /// Routes that should exist.
+    pub desired: usize,
+    /// Of those, the ones that do, with the right next hop.
+    pub programmed: usize,
+    /// Of those, the ones that do not, or lead elsewhere.
+    pub missing: usize,
+    /// Routes of ours that should not exist.
+    pub stale: usize,
+    /// Routes of others inside the pools.
+    pub foreign: usize,
+}
+
+/// One node for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeView {
+    /// The node.
+    pub key: NodeKey,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Its blocks.
+    pub pod_cidrs: Vec<IpNet>,
+    /// What it waits for.
+    pub problem: Option<Reason>,
+    /// From first sight to read-back, once routed.
+    pub took: Option<Duration>,
+}
+
+/// The life cycle of a node's subnets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Seen; no block yet.
+    Pending,
+    /// Blocks chosen; being written to the node.
+    Allocated,
+    /// The node has its pod CIDRs; routes are being written or read back.
+    Routing,
+    /// Every table leads there.
+    Routed,
+    /// The node is gone; routes to it are being removed.
+    Draining,
+}
