@@ -76,6 +76,8 @@ pub struct Election {
     terms: Terms,
     /// The last record seen and when it was first seen so.
     seen: Option<(Record, Time)>,
+    /// The object is absent, and from then on nobody can hold it any more.
+    absent_until: Option<Time>,
     /// When the renewal that succeeded last was begun.
     held_since: Option<Time>,
 }
@@ -87,6 +89,7 @@ impl Election {
             identity: identity.into(),
             terms,
             seen: None,
+            absent_until: None,
             held_since: None,
         }
     }
@@ -97,11 +100,15 @@ impl Election {
     }
 
     /// Decides on the object just read (`None`: it does not exist).
+    ///
+    /// An absent object may have been deleted under a holder that does not know yet, so it is
+    /// created only once that holder must have stopped. The manifests come with an unheld object,
+    /// so that a first start does not wait.
     pub fn decide(&mut self, record: Option<Record>, now: Time) -> Step {
         let Some(record) = record else {
-            self.seen = None;
-            return Step::Create;
+            return self.decide_absent(now);
         };
+        self.absent_until = None;
         let since = match &self.seen {
             Some((seen, since)) if *seen == record => *since,
             _ => now,
@@ -120,6 +127,20 @@ impl Election {
                 version,
                 transition: true,
             },
+        }
+    }
+
+    fn decide_absent(&mut self, now: Time) -> Step {
+        let last = self
+            .seen
+            .take()
+            .map(|(record, since)| since.after(record.duration));
+        let unknown = now.after(self.terms.duration);
+        let believed = *self.absent_until.get_or_insert(last.unwrap_or(unknown));
+        if self.may_write(now) || now >= believed {
+            Step::Create
+        } else {
+            Step::Wait(believed.min(now.after(self.terms.look_every)))
         }
     }
 
@@ -158,10 +179,33 @@ mod tests {
     }
 
     #[test]
-    fn creates_what_is_absent() {
+    fn creates_what_stays_absent() {
         let mut election = Election::new("a", Terms::default());
-        assert_eq!(election.decide(None, Time(0)), Step::Create);
-        assert!(!election.may_write(Time(0)));
+        assert_eq!(election.decide(None, Time(0)), Step::Wait(Time(2_000)));
+        assert_eq!(
+            election.decide(None, Time(14_999)),
+            Step::Wait(Time(15_000))
+        );
+        assert_eq!(election.decide(None, Time(15_000)), Step::Create);
+        assert!(!election.may_write(Time(15_000)));
+    }
+
+    #[test]
+    fn a_deleted_record_still_counts_until_it_would_have_expired() {
+        let mut election = Election::new("b", Terms::default());
+        election.decide(record("a", "1"), Time(0));
+        assert_eq!(
+            election.decide(None, Time(14_000)),
+            Step::Wait(Time(15_000))
+        );
+        assert_eq!(election.decide(None, Time(15_000)), Step::Create);
+    }
+
+    #[test]
+    fn the_holder_creates_a_deleted_record_at_once() {
+        let mut election = Election::new("a", Terms::default());
+        election.renewed(Time(0));
+        assert_eq!(election.decide(None, Time(3_000)), Step::Create);
     }
 
     #[test]
