@@ -170,12 +170,12 @@ impl Election {
 mod tests {
     use super::*;
 
-    fn record(holder: &str, version: &str) -> Option<Record> {
-        Some(Record {
+    fn record(holder: &str, version: &str) -> Record {
+        Record {
             holder: Some(holder.into()),
             duration: Duration::from_secs(15),
             version: version.into(),
-        })
+        }
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_deleted_record_still_counts_until_it_would_have_expired() {
         let mut election = Election::new("b", Terms::default());
-        election.decide(record("a", "1"), Time(0));
+        election.decide(Some(record("a", "1")), Time(0));
         assert_eq!(
             election.decide(None, Time(14_000)),
             Step::Wait(Time(15_000))
@@ -212,22 +212,22 @@ mod tests {
     fn takes_over_only_after_the_record_stood_still_for_its_duration() {
         let mut election = Election::new("b", Terms::default());
         assert_eq!(
-            election.decide(record("a", "1"), Time(0)),
+            election.decide(Some(record("a", "1")), Time(0)),
             Step::Wait(Time(2_000))
         );
         assert_eq!(
-            election.decide(record("a", "2"), Time(14_000)),
+            election.decide(Some(record("a", "2")), Time(14_000)),
             Step::Wait(Time(16_000))
         );
         assert_eq!(
-            election.decide(record("a", "2"), Time(28_900)),
+            election.decide(Some(record("a", "2")), Time(28_900)),
             Step::Wait(Time(29_000))
         );
         let take = Step::Take {
             version: "2".into(),
             transition: true,
         };
-        assert_eq!(election.decide(record("a", "2"), Time(29_000)), take);
+        assert_eq!(election.decide(Some(record("a", "2")), Time(29_000)), take);
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
             version: "7".into(),
             transition: true,
         };
-        assert_eq!(election.decide(record("", "7"), Time(5)), take);
+        assert_eq!(election.decide(Some(record("", "7")), Time(5)), take);
     }
 
     #[test]
@@ -256,10 +256,13 @@ mod tests {
         let mut other = Election::new("b", Terms::default());
         holder.renewed(Time(100));
         // The other sees the renewal at the earliest when it was begun.
-        other.decide(record("a", "1"), Time(100));
-        let taken = (100..40_000)
-            .map(Time)
-            .find(|now| matches!(other.decide(record("a", "1"), *now), Step::Take { .. }));
+        other.decide(Some(record("a", "1")), Time(100));
+        let taken = (100..40_000).map(Time).find(|now| {
+            matches!(
+                other.decide(Some(record("a", "1")), *now),
+                Step::Take { .. }
+            )
+        });
         let fence = holder.fence().expect("just renewed");
         assert_eq!(taken, Some(fence.after(Terms::default().longest_write())));
     }
