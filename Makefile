@@ -1,0 +1,32 @@
+# Every target is a line or two that calls something readable; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: demo test bench sim lint e2e-up e2e-down help
+
+SCHEDULES ?= 200000
+
+demo: ## A three-node cluster with Signpost: pods ping each other, a node joins, one leaves (KEEP=1 keeps it)
+	@./e2e/setup.sh
+	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e demo
+
+test: ## Lint, unit, property, simulation, integration and end-to-end tests, with one summary
+	@./e2e/setup.sh
+	@./scripts/test.sh
+
+bench: ## The pure engine's cost from 1,000 to 100,000 nodes
+	@cargo bench -p signpost-core
+
+sim: ## Random schedules against the engine (SCHEDULES=200000)
+	@cargo run -q --release -p signpost-sim -- --schedules $(SCHEDULES)
+
+lint: ## Format, clippy with warnings as errors, documentation, licences
+	@./scripts/lint.sh
+
+e2e-up: ## A cluster with Signpost to explore; says how to reach and how to end it
+	@./e2e/setup.sh
+	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e up
+
+e2e-down: ## End the cluster that `make e2e-up` or `KEEP=1 make demo` left running
+	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e down
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Format, clippy and documentation with warnings as errors, and the licences of all dependencies.
+set -eu
+cd "$(dirname "$0")/.."
+step() { printf '\033[1m==> %s\033[0m\n' "$*"; }
+
+step 'cargo fmt --check'
+cargo fmt --all --check
+step 'cargo clippy'
+cargo clippy --quiet --workspace --all-targets -- -D warnings
+step 'cargo doc'
+RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
+step 'licences'
+./scripts/licences.sh

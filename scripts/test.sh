@@ -1,0 +1,42 @@
+#!/bin/sh
+# Everything that must hold, from format to packets, with one summary at the end.
+set -eu
+cd "$(dirname "$0")/.."
+log=$(mktemp "${TMPDIR:-/tmp}/signpost-test.XXXXXX")
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
+
+./scripts/lint.sh
+./scripts/build.sh
+
+printf '\033[1m==> cargo test\033[0m\n'
+status=0
+# The exit code of cargo, not of tee.
+{ cargo test --workspace --no-fail-fast 2>&1; echo "exit code $?" >>"$log.code"; } | tee "$log"
+grep -qx 'exit code 0' "$log.code" || status=1
+rm -f "$log.code"
+
+awk '
+    /^test r[0-9][0-9]_.* \.\.\. ok/ { rows[toupper(substr($2, 1, 3))]++ }
+    /^test .* FAILED$/               { failed[++failures] = $2 }
+    /^test result:/ {
+        binaries++
+        for (i = 1; i < NF; i++) {
+            if ($(i + 1) ~ /^passed/)   passed   += $i
+            if ($(i + 1) ~ /^failed/)   broken   += $i
+            if ($(i + 1) ~ /^ignored/)  ignored  += $i
+            if ($(i + 1) ~ /^filtered/) filtered += $i
+        }
+    }
+    END {
+        printf "\n==> requirements covered by passing end-to-end tests:"
+        for (i = 1; i <= 99; i++) {
+            row = sprintf("R%02d", i)
+            if (row in rows) printf " R%d", i
+        }
+        printf "\n"
+        for (i = 1; i <= failures; i++) printf "    failed: %s\n", failed[i]
+        printf "test result: %s. %d passed; %d failed; %d ignored; 0 measured; %d filtered out (%d test programs)\n",
+            broken ? "FAILED" : "ok", passed, broken, ignored, filtered, binaries
+    }' "$log"
+exit $status
