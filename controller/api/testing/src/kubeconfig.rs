@@ -16,7 +16,7 @@ pub(crate) const ADMIN: &str = "admin";
 pub(crate) struct Credentials {
     /// Self-signed, for 127.0.0.1; its own authority.
     pub(crate) certificate: PathBuf,
-    /// Key of the certificate, which also signs service-account tokens.
+    /// Key of the certificate; the pair also signs and checks service-account tokens.
     pub(crate) key: PathBuf,
     /// Static token file.
     pub(crate) tokens: PathBuf,

@@ -201,7 +201,7 @@ impl ControlPlane {
             .arg("--service-account-issuer=https://kubernetes.default.svc")
             .arg(format!(
                 "--service-account-key-file={}",
-                files.key.display()
+                files.certificate.display()
             ))
             .arg(format!(
                 "--service-account-signing-key-file={}",
