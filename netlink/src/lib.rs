@@ -1,1 +1,30 @@
 //! Synchronous netlink: links, addresses, routes, neighbours, namespaces, nftables.
+//!
+//! A [`Socket`] (rtnetlink) or [`nftables::Socket`] belongs to the network namespace of the thread
+//! that opened it, for as long as it lives, wherever it is used from. [`Netns`] opens a namespace by
+//! path and runs code in it on a thread of its own, so that no caller ever changes namespace.
+//!
+//! Each request waits for the kernel's answer. Errors carry the errno as a value and the kernel's own
+//! explanation where it gives one. Everything here is safe code.
+
+mod address;
+mod channel;
+mod error;
+mod link;
+mod monitor;
+mod neighbour;
+mod netns;
+pub mod nftables;
+mod route;
+mod route_message;
+mod socket;
+
+pub use address::Address;
+pub use error::{Error, ErrorKind, Result};
+pub use link::{Link, LinkChange, Mac, VethEnd};
+pub use monitor::{RouteEvent, RouteMonitor};
+pub use neighbour::Neighbour;
+pub use netns::Netns;
+pub use nix::errno::Errno;
+pub use route::{Family, Route, RouteFilter, RouteKind, Scope, table};
+pub use socket::Socket;

@@ -1,0 +1,276 @@
+//! Network interfaces: veth pairs, look-up, change, removal.
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::str::FromStr;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+};
+
+use crate::error::{Error, Result};
+use crate::netns::Netns;
+use crate::socket::{Socket, decode};
+
+/// A 48-bit hardware address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, octet) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ":" };
+            write!(f, "{separator}{octet:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Mac {
+    type Err = String;
+
+    /// Reads six groups of two hexadecimal digits, separated by colons.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let fault = || format!("{text:?} is no MAC address such as 02:00:00:00:00:01");
+        let mut octets = [0; 6];
+        let mut groups = text.split(':');
+        for octet in &mut octets {
+            let group = groups
+                .next()
+                .filter(|group| group.len() == 2)
+                .ok_or_else(fault)?;
+            *octet = u8::from_str_radix(group, 16).map_err(|_| fault())?;
+        }
+        if groups.next().is_some() {
+            Err(fault())
+        } else {
+            Ok(Self(octets))
+        }
+    }
+}
+
+/// A network interface as the kernel describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Interface index, unique within its namespace.
+    pub index: u32,
+    /// Interface name.
+    pub name: String,
+    /// Hardware address, absent where the interface has none of 48 bits.
+    pub mac: Option<Mac>,
+    /// Largest packet in bytes.
+    pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// Whether it is a loopback interface.
+    pub loopback: bool,
+    /// Whether it is a veth.
+    pub veth: bool,
+    /// Index of the interface that it hangs on: for a veth its peer, in the peer's namespace.
+    pub peer: Option<u32>,
+    /// Free text for people (`ip link` shows it as `alias`).
+    pub alias: Option<String>,
+}
+
+/// What to change of an interface; what is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct LinkChange {
+    /// New name.
+    pub name: Option<String>,
+    /// New hardware address.
+    pub mac: Option<Mac>,
+    /// New MTU in bytes.
+    pub mtu: Option<u32>,
+    /// Set up or down.
+    pub up: Option<bool>,
+    /// New text for people, at most 255 bytes.
+    pub alias: Option<String>,
+}
+
+/// One end of a veth pair that is to be created.
+#[derive(Clone, Copy, Debug)]
+pub struct VethEnd<'a> {
+    /// Interface name, at most 15 bytes.
+    pub name: &'a str,
+    /// Namespace in which the end is created; `None` means the socket's own.
+    pub netns: Option<&'a Netns>,
+    /// Hardware address; `None` lets the kernel choose a random one.
+    pub mac: Option<Mac>,
+    /// MTU in bytes; `None` means the kernel's default of 1500.
+    pub mtu: Option<u32>,
+}
+
+impl VethEnd<'_> {
+    fn attributes(&self) -> Vec<LinkAttribute> {
+        let fd: Option<RawFd> = self.netns.map(Netns::raw_fd);
+        let mut attributes = vec![LinkAttribute::IfName(self.name.to_owned())];
+        attributes.extend(fd.map(LinkAttribute::NetNsFd));
+        attributes.extend(self.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
+        attributes.extend(self.mtu.map(LinkAttribute::Mtu));
+        attributes
+    }
+}
+
+impl Socket {
+    /// Creates a veth pair in one message, each end in its final namespace with its name, hardware
+    /// address and MTU. The first end is up at once; the kernel cannot do that for the second.
+    ///
+    /// Fails with `EEXIST` if either name is taken in its namespace; then nothing is created.
+    pub fn create_veth(&mut self, first: &VethEnd<'_>, second: &VethEnd<'_>) -> Result<()> {
+        let mut peer = LinkMessage::default();
+        peer.attributes = second.attributes();
+        let mut message = LinkMessage::default();
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        message.attributes = first.attributes();
+        message.attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+        ]));
+        self.execute(
+            RouteNetlinkMessage::NewLink(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+        )
+        .map_err(|error| {
+            error.during(format!(
+                "create the veth pair {} and {}",
+                first.name, second.name
+            ))
+        })
+    }
+
+    /// The interface called `name`, or `None` if there is none.
+    pub fn link_by_name(&mut self, name: &str) -> Result<Option<Link>> {
+        let mut message = LinkMessage::default();
+        message
+            .attributes
+            .push(LinkAttribute::IfName(name.to_owned()));
+        self.get_link(message)
+            .map_err(|error| error.during(format!("look up interface {name}")))
+    }
+
+    /// The interface with this index, or `None` if there is none.
+    pub fn link_by_index(&mut self, index: u32) -> Result<Option<Link>> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        self.get_link(message)
+            .map_err(|error| error.during(format!("look up interface {index}")))
+    }
+
+    fn get_link(&mut self, mut message: LinkMessage) -> Result<Option<Link>> {
+        message
+            .attributes
+            .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        let mut found = None;
+        let outcome = self
+            .channel
+            .request(RouteNetlinkMessage::GetLink(message), 0, |answer| {
+                if let RouteNetlinkMessage::NewLink(link) = decode(&answer)? {
+                    found = Some(Link::from(link));
+                }
+                Ok(())
+            });
+        match outcome {
+            Ok(()) => Ok(found),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes the interface with this index.
+    pub fn change_link(&mut self, index: u32, change: &LinkChange) -> Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        if let Some(up) = change.up {
+            message.header.change_mask = LinkFlags::Up;
+            message.header.flags = if up {
+                LinkFlags::Up
+            } else {
+                LinkFlags::empty()
+            };
+        }
+        message
+            .attributes
+            .extend(change.name.clone().map(LinkAttribute::IfName));
+        message
+            .attributes
+            .extend(change.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
+        message
+            .attributes
+            .extend(change.mtu.map(LinkAttribute::Mtu));
+        message
+            .attributes
+            .extend(change.alias.clone().map(LinkAttribute::IfAlias));
+        self.execute(RouteNetlinkMessage::SetLink(message), 0)
+            .map_err(|error| error.during(format!("change interface {index}")))
+    }
+
+    /// Sets the interface with this index up.
+    pub fn set_link_up(&mut self, index: u32) -> Result<()> {
+        self.change_link(
+            index,
+            &LinkChange {
+                up: Some(true),
+                ..LinkChange::default()
+            },
+        )
+        .map_err(|error| error.during(format!("set interface {index} up")))
+    }
+
+    /// Removes the interface called `name`, for a veth both ends. Tells whether there was one.
+    pub fn delete_link(&mut self, name: &str) -> Result<bool> {
+        let mut message = LinkMessage::default();
+        message
+            .attributes
+            .push(LinkAttribute::IfName(name.to_owned()));
+        absent_is_false(self.execute(RouteNetlinkMessage::DelLink(message), 0))
+            .map_err(|error| error.during(format!("remove interface {name}")))
+    }
+}
+
+/// Turns "not there" into `false`, for removals that may be repeated.
+pub(crate) fn absent_is_false(outcome: Result<()>) -> Result<bool> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err::<bool, Error>(error),
+    }
+}
+
+impl From<LinkMessage> for Link {
+    fn from(message: LinkMessage) -> Self {
+        let mut link = Self {
+            index: message.header.index,
+            name: String::new(),
+            mac: None,
+            mtu: 0,
+            up: message.header.flags.contains(LinkFlags::Up),
+            loopback: message.header.flags.contains(LinkFlags::Loopback),
+            veth: false,
+            peer: None,
+            alias: None,
+        };
+        for attribute in message.attributes {
+            match attribute {
+                LinkAttribute::IfName(name) => link.name = name,
+                LinkAttribute::Address(octets) => link.mac = octets.try_into().ok().map(Mac),
+                LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+                LinkAttribute::Link(index) => link.peer = Some(index),
+                LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
+                LinkAttribute::LinkInfo(infos) => {
+                    link.veth = infos.contains(&LinkInfo::Kind(InfoKind::Veth));
+                }
+                _ => {}
+            }
+        }
+        link
+    }
+}

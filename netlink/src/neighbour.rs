@@ -1,0 +1,95 @@
+//! Neighbour entries (ARP and neighbour discovery).
+
+use std::net::IpAddr;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+use netlink_packet_route::route::RouteType;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use crate::error::Result;
+use crate::link::Mac;
+use crate::socket::{Socket, decode};
+
+/// A neighbour entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Index of the interface on which the neighbour is reached.
+    pub interface: u32,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its hardware address, absent while unresolved.
+    pub mac: Option<Mac>,
+    /// Whether the entry is permanent: never probed, never aged.
+    pub permanent: bool,
+}
+
+impl Socket {
+    /// Sets a permanent neighbour entry, replacing what is there for that address.
+    pub fn set_neighbour(&mut self, interface: u32, address: IpAddr, mac: Mac) -> Result<()> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = match address {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        };
+        message.header.ifindex = interface;
+        message.header.state = NeighbourState::Permanent;
+        message.header.kind = RouteType::Unspec;
+        message.attributes = vec![
+            NeighbourAttribute::Destination(match address {
+                IpAddr::V4(ip) => NeighbourAddress::Inet(ip),
+                IpAddr::V6(ip) => NeighbourAddress::Inet6(ip),
+            }),
+            NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()),
+        ];
+        self.execute(
+            RouteNetlinkMessage::NewNeighbour(message),
+            NLM_F_CREATE | NLM_F_REPLACE,
+        )
+        .map_err(|error| error.during(format!("set neighbour {address} on {interface}")))
+    }
+
+    /// The neighbour entries of one interface, of both families.
+    pub fn neighbours(&mut self, interface: u32) -> Result<Vec<Neighbour>> {
+        let mut message = NeighbourMessage::default();
+        message
+            .attributes
+            .push(NeighbourAttribute::IfIndex(interface));
+        let listing = self
+            .channel
+            .dump(&RouteNetlinkMessage::GetNeighbour(message), |answer| {
+                Ok(match decode(&answer)? {
+                    RouteNetlinkMessage::NewNeighbour(message) => read_neighbour(&message),
+                    _ => None,
+                })
+            });
+        listing.map_err(|error| error.during(format!("list neighbours of interface {interface}")))
+    }
+}
+
+fn read_neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
+    let mut address = None;
+    let mut mac = None;
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => {
+                address = Some(IpAddr::V4(*ip));
+            }
+            NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => {
+                address = Some(IpAddr::V6(*ip));
+            }
+            NeighbourAttribute::LinkLayerAddress(octets) => {
+                mac = octets.clone().try_into().ok().map(Mac);
+            }
+            _ => {}
+        }
+    }
+    Some(Neighbour {
+        interface: message.header.ifindex,
+        address: address?,
+        mac,
+        permanent: message.header.state == NeighbourState::Permanent,
+    })
+}

@@ -1,0 +1,159 @@
+//! Expressions lowered to the kernel's register machine.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use netlink_packet_core::{DefaultNla, NLA_F_NESTED};
+use netlink_packet_netfilter::nftables::{
+    Bitwise, Cmp, DataAttribute, ExpressionAttribute, Expressions, Immediate, ListAttribute,
+    Lookup, Meta, MetaKey, Operator, Payload, Register, Verdict, VerdictAttribute,
+};
+
+use super::model::{Direction, Expression, Family, Rule};
+use crate::route::Family as AddressFamily;
+
+/// `NFPROTO_IPV4`.
+const PROTOCOL_IPV4: u8 = 2;
+/// `NFPROTO_IPV6`.
+const PROTOCOL_IPV6: u8 = 10;
+/// `NFT_PAYLOAD_NETWORK_HEADER`.
+const NETWORK_HEADER: u32 = 1;
+/// `NFT_LOOKUP_F_INV`.
+const INVERTED: u32 = 1;
+/// `NF_ACCEPT`.
+const ACCEPT: u32 = 1;
+/// `NFTA_MASQ_FLAGS`.
+const MASQUERADE_FLAGS: u16 = 1;
+/// `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
+const RANDOM_FULLY: u32 = 1 << 4;
+/// `NFTA_COUNTER_BYTES` and `NFTA_COUNTER_PACKETS`.
+const COUNTER_FIELDS: [u16; 2] = [1, 2];
+
+/// The kernel's expressions of one rule of a table of `family`.
+pub(super) fn lower(family: Family, rule: &Rule) -> Vec<ListAttribute<ExpressionAttribute>> {
+    rule.expressions
+        .iter()
+        .flat_map(|expression| lower_one(family, expression))
+        .map(ListAttribute::from)
+        .collect()
+}
+
+fn lower_one(family: Family, expression: &Expression) -> Vec<Expressions> {
+    match expression {
+        Expression::InNetwork(direction, network) => in_network(family, *direction, network),
+        Expression::InSet(direction, address_family, set) => {
+            in_set(family, *direction, *address_family, set, false)
+        }
+        Expression::NotInSet(direction, address_family, set) => {
+            in_set(family, *direction, *address_family, set, true)
+        }
+        Expression::Counter => vec![counter()],
+        Expression::Accept => vec![verdict(ACCEPT)],
+        Expression::Masquerade => vec![Expressions::Other {
+            expression_type: "masq".to_owned(),
+            attributes: vec![DefaultNla::new(
+                MASQUERADE_FLAGS,
+                RANDOM_FULLY.to_be_bytes().to_vec(),
+            )],
+        }],
+    }
+}
+
+fn in_network(family: Family, direction: Direction, network: &IpNet) -> Vec<Expressions> {
+    let mut lowered = load_address(family, direction, AddressFamily::of(network.addr()));
+    let mask = octets(network.netmask());
+    if network.prefix_len() < network.max_prefix_len() {
+        let length = u32::from(network.max_prefix_len() / 8);
+        lowered.push(Expressions::Bitwise(vec![
+            Bitwise::SourceRegister(Register::Reg1),
+            Bitwise::DestinationRegister(Register::Reg1),
+            Bitwise::Length(length),
+            Bitwise::Xor(DataAttribute::Value(vec![0; mask.len()])),
+            Bitwise::Mask(DataAttribute::Value(mask)),
+        ]));
+    }
+    lowered.push(equals(octets(network.network())));
+    lowered
+}
+
+fn in_set(
+    family: Family,
+    direction: Direction,
+    address_family: AddressFamily,
+    set: &str,
+    inverted: bool,
+) -> Vec<Expressions> {
+    let mut lowered = load_address(family, direction, address_family);
+    let mut lookup = vec![
+        Lookup::Set(set.to_owned()),
+        Lookup::SourceRegister(Register::Reg1),
+    ];
+    if inverted {
+        lookup.push(Lookup::Flags(INVERTED));
+    }
+    lowered.push(Expressions::Lookup(lookup));
+    lowered
+}
+
+/// Loads an address into register 1. A table of both families first has to ask which one it is.
+fn load_address(
+    family: Family,
+    direction: Direction,
+    address_family: AddressFamily,
+) -> Vec<Expressions> {
+    let (protocol, offset, length) = match (address_family, direction) {
+        (AddressFamily::V4, Direction::Source) => (PROTOCOL_IPV4, 12, 4),
+        (AddressFamily::V4, Direction::Destination) => (PROTOCOL_IPV4, 16, 4),
+        (AddressFamily::V6, Direction::Source) => (PROTOCOL_IPV6, 8, 16),
+        (AddressFamily::V6, Direction::Destination) => (PROTOCOL_IPV6, 24, 16),
+    };
+    let mut lowered = Vec::new();
+    if family == Family::Inet {
+        lowered.push(Expressions::Meta(vec![
+            Meta::DestinationRegister(Register::Reg1),
+            Meta::Key(MetaKey::Nfproto),
+        ]));
+        lowered.push(equals(vec![protocol]));
+    }
+    lowered.push(Expressions::Payload(vec![
+        Payload::DestinationRegister(Register::Reg1),
+        Payload::Base(NETWORK_HEADER),
+        Payload::Offset(offset),
+        Payload::Len(length),
+    ]));
+    lowered
+}
+
+fn equals(value: Vec<u8>) -> Expressions {
+    Expressions::Cmp(vec![
+        Cmp::SourceRegister(Register::Reg1),
+        Cmp::Op(Operator::Equal),
+        Cmp::Data(DataAttribute::Value(value)),
+    ])
+}
+
+fn verdict(code: u32) -> Expressions {
+    Expressions::Immediate(vec![
+        Immediate::DestinationRegister(Register::Verdict),
+        Immediate::Data(DataAttribute::Verdict(vec![VerdictAttribute::Code(
+            Verdict::Other(code),
+        )])),
+    ])
+}
+
+fn counter() -> Expressions {
+    Expressions::Other {
+        expression_type: "counter".to_owned(),
+        attributes: COUNTER_FIELDS
+            .iter()
+            .map(|kind| DefaultNla::new(*kind & !NLA_F_NESTED, vec![0; 8]))
+            .collect(),
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    }
+}

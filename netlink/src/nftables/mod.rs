@@ -1,0 +1,40 @@
+//! nftables: tables written in one batch, and read back as far as it takes to see that they stand.
+//!
+//! A batch is applied by the kernel as a whole or not at all, so packets never meet half a table.
+
+mod batch;
+mod expression;
+mod list;
+mod model;
+mod ranges;
+
+pub use batch::Batch;
+pub use list::{ChainEntry, RuleEntry, TableEntry};
+pub use model::{
+    BaseChain, Chain, ChainKind, Direction, Expression, Family, Hook, Policy, Rule, Set, Table,
+};
+pub use ranges::AddressRanges;
+
+use netlink_sys::protocols::NETLINK_NETFILTER;
+
+use crate::channel::Channel;
+use crate::error::Result;
+use crate::netns::Netns;
+
+/// A netfilter socket, bound for life to the network namespace in which it was opened.
+#[derive(Debug)]
+pub struct Socket {
+    channel: Channel,
+}
+
+impl Socket {
+    /// Opens a socket in the network namespace of the calling thread.
+    pub fn open() -> Result<Self> {
+        Channel::open(NETLINK_NETFILTER).map(|channel| Self { channel })
+    }
+
+    /// Opens a socket in `netns`; it can then be used from any thread.
+    pub fn open_in(netns: &Netns) -> Result<Self> {
+        netns.run(Self::open)?
+    }
+}

@@ -1,0 +1,128 @@
+//! What a table consists of, in the words of the `nft` program.
+
+use ipnet::IpNet;
+
+use super::ranges::AddressRanges;
+use crate::route::Family as AddressFamily;
+
+/// The family of a table: which packets it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// IPv4 and IPv6.
+    Inet,
+    /// IPv4.
+    Ip,
+    /// IPv6.
+    Ip6,
+}
+
+/// A table with everything in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Family.
+    pub family: Family,
+    /// Name.
+    pub name: String,
+    /// Comment, at most 127 bytes; `nft` shows it.
+    pub comment: String,
+    /// Named sets, which rules refer to.
+    pub sets: Vec<Set>,
+    /// Chains.
+    pub chains: Vec<Chain>,
+}
+
+/// A named set of address ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// Name, unique in the table.
+    pub name: String,
+    /// The ranges in it, which also say of which address family it is.
+    pub ranges: AddressRanges,
+}
+
+/// A chain of rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Name, unique in the table.
+    pub name: String,
+    /// Where packets enter it; without one it is reached from other chains only.
+    pub base: Option<BaseChain>,
+    /// Its rules in order.
+    pub rules: Vec<Rule>,
+}
+
+/// How a chain is hooked into the path of packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaseChain {
+    /// Type of the chain.
+    pub kind: ChainKind,
+    /// The hook.
+    pub hook: Hook,
+    /// Order among the chains of a hook: lower comes first; 0 is filtering, 100 source NAT.
+    pub priority: i32,
+    /// What happens to packets that no rule decides.
+    pub policy: Policy,
+}
+
+/// The type of a base chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainKind {
+    /// Filters packets.
+    Filter,
+    /// Sees the first packet of each connection and translates addresses.
+    Nat,
+}
+
+/// A point in the path of packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// Packets that are routed through this machine.
+    Forward,
+    /// Packets about to leave.
+    Postrouting,
+}
+
+/// What happens to packets that no rule of a base chain decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// They pass this chain.
+    Accept,
+    /// They are dropped.
+    Drop,
+}
+
+/// A rule: expressions that are worked off from the first to the last that matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its expressions.
+    pub expressions: Vec<Expression>,
+    /// Comment, at most 127 bytes; `nft` shows it.
+    pub comment: String,
+}
+
+/// The address of a packet that is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Where it comes from (`saddr`).
+    Source,
+    /// Where it goes (`daddr`).
+    Destination,
+}
+
+/// A match or a statement of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expression {
+    /// `ip saddr 10.0.0.0/8`: the address is in the network.
+    InNetwork(Direction, IpNet),
+    /// `ip daddr @name`: the address is in the named set of the same table.
+    InSet(Direction, AddressFamily, String),
+    /// `ip daddr != @name`: the address is not in the named set of the same table.
+    NotInSet(Direction, AddressFamily, String),
+    /// Counts packets and bytes.
+    Counter,
+    /// Ends this chain's hook with acceptance; chains of other tables at the same hook still decide.
+    Accept,
+    /// Translates the source to the address of the outgoing interface, with fully random ports, so
+    /// that simultaneous connections do not race for the same port.
+    Masquerade,
+}
