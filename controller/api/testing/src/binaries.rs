@@ -44,6 +44,22 @@ impl Binaries {
         }
     }
 
+    /// kubectl, which lies beside the others or on the `PATH`.
+    pub fn kubectl(&self) -> Result<PathBuf> {
+        let beside = self.kube_apiserver.with_file_name("kubectl");
+        if beside.is_file() {
+            return Ok(beside);
+        }
+        let path = env::var_os("PATH").unwrap_or_default();
+        match env::split_paths(&path)
+            .map(|dir| dir.join("kubectl"))
+            .find(|file| file.is_file())
+        {
+            Some(kubectl) => Ok(kubectl),
+            None => bail!("kubectl is missing: run e2e/binaries/build.sh, or install it"),
+        }
+    }
+
     fn in_folder(folder: &Path) -> Option<Self> {
         let etcd = folder.join("etcd");
         let kube_apiserver = folder.join("kube-apiserver");

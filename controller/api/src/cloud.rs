@@ -1,0 +1,154 @@
+//! Where routes are programmed.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// Where routes are programmed, and how often they are checked.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.provider == 'linux' || !has(self.linux)").message(
+        "the section linux belongs to provider linux: remove the section, or set provider to linux"
+    ).field_path(".linux"),
+    validation = Rule::new("self.provider == 'aws' || !has(self.aws)").message(
+        "the section aws belongs to provider aws: remove the section, or set provider to aws"
+    ).field_path(".aws"),
+    validation = Rule::new("self.provider == 'gcp' || !has(self.gcp)").message(
+        "the section gcp belongs to provider gcp: remove the section, or set provider to gcp"
+    ).field_path(".gcp"),
+    validation = Rule::new("self.provider != 'aws' || has(self.aws)").message(
+        "provider aws needs the section aws, which says at least clusterName"
+    )
+)]
+pub struct Cloud {
+    /// linux: routes in the kernel of the machine that runs the controller, which is the router
+    /// between the nodes. aws: route tables of a VPC. gcp: routes of a VPC network. none: pod
+    /// ranges are allocated and no routes are programmed; something else carries the packets. The
+    /// controller must be built with the provider, and reports it if it is not.
+    pub provider: Provider,
+
+    /// Settings of provider linux. Allowed for that provider only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linux: Option<LinuxCloud>,
+
+    /// Settings of provider aws. Required for that provider, not allowed for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsCloud>,
+
+    /// Settings of provider gcp. Allowed for that provider only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gcp: Option<GcpCloud>,
+
+    /// How often the route tables are listed to notice changes made by others: a number with the
+    /// unit ms, s, m or h, from 1s to 1h. Each check is one paged listing, filtered where the
+    /// cloud can; the nodes' instances are read again ten times as rarely. New nodes do not wait
+    /// for it. Default: 30s.
+    #[serde(default = "default_check_period")]
+    #[schemars(schema_with = "schema::check_period")]
+    pub check_period: String,
+}
+
+/// Where routes are programmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// The kernel of the machine that runs the controller.
+    Linux,
+    /// The route tables of an AWS VPC.
+    Aws,
+    /// The routes of a Google Cloud VPC network.
+    Gcp,
+    /// Nowhere.
+    None,
+}
+
+/// Settings of provider linux: the machine that runs the controller routes between the nodes.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinuxCloud {
+    /// The number that marks a kernel route as Signpost's ("proto" in ip route). Routes with
+    /// another number are never touched, so no other program on the machine may use this one: the
+    /// numbers of the kernel (0 to 4) and of known routing programs are refused. From 5 to 255.
+    /// Default: 143.
+    #[serde(default = "default_route_protocol")]
+    #[schemars(range(min = 5, max = 255))]
+    #[x_kube(validation = Rule::new(schema::ROUTE_PROTOCOL_IS_FREE).message(
+        "this number marks the routes of another routing program (see \
+         /etc/iproute2/rt_protos), which would be taken for Signpost's: choose an unused one, \
+         such as 143"
+    ))]
+    pub route_protocol: u8,
+
+    /// The kernel's route table that routes are put in: 254 is the main one. The machine's rules
+    /// must look it up. From 1 to 4294967295, but not 255, which is the kernel's table of local
+    /// addresses. Default: 254.
+    #[serde(default = "default_table")]
+    #[schemars(range(min = 1, max = 4_294_967_295u32))]
+    #[x_kube(validation = Rule::new("self != 255").message(
+        "table 255 is the kernel's own, for local addresses: use 254 (main) or a table of your own"
+    ))]
+    pub table: u32,
+}
+
+impl Default for LinuxCloud {
+    fn default() -> Self {
+        Self {
+            route_protocol: default_route_protocol(),
+            table: default_table(),
+        }
+    }
+}
+
+/// Settings of provider aws. Further settings come with the provider itself.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AwsCloud {
+    /// Name of the cluster as in the tag kubernetes.io/cluster/NAME of its route tables, 1 to 100
+    /// characters.
+    #[schemars(length(min = 1, max = 100))]
+    pub cluster_name: String,
+
+    /// The VPC whose route tables are looked at, such as vpc-0123456789abcdef0. Default: the VPC
+    /// of the instance that runs the controller.
+    #[serde(default, rename = "vpcID", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub vpc_id: Option<String>,
+
+    /// The route tables to program, by id, at most 200. Default: those that carry the tag of
+    /// clusterName.
+    #[serde(default, rename = "routeTableIDs")]
+    #[schemars(schema_with = "schema::id_list")]
+    pub route_table_ids: Vec<String>,
+}
+
+/// Settings of provider gcp. Further settings come with the provider itself.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GcpCloud {
+    /// Id of the project that has the network. Default: the project of the instance that runs the
+    /// controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub project: Option<String>,
+
+    /// Name of the VPC network that gets the routes. Default: the network of the instance that
+    /// runs the controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub network: Option<String>,
+}
+
+fn default_check_period() -> String {
+    "30s".to_owned()
+}
+
+fn default_route_protocol() -> u8 {
+    143
+}
+
+fn default_table() -> u32 {
+    254
+}
