@@ -11,9 +11,16 @@
 //! | how a range is cut into blocks | `pool` |
 //! | which block of a pool is the next free one | `bitmap` |
 //! | which networks overlap a network | `netmap` |
+//! | what a network is in numbers | `span` |
 //! | what callers get to see | `types` |
 
 mod allocator;
+mod bitmap;
+mod netmap;
+mod pool;
+mod span;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use allocator::Allocator;
