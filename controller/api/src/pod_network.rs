@@ -78,10 +78,17 @@ pub const NAME: &str = "default";
         json_path = ".metadata.creationTimestamp"
     ),
     printcolumn(
-        name = "Free",
-        type_ = "string",
-        description = "Blocks that can be handed out, for each pool",
-        json_path = ".status.pools[*].free",
+        name = "Missing",
+        type_ = "integer",
+        description = "Routes that do not exist yet or lead elsewhere",
+        json_path = ".status.routes.missing",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Stale",
+        type_ = "integer",
+        description = "Routes of Signpost that are to be removed",
+        json_path = ".status.routes.stale",
         priority = 1
     ),
     printcolumn(

@@ -16,13 +16,12 @@ pub const MAX_BLOCK_BITS: u8 = 20;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new(schema::BLOCK_INSIDE_POOL).message(Message::Expression(
-        "'nodePrefixLength ' + string(self.nodePrefixLength) + ' is shorter than the prefix of ' \
-         + self.cidr + ', so no block fits: set it to ' + \
-         string(cidr(self.cidr).prefixLength()) + ' or more'".into()
+        "'a block would be larger than ' + self.cidr + ': set nodePrefixLength to at least the \
+         number after the slash'".into()
     )).field_path(".nodePrefixLength"),
     validation = Rule::new(schema::BLOCK_COUNT).message(Message::Expression(
-        "'the pool would have more than 2^20 blocks: set nodePrefixLength to ' + \
-         string(cidr(self.cidr).prefixLength() + 20) + ' or less, or choose a smaller cidr'".into()
+        "'there would be more than 2^20 blocks in ' + self.cidr + ': set nodePrefixLength to at \
+         most 20 more than the number after the slash, or choose a smaller range'".into()
     )).field_path(".nodePrefixLength"),
     validation = Rule::new(schema::BLOCK_HAS_ROOM).message(
         "a block this small has no room for a pod: set nodePrefixLength to 30 or less for IPv4, \

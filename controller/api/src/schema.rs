@@ -1,7 +1,11 @@
 //! Pieces of the schema that the types share: rules in CEL and bounded strings.
 //!
 //! Rules on more than one field skip values that do not parse, since those have an error of their
-//! own. Every list, map and string has an upper bound: the API server refuses a schema whose rules
+//! own. Messages name the value at fault, which the API server does not. They cannot show a computed
+//! one, such as the range without its host bits: the API server takes every computed string for
+//! arbitrarily long, hence too expensive.
+//!
+//! Every list, map and string has an upper bound: the API server refuses a schema whose rules
 //! could be expensive.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -42,9 +46,8 @@ fn cidr() -> Schema {
             },
             {
                 "rule": "!isCIDR(self) || cidr(self).masked() == cidr(self)",
-                "message": "the range has host bits set: write its first address",
-                "messageExpression": "'the range ' + self + ' has host bits set: write ' + \
-                                      string(cidr(self).masked())",
+                "messageExpression": "'the range ' + self + ' has host bits set: write its first \
+                                      address, in which all bits after the prefix are 0'",
             },
         ],
     })
