@@ -23,7 +23,8 @@ impl Allocator {
             })
     }
 
-    /// Marks what is claimed from now on: a new entry, or one that was in quarantine.
+    /// Marks what is claimed from now on: a new entry, or one that was in quarantine (whose mark may
+    /// stay: it returns with the last claimant, and until then the block is held).
     pub(super) fn occupy(&mut self, cidr: IpNet, new: bool) {
         let home = self.home(cidr);
         for position in 0..self.pools.len() {
@@ -32,9 +33,6 @@ impl Allocator {
                 pool.entries += usize::from(new);
                 if let Some(index) = pool.index_of(cidr) {
                     pool.set(index..=index, Mark::Held);
-                    if !new {
-                        self.bar_anew(position, cidr);
-                    }
                 }
             } else if let Some(blocks) = pool.overlap(cidr) {
                 pool.set(blocks, Mark::Barred);
