@@ -1,3 +1,132 @@
-//! CNI plugin that wires a pod: a veth pair and its addresses.
+//! CNI plugin that wires a pod: a veth pair, its addresses and its routes.
+//!
+//! A container runtime runs it with the verb and the attachment in `CNI_*` environment variables and
+//! the network configuration on standard input. Standard output carries the result or the error as
+//! JSON and nothing else; the log goes to standard error or to the configured file.
 
-fn main() {}
+mod add;
+mod address;
+mod attachment;
+mod check;
+mod config;
+mod cursor;
+mod del;
+mod environment;
+mod error;
+mod host;
+mod log;
+mod pod;
+mod result;
+mod sysctl;
+mod version;
+
+use std::io::{Read as _, Write as _};
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::attachment::Attachment;
+use crate::config::Config;
+use crate::environment::{Environment, Verb};
+use crate::error::{Error, ErrorCode, Result};
+use crate::log::Log;
+use crate::version::Version;
+
+const HELP: &str = "\
+signpost-cni wires pods: the container runtime calls it, people rarely do.
+
+Usage: the verb and the attachment come in environment variables, the network configuration on
+standard input, the result leaves on standard output (https://www.cni.dev/docs/spec):
+
+  CNI_COMMAND      ADD, DEL, CHECK or VERSION
+  CNI_CONTAINERID  the container
+  CNI_NETNS        path of its network namespace (optional for DEL)
+  CNI_IFNAME       name of the interface in the pod
+
+  echo '{\"cniVersion\":\"1.0.0\"}' | CNI_COMMAND=VERSION signpost-cni
+
+Configuration:
+
+  cniVersion  0.3.0, 0.3.1, 0.4.0, 1.0.0 or 1.1.0
+  name        name of the network
+  type        signpost-cni
+  mode        ptp (default): a veth pair and a host route for each pod
+  subnets     the node's pod CIDRs, at most one of each address family
+  mtu         MTU of the pod's interface; 0 (default) takes it from the node's default route
+  runDir      where the last address given out is remembered (default /run/signpost)
+  logFile     file to append the log to (default: standard error)
+
+Options:
+
+  --help      this text
+  --version   the program's version
+";
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("--help" | "-h") => return print(HELP, ExitCode::SUCCESS),
+        Some("--version" | "-V") => {
+            let text = concat!("signpost-cni ", env!("CARGO_PKG_VERSION"), "\n");
+            return print(text, ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
+    let mut input = String::new();
+    let read = std::io::stdin().read_to_string(&mut input);
+    let spoken = Version::requested(&input);
+    let outcome = match read {
+        Ok(_) => run(&input),
+        Err(error) => Err(Error::new(
+            ErrorCode::Io,
+            format!("standard input cannot be read: {error}"),
+        )),
+    };
+    match outcome {
+        Ok(Some(answer)) => print(&format!("{answer}\n"), ExitCode::SUCCESS),
+        Ok(None) => ExitCode::SUCCESS,
+        Err(error) => print(&format!("{}\n", error.to_json(&spoken)), ExitCode::FAILURE),
+    }
+}
+
+/// Serves the verb; the value is what standard output gets.
+fn run(input: &str) -> Result<Option<Value>> {
+    let environment = Environment::read(|name| std::env::var(name).ok())?;
+    if environment.verb == Verb::Version {
+        return version::answer(input).map(Some);
+    }
+    let version = Version::of_config(input)?;
+    let log = Log::open(input);
+    let outcome = serve(&environment, version, input, &log);
+    log.outcome(&environment, outcome.as_ref().err());
+    outcome
+}
+
+fn serve(
+    environment: &Environment,
+    version: Version,
+    input: &str,
+    log: &Log,
+) -> Result<Option<Value>> {
+    let attachment = Attachment::new(&config::network_name(input)?, environment);
+    match environment.verb {
+        Verb::Add => {
+            let config = Config::parse(input, version)?;
+            add::add(&attachment, &config, log).map(|result| Some(result.to_json(version)))
+        }
+        Verb::Check => {
+            let config = Config::parse(input, version)?;
+            check::check(&attachment, &config, version).map(|()| None)
+        }
+        // Only what it takes to find the interface is read, so that a pod can be removed however its
+        // configuration has become invalid meanwhile.
+        Verb::Del => del::del(&attachment).map(|()| None),
+        Verb::Version => Ok(None),
+    }
+}
+
+fn print(text: &str, code: ExitCode) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => code,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

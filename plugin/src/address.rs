@@ -1,0 +1,210 @@
+//! Which address a pod gets.
+//!
+//! The node's routing table is the store: the host route to a pod is its claim to the address, because
+//! the kernel lets only one such route be added exclusively. The route goes with the pod's interface,
+//! so nothing is leaked by a crash, a lost DEL or a reboot, and no lock is needed.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use signpost_netlink::{Family, Route, RouteFilter, Scope, Socket, table};
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// Protocol number of the host routes to pods: the mark by which they are known as Signpost's. The
+/// number is not in use by any routing program that iproute2 lists in `rt_protos`.
+pub(crate) const ROUTE_PROTOCOL: u8 = 144;
+
+/// How many addresses are tried one after the other before the table is read to skip those in use.
+const BLIND_TRIES: usize = 8;
+
+/// Addresses that pods may get from one subnet, in numeric form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pool {
+    family: Family,
+    first: u128,
+    last: u128,
+}
+
+impl Pool {
+    /// All addresses of `subnet` but the network's own, the first (where a gateway is expected) and
+    /// in IPv4 the broadcast address. The subnet must have such addresses.
+    pub(crate) fn new(subnet: IpNet) -> Self {
+        let family = Family::of(subnet.addr());
+        let broadcast = u128::from(family == Family::V4);
+        Self {
+            family,
+            first: number(subnet.network()) + 2,
+            last: number(subnet.broadcast()) - broadcast,
+        }
+    }
+
+    /// The addresses in the order in which they are tried: from the one after `last_given` upwards,
+    /// then from the first. An address given back is thus the last to be given out again.
+    pub(crate) fn candidates(self, last_given: Option<IpAddr>) -> impl Iterator<Item = IpAddr> {
+        let start = last_given
+            .filter(|address| Family::of(*address) == self.family)
+            .map(number)
+            .filter(|given| (self.first..self.last).contains(given))
+            .map_or(self.first, |given| given + 1);
+        (start..=self.last)
+            .chain(self.first..start)
+            .map(move |number| self.address(number))
+    }
+
+    fn address(self, number: u128) -> IpAddr {
+        match self.family {
+            Family::V4 => IpAddr::V4(u32::try_from(number).unwrap_or_default().into()),
+            Family::V6 => IpAddr::V6(number.into()),
+        }
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(ip) => u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+/// The host route to `address` over `interface`.
+pub(crate) fn host_route(address: IpAddr, interface: u32) -> Route {
+    let scope = match address {
+        IpAddr::V4(_) => Scope::Link,
+        IpAddr::V6(_) => Scope::Universe,
+    };
+    Route {
+        protocol: ROUTE_PROTOCOL,
+        interface: Some(interface),
+        scope,
+        ..Route::to(IpNet::from(address))
+    }
+}
+
+/// Claims a free address of `subnet` for the pod behind `interface`.
+pub(crate) fn claim(
+    host: &mut Socket,
+    subnet: IpNet,
+    interface: u32,
+    last_given: Option<IpAddr>,
+) -> Result<IpAddr> {
+    let pool = Pool::new(subnet);
+    let try_claim = |host: &mut Socket, address: IpAddr| -> Result<bool> {
+        match host.add_route(&host_route(address, interface)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_exists() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    };
+    for address in pool.candidates(last_given).take(BLIND_TRIES) {
+        if try_claim(host, address)? {
+            return Ok(address);
+        }
+    }
+    loop {
+        let used = addresses_in_use(host, subnet)?;
+        let free: Vec<_> = pool
+            .candidates(last_given)
+            .filter(|address| !used.contains(address))
+            .take(BLIND_TRIES)
+            .collect();
+        if free.is_empty() {
+            return Err(exhausted(subnet, used.len()));
+        }
+        for address in free {
+            if try_claim(host, address)? {
+                return Ok(address);
+            }
+        }
+    }
+}
+
+/// Addresses of the subnet to which a host route leads, whoever has added it.
+fn addresses_in_use(host: &mut Socket, subnet: IpNet) -> Result<HashSet<IpAddr>> {
+    let family = Family::of(subnet.addr());
+    let filter = RouteFilter {
+        table: Some(table::MAIN),
+        ..RouteFilter::default()
+    };
+    let routes = host.routes(family, filter)?;
+    Ok(routes
+        .into_iter()
+        .map(|route| route.destination)
+        .filter(|net| net.prefix_len() == net.max_prefix_len() && subnet.contains(net))
+        .map(|net| net.addr())
+        .collect())
+}
+
+fn exhausted(subnet: IpNet, used: usize) -> Error {
+    let message = format!("no address of {subnet} is free: {used} are in use");
+    Error::new(ErrorCode::AddressesExhausted, message).with_details(
+        "run fewer pods on this node (kubelet's maxPods) or give nodes larger subnets \
+         (nodePrefixLength of the pool in the PodNetwork)",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn subnets() -> impl Strategy<Value = IpNet> {
+        let four = (any::<u32>(), 16_u8..=30)
+            .prop_map(|(bits, length)| IpNet::new(IpAddr::V4(bits.into()), length).unwrap());
+        let six = (any::<u128>(), 112_u8..=126)
+            .prop_map(|(bits, length)| IpNet::new(IpAddr::V6(bits.into()), length).unwrap());
+        prop_oneof![four, six].prop_map(|net| net.trunc())
+    }
+
+    proptest! {
+        #[test]
+        fn address_candidates_are_each_usable_address_once(subnet in subnets(), offset in any::<u32>()) {
+            let start = number(subnet.network()) + u128::from(offset % 70_000);
+            let last_given = Pool::new(subnet).address(start);
+            let all: Vec<_> = Pool::new(subnet).candidates(Some(last_given)).collect();
+            let unique: HashSet<_> = all.iter().copied().collect();
+            prop_assert_eq!(unique.len(), all.len());
+            let size = 1_usize << (subnet.max_prefix_len() - subnet.prefix_len());
+            let reserved = if subnet.addr().is_ipv4() { 3 } else { 2 };
+            prop_assert_eq!(all.len(), size - reserved);
+            prop_assert!(all.iter().all(|address| subnet.contains(address)));
+            prop_assert!(!unique.contains(&subnet.network()));
+            prop_assert!(!unique.contains(&Pool::new(subnet).address(number(subnet.network()) + 1)));
+            if subnet.addr().is_ipv4() {
+                prop_assert!(!unique.contains(&subnet.broadcast()));
+            }
+        }
+
+        #[test]
+        fn address_last_given_is_the_last_candidate(subnet in subnets(), pick in any::<prop::sample::Index>()) {
+            let all: Vec<_> = Pool::new(subnet).candidates(None).collect();
+            let given = *pick.get(&all);
+            let next: Vec<_> = Pool::new(subnet).candidates(Some(given)).collect();
+            prop_assert_eq!(next.last(), Some(&given));
+        }
+    }
+
+    #[test]
+    fn address_of_another_subnet_as_last_given_means_from_the_first() {
+        let pool = Pool::new("10.244.1.0/24".parse().unwrap());
+        for strange in [
+            "10.244.2.9",
+            "10.244.1.0",
+            "10.244.1.255",
+            "10.244.1.254",
+            "fd00::9",
+        ] {
+            let first = pool.candidates(strange.parse().ok()).next();
+            assert_eq!(first, "10.244.1.2".parse().ok(), "{strange}");
+        }
+    }
+
+    #[test]
+    fn address_after_the_last_given_comes_next_in_huge_subnets_too() {
+        let pool = Pool::new("fd00::/64".parse().unwrap());
+        let next = pool.candidates("fd00::ffff".parse().ok()).next();
+        assert_eq!(next, "fd00::1:0".parse().ok());
+    }
+}

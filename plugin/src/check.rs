@@ -1,0 +1,185 @@
+//! CHECK: whether a pod is still wired as ADD has left it.
+//!
+//! What later plugins of the chain add or change is tolerated; what ADD has made must be there.
+
+use std::net::IpAddr;
+
+use signpost_netlink::{Family, Link, RouteFilter, RouteKind, Socket, table};
+
+use crate::address::host_route;
+use crate::attachment::Attachment;
+use crate::config::Config;
+use crate::error::{Error, ErrorCode, Result};
+use crate::pod;
+use crate::result::CniResult;
+use crate::version::Version;
+
+/// Serves CHECK.
+pub(crate) fn check(attachment: &Attachment, config: &Config, version: Version) -> Result<()> {
+    if version < Version::V0_4_0 {
+        let message = format!("CHECK does not exist in CNI version {version}");
+        return Err(Error::new(ErrorCode::IncompatibleVersion, message)
+            .with_details("set cniVersion to 0.4.0 or later"));
+    }
+    let previous = config.previous.as_ref().ok_or_else(|| {
+        Error::config(
+            "prevResult",
+            "is missing",
+            "CHECK needs the result of ADD from the runtime",
+        )
+    })?;
+    let addresses = recorded_addresses(attachment, previous)?;
+    let netns = pod::open(attachment)?;
+    let mut faults = Vec::new();
+    let inner = check_pod(
+        &mut Socket::open_in(&netns)?,
+        attachment,
+        &addresses,
+        &mut faults,
+    )?;
+    check_host(
+        &mut Socket::open()?,
+        attachment,
+        &addresses,
+        inner.as_ref(),
+        &mut faults,
+    )?;
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the wiring of container {} is damaged",
+        attachment.container_id
+    );
+    let remedy = "; delete the pod to have it wired anew";
+    Err(Error::new(ErrorCode::Damaged, message).with_details(faults.join("; ") + remedy))
+}
+
+/// The addresses that ADD has given to the pod's interface, according to the runtime.
+fn recorded_addresses(attachment: &Attachment, previous: &CniResult) -> Result<Vec<IpAddr>> {
+    let is_ours = |position: usize| {
+        previous.interfaces.get(position).is_some_and(|interface| {
+            interface.name == attachment.interface && !interface.sandbox.is_empty()
+        })
+    };
+    let addresses: Vec<_> = previous
+        .ips
+        .iter()
+        .filter(|ip| ip.interface.is_some_and(is_ours))
+        .map(|ip| ip.address.addr())
+        .collect();
+    if addresses.is_empty() {
+        let fault = format!("has no address of interface {}", attachment.interface);
+        return Err(Error::config(
+            "prevResult",
+            &fault,
+            "CHECK needs the result of ADD",
+        ));
+    }
+    Ok(addresses)
+}
+
+fn check_pod(
+    pod: &mut Socket,
+    attachment: &Attachment,
+    addresses: &[IpAddr],
+    faults: &mut Vec<String>,
+) -> Result<Option<Link>> {
+    if pod.link_by_name("lo")?.is_none_or(|link| !link.up) {
+        faults.push("the pod's loopback interface is down".into());
+    }
+    let name = &attachment.interface;
+    let Some(link) = pod.link_by_name(name)? else {
+        faults.push(format!("the pod has no interface {name}"));
+        return Ok(None);
+    };
+    if !link.up {
+        faults.push(format!("the pod's interface {name} is down"));
+    }
+    let present = pod.addresses(link.index)?;
+    let neighbours = pod.neighbours(link.index)?;
+    for address in addresses {
+        let family = Family::of(*address);
+        match present.iter().find(|entry| entry.net.addr() == *address) {
+            None => faults.push(format!(
+                "the pod's interface {name} has lost address {address}"
+            )),
+            Some(entry) if entry.tentative => {
+                faults.push(format!("the pod's address {address} is not usable"));
+            }
+            Some(_) => {}
+        }
+        let gateway = pod::gateway(family);
+        let filter = RouteFilter {
+            table: Some(table::MAIN),
+            interface: Some(link.index),
+            ..RouteFilter::default()
+        };
+        let default = family.default_destination();
+        let leads_out = pod.routes(family, filter)?.iter().any(|route| {
+            route.destination == default
+                && route.gateway == Some(gateway)
+                && route.kind == RouteKind::Unicast
+        });
+        if !leads_out {
+            faults.push(format!(
+                "the pod has no route {default} via {gateway} over {name}"
+            ));
+        }
+        let resolves = neighbours.iter().any(|neighbour| {
+            neighbour.address == gateway
+                && neighbour.permanent
+                && neighbour.mac == Some(attachment.host_mac)
+        });
+        if !resolves {
+            faults.push(format!(
+                "the pod has no permanent neighbour entry for {gateway}"
+            ));
+        }
+    }
+    Ok(Some(link))
+}
+
+fn check_host(
+    host: &mut Socket,
+    attachment: &Attachment,
+    addresses: &[IpAddr],
+    inner: Option<&Link>,
+    faults: &mut Vec<String>,
+) -> Result<()> {
+    let name = &attachment.host_interface;
+    let Some(link) = host.link_by_name(name)? else {
+        faults.push(format!("the node has no interface {name}"));
+        return Ok(());
+    };
+    if !link.up {
+        faults.push(format!("the node's interface {name} is down"));
+    }
+    if link.mac != Some(attachment.host_mac) {
+        faults.push(format!(
+            "the node's interface {name} has lost its hardware address"
+        ));
+    }
+    if inner.is_some_and(|inner| inner.peer != Some(link.index)) {
+        let pod_side = &attachment.interface;
+        faults.push(format!(
+            "the pod's interface {pod_side} is not connected to {name}"
+        ));
+    }
+    for address in addresses {
+        let wanted = host_route(*address, link.index);
+        let filter = RouteFilter {
+            table: Some(wanted.table),
+            interface: wanted.interface,
+            ..RouteFilter::default()
+        };
+        let routes = host.routes(Family::of(*address), filter)?;
+        let found = routes
+            .iter()
+            .any(|route| route.destination == wanted.destination && route.kind == wanted.kind);
+        if !found {
+            faults.push(format!("the node has no route to {address} over {name}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! The network configuration on standard input.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+use signpost_netlink::Family;
+
+use crate::environment::is_identifier;
+use crate::error::{Error, ErrorCode, Result};
+use crate::result::CniResult;
+use crate::version::Version;
+
+/// Where the last address given out is remembered, unless configured otherwise.
+const DEFAULT_RUN_DIR: &str = "/run/signpost";
+/// Smallest and largest MTU: IPv6 needs 1280, a veth takes 65535.
+const MTU_RANGE: std::ops::RangeInclusive<u64> = 1280..=65535;
+
+/// A valid configuration. Fields that are not known are ignored, as the specification demands.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) name: String,
+    /// The node's pod CIDRs: one or two, of different families.
+    pub(crate) subnets: Vec<IpNet>,
+    /// MTU of the pod's interface; `None` means that of the node's default route.
+    pub(crate) mtu: Option<u32>,
+    pub(crate) run_dir: PathBuf,
+    /// What the plugins before this one in the chain have done, or for CHECK what ADD answered.
+    pub(crate) previous: Option<CniResult>,
+}
+
+/// Reads standard input as a JSON object.
+pub(crate) fn decode(input: &str) -> Result<Map<String, Value>> {
+    serde_json::from_str(input).map_err(|error| {
+        Error::new(
+            ErrorCode::Decode,
+            format!("the network configuration is no JSON object: {error}"),
+        )
+        .with_details("the runtime sends it on standard input")
+    })
+}
+
+/// The name of the network, all that DEL needs of the configuration.
+pub(crate) fn network_name(input: &str) -> Result<String> {
+    let config = decode(input)?;
+    match config.get("name").and_then(Value::as_str) {
+        Some(name) if is_identifier(name) => Ok(name.to_owned()),
+        Some(name) => Err(Error::config(
+            "name",
+            &format!("{name:?} is invalid"),
+            "begin with a letter or digit, go on with letters, digits, '_', '.', '-'",
+        )),
+        None => Err(Error::config(
+            "name",
+            "is missing",
+            "give the network a name",
+        )),
+    }
+}
+
+impl Config {
+    pub(crate) fn parse(input: &str, version: Version) -> Result<Self> {
+        let config = decode(input)?;
+        check_mode(config.get("mode"))?;
+        Ok(Self {
+            name: network_name(input)?,
+            subnets: subnets(config.get("subnets"))?,
+            mtu: mtu(config.get("mtu"))?,
+            run_dir: run_dir(config.get("runDir"))?,
+            previous: previous(config.get("prevResult"), version)?,
+        })
+    }
+}
+
+fn check_mode(mode: Option<&Value>) -> Result<()> {
+    match mode {
+        None => Ok(()),
+        Some(Value::String(mode)) if mode == "ptp" => Ok(()),
+        Some(other) => Err(Error::config(
+            "mode",
+            &format!("{other} is not supported"),
+            "use \"ptp\"",
+        )),
+    }
+}
+
+fn subnets(value: Option<&Value>) -> Result<Vec<IpNet>> {
+    let remedy = "list the node's pod CIDRs, such as [\"10.244.1.0/24\", \"fd00:0:0:1::/64\"]";
+    let entries = match value {
+        Some(Value::Array(entries)) if !entries.is_empty() => entries,
+        None => return Err(Error::config("subnets", "is missing", remedy)),
+        Some(other) => {
+            return Err(Error::config(
+                "subnets",
+                &format!("{other} is invalid"),
+                remedy,
+            ));
+        }
+    };
+    let mut subnets: Vec<IpNet> = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let field = format!("subnets[{index}]");
+        let subnet: IpNet = entry
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Error::config(&field, &format!("{entry} is no CIDR"), remedy))?;
+        if subnet != subnet.trunc() {
+            let fault = format!("{subnet} has bits set behind its prefix length");
+            return Err(Error::config(
+                &field,
+                &fault,
+                &format!("write {}", subnet.trunc()),
+            ));
+        }
+        // Beside the network's own, the first and in IPv4 the broadcast address one must be left.
+        let longest = subnet.max_prefix_len() - 2;
+        if subnet.prefix_len() > longest {
+            let remedy = format!("choose a prefix length of at most {longest}");
+            return Err(Error::config(
+                &field,
+                &format!("{subnet} has no room for pods"),
+                &remedy,
+            ));
+        }
+        let family = Family::of(subnet.addr());
+        if subnets
+            .iter()
+            .any(|other| Family::of(other.addr()) == family)
+        {
+            let fault = format!("{subnet} is the second subnet of its address family");
+            return Err(Error::config(
+                &field,
+                &fault,
+                "give at most one of each family",
+            ));
+        }
+        subnets.push(subnet);
+    }
+    Ok(subnets)
+}
+
+fn mtu(value: Option<&Value>) -> Result<Option<u32>> {
+    match value.map(|value| (value, value.as_u64())) {
+        None | Some((_, Some(0))) => Ok(None),
+        Some((_, Some(mtu))) if MTU_RANGE.contains(&mtu) => Ok(u32::try_from(mtu).ok()),
+        Some((value, _)) => Err(Error::config(
+            "mtu",
+            &format!("{value} is invalid"),
+            "use 1280 to 65535, or 0 for that of the node's default route",
+        )),
+    }
+}
+
+fn run_dir(value: Option<&Value>) -> Result<PathBuf> {
+    match value {
+        None => Ok(PathBuf::from(DEFAULT_RUN_DIR)),
+        Some(Value::String(path)) if path.starts_with('/') => Ok(PathBuf::from(path)),
+        Some(other) => Err(Error::config(
+            "runDir",
+            &format!("{other} is invalid"),
+            "give an absolute path",
+        )),
+    }
+}
+
+fn previous(value: Option<&Value>, version: Version) -> Result<Option<CniResult>> {
+    let Some(value) = value else { return Ok(None) };
+    CniResult::parse(value).map(Some).map_err(|error| {
+        let fault = format!("is no result of CNI version {version}: {error}");
+        Error::config(
+            "prevResult",
+            &fault,
+            "the runtime fills it in; report this to its makers",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(change: &Value) -> Result<Config> {
+        let mut config = json!({
+            "cniVersion": "1.0.0",
+            "name": "signpost",
+            "type": "signpost-cni",
+            "mode": "ptp",
+            "subnets": ["10.244.1.0/24", "fd00:0:0:1::/64"],
+            "mtu": 0,
+            "somethingElse": {"a": 1},
+        });
+        for (field, value) in change.as_object().unwrap() {
+            match value {
+                Value::Null => config.as_object_mut().unwrap().remove(field),
+                value => config
+                    .as_object_mut()
+                    .unwrap()
+                    .insert(field.clone(), value.clone()),
+            };
+        }
+        let text = config.to_string();
+        network_name(&text)?;
+        Config::parse(&text, Version::V1_0_0)
+    }
+
+    #[test]
+    fn config_that_is_valid_is_read_and_unknown_fields_are_ignored() {
+        let config = parse(&json!({"mtu": 1400})).unwrap();
+        assert_eq!(config.name, "signpost");
+        assert_eq!(config.subnets.len(), 2);
+        assert_eq!(config.mtu, Some(1400));
+        assert_eq!(config.run_dir, PathBuf::from("/run/signpost"));
+    }
+
+    #[test]
+    fn config_defaults_apply() {
+        let config = parse(&json!({"mtu": null, "mode": null})).unwrap();
+        assert_eq!(config.mtu, None);
+        assert_eq!(parse(&json!({"mtu": 0})).unwrap().mtu, None);
+    }
+
+    #[test]
+    fn config_faults_name_the_field_and_a_remedy() {
+        for (change, field) in [
+            (json!({"name": null}), "name"),
+            (json!({"name": "a/b"}), "name"),
+            (json!({"mode": "overlay"}), "mode"),
+            (json!({"subnets": null}), "subnets"),
+            (json!({"subnets": []}), "subnets"),
+            (json!({"subnets": "10.244.1.0/24"}), "subnets"),
+            (json!({"subnets": ["fd00::/64", "ten"]}), "subnets[1]"),
+            (json!({"subnets": ["10.244.1.1/24"]}), "subnets[0]"),
+            (json!({"subnets": ["10.244.1.0/31"]}), "subnets[0]"),
+            (json!({"subnets": ["fd00::/127"]}), "subnets[0]"),
+            (
+                json!({"subnets": ["10.0.0.0/24", "10.0.1.0/24"]}),
+                "subnets[1]",
+            ),
+            (json!({"mtu": 68}), "mtu"),
+            (json!({"mtu": -1}), "mtu"),
+            (json!({"mtu": "1500"}), "mtu"),
+            (json!({"runDir": "relative"}), "runDir"),
+            (json!({"prevResult": {"ips": 7}}), "prevResult"),
+        ] {
+            let error = parse(&change).unwrap_err().to_json("1.0.0");
+            assert_eq!(error["code"], 7, "{change}");
+            let message = error["msg"].as_str().unwrap();
+            assert!(
+                message.contains(&format!(": {field}: ")),
+                "{change}: {message}"
+            );
+            assert_ne!(error["details"], "", "{change}");
+        }
+    }
+
+    #[test]
+    fn config_that_is_no_object_cannot_be_decoded() {
+        for input in ["", "[]", "{", "7"] {
+            assert_eq!(
+                network_name(input).unwrap_err().to_json("1.0.0")["code"],
+                6,
+                "{input}"
+            );
+        }
+    }
+}

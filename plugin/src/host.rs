@@ -1,0 +1,129 @@
+//! The node's side of a pod: its end of the veth pair, the claimed addresses.
+
+use std::net::IpAddr;
+
+use signpost_netlink::{Family, LinkChange, Netns, Socket, VethEnd};
+
+use crate::address::claim;
+use crate::attachment::Attachment;
+use crate::config::Config;
+use crate::cursor::Cursor;
+use crate::error::{Error, ErrorCode, Result};
+use crate::log::Log;
+use crate::sysctl;
+
+/// Creates the veth pair, each end in its final namespace: moving one there afterwards would cost some
+/// 20 ms and make simultaneous requests wait for each other.
+pub(crate) fn create_pair(
+    host: &mut Socket,
+    attachment: &Attachment,
+    pod: &Netns,
+    mtu: u32,
+) -> Result<()> {
+    let outer = VethEnd {
+        name: &attachment.host_interface,
+        netns: None,
+        mac: Some(attachment.host_mac),
+        mtu: Some(mtu),
+    };
+    let inner = VethEnd {
+        name: &attachment.interface,
+        netns: Some(pod),
+        mac: Some(attachment.mac),
+        mtu: Some(mtu),
+    };
+    match host.create_veth(&outer, &inner) {
+        Err(error) if error.is_exists() => Err(interface_exists(attachment, pod)?),
+        other => other.map_err(Error::from),
+    }
+}
+
+/// Which of the two names is taken.
+fn interface_exists(attachment: &Attachment, pod: &Netns) -> Result<Error> {
+    let Attachment {
+        interface,
+        host_interface,
+        netns,
+        container_id,
+        ..
+    } = attachment;
+    let in_pod = Socket::open_in(pod)?.link_by_name(interface)?.is_some();
+    let message = if in_pod {
+        format!("interface {interface} exists already in {netns}")
+    } else {
+        format!("interface {host_interface} of container {container_id} exists already")
+    };
+    Ok(Error::new(ErrorCode::InterfaceExists, message)
+        .with_details("call DEL for the container before another ADD"))
+}
+
+/// The MTU for the pod: as configured, else that of the node's default route.
+pub(crate) fn mtu(host: &mut Socket, config: &Config) -> Result<u32> {
+    if let Some(mtu) = config.mtu {
+        return Ok(mtu);
+    }
+    let link = host
+        .default_route_link(&[Family::V4, Family::V6])?
+        .ok_or_else(|| {
+            Error::config(
+                "mtu",
+                "is 0, but the node has no default route to take it from",
+                "set mtu, or add a default route",
+            )
+        })?;
+    Ok(link.mtu)
+}
+
+/// Claims an address of each subnet, and sets the node's end up to reach the pod.
+pub(crate) fn connect(
+    host: &mut Socket,
+    attachment: &Attachment,
+    config: &Config,
+    log: &Log,
+) -> Result<Vec<IpAddr>> {
+    let name = &attachment.host_interface;
+    let index = host
+        .link_by_name(name)?
+        .ok_or_else(|| Error::new(ErrorCode::Io, format!("interface {name} vanished")))?
+        .index;
+    // People look for the pod behind an interface: `ip link` shows this.
+    let alias = format!("{} {}", attachment.container_id, attachment.interface);
+    let label = LinkChange {
+        alias: Some(alias.chars().take(255).collect()),
+        ..LinkChange::default()
+    };
+    if let Err(error) = host.change_link(index, &label) {
+        log.warn(&format!("{name} gets no alias: {error}"));
+    }
+    let mut addresses = Vec::new();
+    for subnet in &config.subnets {
+        let family = Family::of(subnet.addr());
+        restrain(family, name)?;
+        let cursor = Cursor::new(&config.run_dir, &config.name, family);
+        let address = claim(host, *subnet, index, cursor.read())?;
+        // With the pod's hardware address known, the node need not ask for it.
+        host.set_neighbour(index, address, attachment.mac)?;
+        if let Err(fault) = cursor.write(address) {
+            log.warn(&fault);
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
+/// Settings of the node's end, made before the pod's end gives it a carrier.
+fn restrain(family: Family, name: &str) -> Result<()> {
+    match family {
+        // The pod may send from its own address only.
+        Family::V4 => sysctl::set(family, name, "rp_filter", "1"),
+        // The node takes no router advertisements from pods; and as it needs no address of its own on
+        // this link, there is none to be probed for duplicates.
+        Family::V6 => [
+            ("accept_ra", "0"),
+            ("accept_dad", "0"),
+            ("addr_gen_mode", "1"),
+        ]
+        .iter()
+        .try_for_each(|(key, value)| sysctl::set(family, name, key, value)),
+    }
+}

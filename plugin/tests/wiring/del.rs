@@ -1,0 +1,118 @@
+//! DEL.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::node::{Answer, Node, Pod, addresses, run};
+
+#[test]
+fn del_takes_everything_away_and_may_be_repeated() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    node.add(&pod);
+    node.del(&pod);
+    assert!(node.pod_interfaces().is_empty());
+    assert!(node.pod_routes().is_empty());
+    assert_eq!(
+        run(&pod.netns, "ip -o link show").lines().count(),
+        1,
+        "only loopback"
+    );
+    node.del(&pod);
+}
+
+#[test]
+fn del_succeeds_without_the_namespace() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    for path in ["/run/netns/no-such-namespace", "/etc/hostname", ""] {
+        node.add(&pod);
+        let child = node.spawn_with("DEL", &pod, &node.config, path);
+        let answer = Answer::from(child.wait_with_output().unwrap());
+        assert!(answer.success, "{path}: {}", answer.json);
+        assert!(node.pod_interfaces().is_empty(), "{path}");
+        let child = node.spawn_with("DEL", &pod, &node.config, path);
+        assert!(
+            child.wait_with_output().unwrap().status.success(),
+            "{path} again"
+        );
+    }
+}
+
+#[test]
+fn del_succeeds_with_a_configuration_that_has_become_invalid() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    node.add(&pod);
+    let config = json!({"cniVersion": "1.0.0", "name": "signpost", "subnets": "none", "mode": "?"});
+    assert!(node.call("DEL", &pod, &config).success);
+    assert!(node.pod_interfaces().is_empty());
+}
+
+#[test]
+fn del_finds_the_pair_when_the_nodes_end_was_renamed() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    node.add(&pod);
+    let name = node.pod_interfaces().remove(0);
+    run(&node.netns, &format!("ip link set {name} down"));
+    run(&node.netns, &format!("ip link set {name} name strange"));
+    node.del(&pod);
+    assert_eq!(
+        run(&pod.netns, "ip -o link show").lines().count(),
+        1,
+        "only loopback"
+    );
+}
+
+#[test]
+fn del_leaves_other_pods_alone() {
+    let node = Node::new();
+    let (one, two) = (Pod::new("one"), Pod::new("two"));
+    node.add(&one);
+    let result = node.add(&two);
+    node.del(&one);
+    assert!(node.check(&two, &result).success);
+}
+
+#[test]
+fn del_cleans_up_after_an_add_that_was_killed_anywhere() {
+    let node = Node::new();
+    let mut killed = 0;
+    for attempt in 0..60_u64 {
+        let pod = Pod::new(&format!("pod-{attempt}"));
+        let mut child = node.spawn("ADD", &pod, &node.config);
+        std::thread::sleep(Duration::from_micros(attempt * 100));
+        child.kill().unwrap();
+        if !child.wait().unwrap().success() {
+            killed += 1;
+        }
+        node.del(&pod);
+        assert_eq!(
+            node.pod_interfaces(),
+            Vec::<String>::new(),
+            "attempt {attempt}"
+        );
+        assert_eq!(node.pod_routes(), Vec::<String>::new(), "attempt {attempt}");
+        let again = node.add(&pod);
+        assert_eq!(addresses(&again).len(), 2);
+        node.del(&pod);
+    }
+    assert!(killed > 0, "no ADD was hit");
+}
+
+#[test]
+fn del_and_version_answer_as_the_specification_says() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    let answer = node.call("VERSION", &pod, &json!({"cniVersion": "0.4.0"}));
+    assert_eq!(answer.json["cniVersion"], "0.4.0");
+    assert_eq!(answer.json["supportedVersions"][4], "1.1.0");
+    let answer = node.call(
+        "DEL",
+        &pod,
+        &json!({"cniVersion": "1.0.0", "name": "signpost"}),
+    );
+    assert_eq!((answer.success, answer.json), (true, Value::Null));
+}
