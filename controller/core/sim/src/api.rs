@@ -1,0 +1,230 @@
+//! The model API server: nodes, the log that watches read, the lease.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ipnet::IpNet;
+use signpost_core::{
+    Node, NodeKey, action::NetworkStatus, event::ApiError, lease::Record, node::NetworkCondition,
+};
+
+/// A request of a controller.
+#[derive(Debug)]
+pub(crate) enum ApiCall {
+    /// Read the lease.
+    ReadLease,
+    /// Write the lease over that version (`None`: create it). An empty holder releases it.
+    WriteLease {
+        over: Option<Arc<str>>,
+        holder: Arc<str>,
+        begun: signpost_core::Time,
+    },
+    /// List all nodes, consistently, for that watch.
+    ListNodes { stream: u32 },
+    /// Read one node.
+    ReadNode(NodeKey),
+    /// Set the pod CIDRs.
+    SetPodCidrs { node: NodeKey, cidrs: Vec<IpNet> },
+    /// Set the network condition.
+    SetStatus {
+        node: NodeKey,
+        status: NetworkStatus,
+    },
+}
+
+/// Who gave a node its pod CIDRs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// One of the controllers.
+    Ours,
+    /// Somebody else.
+    Hand,
+}
+
+/// A node as it truly is.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiNode {
+    pub(crate) node: Node,
+    pub(crate) origin: Origin,
+}
+
+/// One entry of the log.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Seen(Node),
+    Gone(NodeKey),
+}
+
+impl Change {
+    pub(crate) fn key(&self) -> &NodeKey {
+        match self {
+            Self::Seen(node) => &node.key,
+            Self::Gone(key) => key,
+        }
+    }
+}
+
+/// Until when the API server misbehaves, and how.
+#[derive(Debug, Default)]
+pub(crate) struct ApiModes {
+    pub(crate) down: u64,
+    pub(crate) flaky: u64,
+    pub(crate) denies: u64,
+    pub(crate) answers_lost: u64,
+    pub(crate) slow: u64,
+}
+
+type Nodes = BTreeMap<Arc<str>, ApiNode>;
+
+/// The API server.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) nodes: Nodes,
+    pub(crate) log: Vec<Change>,
+    pub(crate) lease: Option<Record>,
+    pub(crate) modes: ApiModes,
+    /// What was stored when, for a restoration.
+    past: Vec<(u64, Nodes, Option<Record>)>,
+    version: u64,
+    uids: u64,
+}
+
+impl Api {
+    /// No nodes yet, and the unheld lease that the manifests come with.
+    pub(crate) fn new() -> Self {
+        let mut api = Self {
+            nodes: Nodes::new(),
+            log: Vec::new(),
+            lease: None,
+            modes: ApiModes::default(),
+            past: Vec::new(),
+            version: 0,
+            uids: 0,
+        };
+        let version = api.next_version();
+        api.lease = Some(Record {
+            holder: None,
+            duration: std::time::Duration::from_secs(15),
+            version,
+        });
+        api
+    }
+
+    fn next_version(&mut self) -> Arc<str> {
+        self.version += 1;
+        self.version.to_string().into()
+    }
+
+    /// A UID that was never given before.
+    pub(crate) fn next_uid(&mut self, name: &str) -> Arc<str> {
+        self.uids += 1;
+        format!("{name}-{}", self.uids).into()
+    }
+
+    /// Notes how things stand, for a later restoration.
+    pub(crate) fn snapshot(&mut self, now: u64) {
+        self.past
+            .push((now, self.nodes.clone(), self.lease.clone()));
+    }
+
+    /// Back to how things stood then. What watches have seen no longer counts.
+    pub(crate) fn restore(&mut self, then: u64) {
+        if let Some((_, nodes, lease)) = self.past.iter().rfind(|(at, ..)| *at <= then) {
+            self.nodes = nodes.clone();
+            self.lease = lease.clone();
+        }
+    }
+
+    pub(crate) fn put(&mut self, node: ApiNode) {
+        self.log.push(Change::Seen(node.node.clone()));
+        self.nodes.insert(node.node.key.name.clone(), node);
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<NodeKey> {
+        let gone = self.nodes.remove(name)?;
+        self.log.push(Change::Gone(gone.node.key.clone()));
+        Some(gone.node.key)
+    }
+
+    /// Changes a node that is there.
+    pub(crate) fn change(&mut self, name: &str, change: impl FnOnce(&mut ApiNode)) -> bool {
+        let Some(node) = self.nodes.get_mut(name) else {
+            return false;
+        };
+        let before = node.node.clone();
+        change(node);
+        if node.node == before {
+            return false;
+        }
+        self.log.push(Change::Seen(node.node.clone()));
+        true
+    }
+
+    /// The node with this name and UID.
+    pub(crate) fn get(&self, key: &NodeKey) -> Option<&ApiNode> {
+        self.nodes
+            .get(&key.name)
+            .filter(|node| node.node.key == *key)
+    }
+
+    /// Carries out [`signpost_core::Action::SetPodCidrs`].
+    pub(crate) fn set_pod_cidrs(&mut self, key: &NodeKey, cidrs: &[IpNet]) -> Result<(), ApiError> {
+        let Some(node) = self.nodes.get(&key.name) else {
+            return Err(ApiError::NotFound);
+        };
+        if node.node.key != *key {
+            return Err(ApiError::Conflict);
+        }
+        if node.node.pod_cidrs == cidrs {
+            return Ok(());
+        }
+        if !node.node.pod_cidrs.is_empty() {
+            return Err(ApiError::Conflict);
+        }
+        self.change(&key.name, |node| {
+            node.node.pod_cidrs = cidrs.to_vec();
+            node.origin = Origin::Ours;
+        });
+        Ok(())
+    }
+
+    /// Carries out [`signpost_core::Action::SetNetworkStatus`].
+    pub(crate) fn set_status(&mut self, key: &NodeKey, available: bool) -> Result<(), ApiError> {
+        if self.get(key).is_none() {
+            return Err(ApiError::NotFound);
+        }
+        self.change(&key.name, |node| {
+            node.node.network = if available {
+                NetworkCondition::Available
+            } else {
+                NetworkCondition::Unavailable
+            };
+        });
+        Ok(())
+    }
+
+    /// Writes the lease if it still has that version.
+    pub(crate) fn write_lease(
+        &mut self,
+        over: Option<&Arc<str>>,
+        holder: &Arc<str>,
+    ) -> Result<(), ApiError> {
+        if self.lease.as_ref().map(|lease| &lease.version) != over {
+            return Err(ApiError::Conflict);
+        }
+        let version = self.next_version();
+        self.lease = Some(Record {
+            holder: Some(holder.clone()),
+            duration: std::time::Duration::from_secs(15),
+            version,
+        });
+        Ok(())
+    }
+
+    /// Who holds the lease as the record says.
+    pub(crate) fn holder(&self) -> Option<&Arc<str>> {
+        self.lease
+            .as_ref()
+            .and_then(|lease| lease.holder.as_ref())
+            .filter(|holder| !holder.is_empty())
+    }
+}

@@ -1,0 +1,316 @@
+//! Carries out the entries of a schedule.
+
+use std::{net::IpAddr, sync::Arc};
+
+use ipnet::IpNet;
+use signpost_core::{Node, NodeKey, PoolState, node::NetworkCondition};
+
+use crate::{
+    api::{ApiNode, Origin},
+    cloud::{Machine, MachineState},
+    faults::{Entry, Fault, Target},
+    queue::{Message, ToShell},
+    scenario::{CloudKind, NAMES, blocks, label, net, pool},
+    shell::State,
+    world::World,
+};
+
+pub(crate) fn name(node: u8) -> Arc<str> {
+    format!("n{node}").into()
+}
+
+impl World<'_> {
+    /// Does what the entry says. False: there was nothing to do it to.
+    pub(crate) fn apply(&mut self, entry: Entry) -> bool {
+        match entry.fault.target() {
+            Target::Node | Target::Nodes => self.apply_to_nodes(entry),
+            Target::Controller => self.apply_to_controller(entry),
+            Target::Table => self.apply_to_table(entry),
+            Target::Block => self.apply_to_block(entry),
+            Target::World => self.apply_to_all(entry),
+        }
+    }
+
+    fn apply_to_nodes(&mut self, entry: Entry) -> bool {
+        let Entry { target, amount, .. } = entry;
+        let several = || (0..amount % 5 + 2).map(move |nth| (target + nth) % NAMES);
+        let id = name(target);
+        match entry.fault {
+            Fault::NodeAdded => self.join(target),
+            Fault::NodesAdded => several().filter(|node| self.join(*node)).count() > 1,
+            Fault::NodeDeleted => self.leave(target, amount.is_multiple_of(2)),
+            Fault::NodesDeleted => {
+                let left = several().filter(|node| self.leave(*node, amount.is_multiple_of(2)));
+                left.count() > 1
+            }
+            Fault::NodeRecreated => self.recreate(target, amount),
+            Fault::NodeRelabelled => {
+                let zone = if amount.is_multiple_of(2) { "a" } else { "b" };
+                self.api.change(&id, |node| node.node.labels = label(zone))
+            }
+            Fault::NodeExcluded => self
+                .api
+                .change(&id, |node| node.node.excluded = !node.node.excluded),
+            Fault::AddressChanged => self.readdress(target, amount),
+            Fault::StatusReset => {
+                let to = if amount.is_multiple_of(2) {
+                    NetworkCondition::Unavailable
+                } else {
+                    NetworkCondition::Unknown
+                };
+                self.api.change(&id, |node| node.node.network = to)
+            }
+            Fault::CidrByHandFree => {
+                let taken = self.taken();
+                let free = blocks(&self.wishes.pools[0])
+                    .into_iter()
+                    .find(|block| !taken.contains(block));
+                free.is_some_and(|block| self.by_hand(&id, vec![block]))
+            }
+            Fault::CidrByHandDuplicate => {
+                let nth = usize::from(amount);
+                let others = self.api.nodes.values();
+                let with: Vec<&ApiNode> = others
+                    .filter(|node| !node.node.pod_cidrs.is_empty())
+                    .collect();
+                let other = with.get(nth % with.len().max(1));
+                let cidrs = other.map(|node| node.node.pod_cidrs.clone());
+                cidrs.is_some_and(|cidrs| self.by_hand(&id, cidrs))
+            }
+            Fault::CidrByHandOutOfRange => self.by_hand(&id, vec![net("172.16.5.0/24")]),
+            _ => self.apply_to_machine(entry),
+        }
+    }
+
+    fn taken(&self) -> Vec<IpNet> {
+        let nodes = self.api.nodes.values();
+        nodes.flat_map(|node| node.node.pod_cidrs.clone()).collect()
+    }
+
+    fn by_hand(&mut self, name: &str, cidrs: Vec<IpNet>) -> bool {
+        self.api.change(name, |node| {
+            if node.node.pod_cidrs.is_empty() {
+                node.node.pod_cidrs = cidrs;
+                node.origin = Origin::Hand;
+            }
+        })
+    }
+
+    /// A node joins on a machine of its own.
+    pub(crate) fn join(&mut self, target: u8) -> bool {
+        let name = name(target);
+        if self.api.nodes.contains_key(&name) {
+            return false;
+        }
+        let uid = self.api.next_uid(&name);
+        let mut rng = self.dice.rng(("joins", target));
+        let machine: Arc<str> = format!("i-{uid}").into();
+        let mut ips = vec![IpAddr::from([192, 168, 0, target + 10])];
+        if rng.u8(0..10) < 9 {
+            ips.push(IpAddr::from([0xfd99, 0, 0, 0, 0, 0, 0, u16::from(target)]));
+        }
+        let node = Node {
+            key: NodeKey { name, uid },
+            created: 1_700_000_000 + i64::try_from(self.now / 1_000).unwrap_or(0),
+            labels: label(if rng.u8(0..3) == 0 { "b" } else { "a" }),
+            provider_id: Some(machine.clone()),
+            internal_ips: ips,
+            pod_cidrs: Vec::new(),
+            network: NetworkCondition::Unknown,
+            excluded: rng.u8(0..40) == 0,
+        };
+        let (v4, v6) = (rng.u8(0..40) > 0, rng.u8(0..10) > 0);
+        let forwarding = rng.bool();
+        self.api.put(ApiNode {
+            node,
+            origin: Origin::Ours,
+        });
+        let hop = self.cloud.next_hop();
+        self.cloud.machines.insert(
+            machine,
+            Machine {
+                state: MachineState::Running,
+                v4: v4.then(|| hop.clone()),
+                v6: v6.then_some(hop),
+                forwarding,
+            },
+        );
+        true
+    }
+
+    fn leave(&mut self, target: u8, machine_too: bool) -> bool {
+        let name = name(target);
+        let machine = self.machine_of(&name);
+        if let (true, Some(machine)) = (machine_too, machine) {
+            machine.state = MachineState::Gone;
+        }
+        self.api.remove(&name).is_some()
+    }
+
+    fn recreate(&mut self, target: u8, amount: u8) -> bool {
+        let id = name(target);
+        let Some(before) = self.api.nodes.get(&id).cloned() else {
+            return false;
+        };
+        if amount.is_multiple_of(2) {
+            // Another machine.
+            self.leave(target, amount.is_multiple_of(4));
+            return self.join(target);
+        }
+        self.api.remove(&id);
+        let uid = self.api.next_uid(&id);
+        let node = Node {
+            key: NodeKey { name: id, uid },
+            created: 1_700_000_000 + i64::try_from(self.now / 1_000).unwrap_or(0),
+            pod_cidrs: Vec::new(),
+            network: NetworkCondition::Unknown,
+            ..before.node
+        };
+        self.api.put(ApiNode {
+            node,
+            origin: Origin::Ours,
+        });
+        true
+    }
+
+    fn readdress(&mut self, target: u8, amount: u8) -> bool {
+        self.api.change(&name(target), |node| {
+            if let Some(IpAddr::V4(address)) = node.node.internal_ips.first_mut() {
+                let [a, b, _, d] = address.octets();
+                *address = [a, b, amount, d].into();
+            }
+        })
+    }
+
+    pub(crate) fn machine_of(&mut self, name: &str) -> Option<&mut Machine> {
+        let id = self.api.nodes.get(name)?.node.provider_id.as_ref()?;
+        self.cloud.machines.get_mut(id)
+    }
+
+    fn apply_to_machine(&mut self, entry: Entry) -> bool {
+        if self.scenario.cloud != CloudKind::Cloud {
+            return false;
+        }
+        let hop = self.cloud.next_hop();
+        let forwards = self.cloud.limits.forwarding;
+        let Some(machine) = self.machine_of(&name(entry.target)) else {
+            return false;
+        };
+        if machine.state != MachineState::Running {
+            return false;
+        }
+        match entry.fault {
+            Fault::InstanceGone => machine.state = MachineState::Gone,
+            Fault::InstanceUnsupported => machine.state = MachineState::Unsupported,
+            Fault::InstanceReplaced => {
+                machine.v4 = machine.v4.is_some().then(|| hop.clone());
+                machine.v6 = machine.v6.is_some().then_some(hop);
+            }
+            Fault::AddressFamilyLost if entry.amount.is_multiple_of(2) => machine.v4 = None,
+            Fault::AddressFamilyLost => machine.v6 = None,
+            _ if !forwards || !machine.forwarding => return false,
+            _ => machine.forwarding = false,
+        }
+        true
+    }
+
+    fn apply_to_controller(&mut self, entry: Entry) -> bool {
+        let shell = usize::from(entry.target % 2);
+        if self.shells[shell].state != State::Up {
+            return false;
+        }
+        let ends = entry.ends();
+        match entry.fault {
+            Fault::WatchDelayed => self.watch_delayed[shell] = ends,
+            Fault::WatchBroken => {
+                self.break_watch(shell);
+                self.send_shell(shell, ends, ToShell::Relist);
+            }
+            Fault::WatchRepeats => return self.rewind_watch(shell, usize::from(entry.amount)),
+            Fault::ControllerCrashed => return self.kill(shell, entry.millis()),
+            Fault::ControllerPaused => {
+                self.shells[shell].state = State::Paused;
+                self.queue.push(ends, Message::Resume { shell });
+            }
+            _ => {
+                if self.shells[shell].stopping {
+                    return false;
+                }
+                self.shells[shell].stopping = true;
+                self.depose(shell);
+                // By then all writes under way have ended.
+                self.send_shell(shell, self.now + 5_001, ToShell::Release);
+            }
+        }
+        true
+    }
+
+    fn apply_to_all(&mut self, entry: Entry) -> bool {
+        let ends = entry.ends();
+        let (api, cloud) = (&mut self.api.modes, &mut self.cloud.modes);
+        match entry.fault {
+            Fault::ApiDown => api.down = ends.max(api.down),
+            Fault::ApiFlaky => api.flaky = ends,
+            Fault::ApiDenies => api.denies = ends,
+            Fault::ApiAnswersLost => api.answers_lost = ends,
+            Fault::ApiSlow => api.slow = ends,
+            Fault::EtcdRestored => {
+                api.down = ends.max(api.down);
+                let then = self.now.saturating_sub(2 * entry.millis());
+                self.queue.push(ends, Message::Restored { then });
+            }
+            Fault::LeaseDeleted => return self.api.lease.take().is_some(),
+            Fault::CloudDown => cloud.down = ends,
+            Fault::CloudThrottles => cloud.throttles = ends,
+            Fault::CloudDenies => cloud.denies = ends,
+            Fault::CloudAnswersLost => cloud.answers_lost = ends,
+            Fault::CloudSlow => cloud.slow = ends,
+            Fault::ListingFails => cloud.listing_fails = ends,
+            Fault::ConfigAbsent => {
+                self.config = None;
+                self.config_changed();
+                self.queue.push(ends, Message::ConfigBack);
+            }
+            _ => return self.apply_to_config(entry),
+        }
+        true
+    }
+
+    fn apply_to_config(&mut self, entry: Entry) -> bool {
+        let amount = entry.amount;
+        match entry.fault {
+            Fault::PoolAdded => {
+                let number = self.wishes.pools.len();
+                let cidr = format!("10.{}.0.0/26", 100 + number);
+                let added = pool(&format!("added-{number}"), &cidr, 28);
+                self.configure(|config| config.pools.push(added));
+            }
+            Fault::PercentChanged => {
+                let percent = [0, 10, 50, 100][usize::from(amount) % 4];
+                if self.wishes.max_deletion_percent == percent {
+                    return false;
+                }
+                self.configure(|config| config.max_deletion_percent = percent);
+            }
+            _ => {
+                let rare = amount.is_multiple_of(3) && !self.wishes.teardown;
+                if rare {
+                    self.configure(|config| config.teardown = true);
+                }
+                return rare;
+            }
+        }
+        true
+    }
+
+    pub(crate) fn toggle_pool(&mut self, nth: u8) {
+        self.configure(|config| {
+            let count = config.pools.len();
+            let pool = &mut config.pools[usize::from(nth) % count];
+            pool.state = match pool.state {
+                PoolState::Active => PoolState::Draining,
+                PoolState::Draining => PoolState::Active,
+            };
+        });
+    }
+}

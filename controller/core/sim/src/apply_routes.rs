@@ -1,0 +1,151 @@
+//! Carries out the entries of a schedule that concern route tables and blocks.
+
+use ipnet::IpNet;
+use signpost_core::cloud::{NextHop, TableId};
+
+use crate::{
+    cloud::Held,
+    faults::{Entry, Fault},
+    scenario::{CloudKind, blocks, net},
+    world::World,
+};
+
+impl World<'_> {
+    pub(crate) fn apply_to_table(&mut self, entry: Entry) -> bool {
+        let Some(id) = self.cloud.pick(entry.target) else {
+            return false;
+        };
+        let ends = entry.ends();
+        match entry.fault {
+            Fault::TableAdded if self.cloud.tables.len() < 4 => {
+                if self.scenario.cloud != CloudKind::Cloud {
+                    return false;
+                }
+                self.cloud.add_table();
+            }
+            Fault::TableAdded => return false,
+            Fault::TableRemoved => {
+                if self.cloud.tables.len() < 2 {
+                    return false;
+                }
+                self.cloud.tables.remove(&id);
+            }
+            Fault::ForeignRouteOutside => {
+                return self.foreign(&id, net("172.31.0.0/16"));
+            }
+            Fault::ForeignRoutesGone => {
+                let now = self.now;
+                return self
+                    .cloud
+                    .edit(&id, now, |routes| routes.retain(|_, held| held.ours))
+                    && self.changed_by_hand();
+            }
+            fault => {
+                let Some(table) = self.cloud.tables.get_mut(&id) else {
+                    return false;
+                };
+                if fault == Fault::TableFails {
+                    table.fails = ends;
+                } else {
+                    table.tight = (ends, table.routes.len() + usize::from(entry.amount % 3));
+                }
+            }
+        }
+        true
+    }
+
+    pub(crate) fn apply_to_block(&mut self, entry: Entry) -> bool {
+        let Entry { target, amount, .. } = entry;
+        let pools = &self.wishes.pools;
+        let pool = &pools[usize::from(target) % pools.len()];
+        let all = blocks(pool);
+        let (cidr, length) = (pool.cidr, pool.node_prefix_length);
+        let block = all[usize::from(target) / 2 % all.len()];
+        let Some(id) = self.cloud.pick(amount) else {
+            return false;
+        };
+        match entry.fault {
+            Fault::ForeignRouteEqual => self.foreign(&id, block),
+            Fault::ForeignRouteMoreSpecific => {
+                let inner = block.subnets(length + 2).ok();
+                let inner = inner.and_then(|mut inner| inner.next());
+                inner.is_some_and(|inner| self.foreign(&id, inner))
+            }
+            Fault::ForeignRouteLessSpecific => {
+                let outer = IpNet::new(block.addr(), length - 1).map(|net| net.trunc());
+                let outer = outer.ok().filter(|outer| *outer != cidr);
+                outer.is_some_and(|outer| self.foreign(&id, outer))
+            }
+            Fault::RouteDeletedByHand | Fault::RouteAlteredByHand => {
+                let table = self.cloud.tables.get(&id);
+                let ours: Vec<IpNet> = table
+                    .map(|table| {
+                        let ours = table.routes.iter().filter(|(_, held)| held.ours);
+                        ours.map(|(destination, _)| *destination).collect()
+                    })
+                    .unwrap_or_default();
+                if ours.is_empty() {
+                    return false;
+                }
+                let one = ours[usize::from(target) % ours.len()];
+                let delete = entry.fault == Fault::RouteDeletedByHand;
+                let now = self.now;
+                self.cloud.edit(&id, now, |routes| {
+                    if delete {
+                        routes.remove(&one);
+                    } else if let Some(held) = routes.get_mut(&one) {
+                        let other = NextHop::Target("somewhere-else".into());
+                        held.hop = (!amount.is_multiple_of(4)).then_some(other);
+                    }
+                });
+                self.changed_by_hand()
+            }
+            Fault::PoolDrained => {
+                self.toggle_pool(target);
+                true
+            }
+            _ => {
+                if self.wishes.reserved.contains(&block) {
+                    return false;
+                }
+                self.configure(|config| config.reserved.push(block));
+                true
+            }
+        }
+    }
+
+    fn foreign(&mut self, id: &TableId, destination: IpNet) -> bool {
+        let held = Held {
+            hop: Some(NextHop::Target("not-ours".into())),
+            ours: false,
+            handle: None,
+        };
+        let now = self.now;
+        let added = self.cloud.edit(id, now, |routes| {
+            routes.entry(destination).or_insert(held);
+        });
+        added && self.changed_by_hand()
+    }
+
+    fn changed_by_hand(&mut self) -> bool {
+        self.routes_changed(100);
+        true
+    }
+
+    /// Takes away what stands in the way of nodes.
+    pub(crate) fn heal(&mut self) {
+        let tables: Vec<TableId> = self.cloud.tables.keys().cloned().collect();
+        for id in tables {
+            let now = self.now;
+            self.cloud
+                .edit(&id, now, |routes| routes.retain(|_, held| held.ours));
+        }
+        for node in self.api.nodes.values() {
+            let id = node.node.provider_id.as_ref();
+            if let Some(machine) = id.and_then(|id| self.cloud.machines.get_mut(id)) {
+                machine.state = crate::cloud::MachineState::Running;
+            }
+        }
+        self.changed_by_hand();
+    }
+}

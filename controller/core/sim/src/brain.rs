@@ -1,0 +1,41 @@
+//! What is under test, as the simulated shell sees it.
+
+use signpost_core::{Action, Engine, Event, Limits, Summary, Time, summary::NodeView};
+
+/// The engine, or something deliberately wrong around it.
+pub trait Brain {
+    /// See [`Engine::handle`].
+    fn handle(&mut self, event: Event, now: Time) -> Vec<Action>;
+    /// See [`Engine::next_wake`].
+    fn next_wake(&self) -> Option<Time>;
+    /// See [`Engine::nodes`].
+    fn nodes(&self) -> Vec<NodeView>;
+    /// See [`Engine::summary`].
+    fn summary(&self) -> Summary;
+}
+
+impl Brain for Engine {
+    fn handle(&mut self, event: Event, now: Time) -> Vec<Action> {
+        Engine::handle(self, event, now)
+    }
+
+    fn next_wake(&self) -> Option<Time> {
+        Engine::next_wake(self)
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        Engine::nodes(self)
+    }
+
+    fn summary(&self) -> Summary {
+        Engine::summary(self)
+    }
+}
+
+/// Makes the brain of one life of a controller, from the provider's limits and a seed.
+pub type MakeBrain<'a> = &'a (dyn Fn(Limits, u64) -> Box<dyn Brain> + Sync);
+
+/// The real engine.
+pub fn real(limits: Limits, seed: u64) -> Box<dyn Brain> {
+    Box::new(Engine::new(limits, seed))
+}

@@ -1,0 +1,242 @@
+//! The model cloud: route tables and machines, as they truly are.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use ipnet::IpNet;
+use signpost_core::{
+    Limits,
+    cloud::{CloudError, CloudErrorKind, NextHop, Route, RouteChange, TableId},
+};
+
+/// A route as it truly is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) hop: Option<NextHop>,
+    pub(crate) ours: bool,
+    pub(crate) handle: Option<Arc<str>>,
+}
+
+pub(crate) type Routes = BTreeMap<IpNet, Held>;
+
+/// One route table.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) routes: Routes,
+    /// Room for so many routes, until then.
+    pub(crate) tight: (u64, usize),
+    /// It cannot be read until then.
+    pub(crate) fails: u64,
+    /// What it held since when, where reads may be late.
+    past: Vec<(u64, Routes)>,
+}
+
+impl Table {
+    /// What a reader is shown who sees the table as it was then.
+    pub(crate) fn view(&self, then: u64) -> &Routes {
+        // Everything before the first change is the empty table that it began as.
+        static EMPTY: Routes = BTreeMap::new();
+        if self.past.is_empty() {
+            return &self.routes;
+        }
+        self.past
+            .iter()
+            .rfind(|(since, _)| *since <= then)
+            .map_or(&EMPTY, |(_, routes)| routes)
+    }
+}
+
+/// Whether routes can lead to a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MachineState {
+    Running,
+    Gone,
+    Unsupported,
+}
+
+/// An instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    pub(crate) state: MachineState,
+    pub(crate) v4: Option<NextHop>,
+    pub(crate) v6: Option<NextHop>,
+    pub(crate) forwarding: bool,
+}
+
+impl Machine {
+    pub(crate) fn hop(&self, destination: IpNet) -> Option<&NextHop> {
+        match destination {
+            IpNet::V4(_) => self.v4.as_ref(),
+            IpNet::V6(_) => self.v6.as_ref(),
+        }
+    }
+}
+
+/// Until when the cloud misbehaves, and how.
+#[derive(Debug, Default)]
+pub(crate) struct CloudModes {
+    pub(crate) down: u64,
+    pub(crate) throttles: u64,
+    pub(crate) denies: u64,
+    pub(crate) answers_lost: u64,
+    pub(crate) slow: u64,
+    pub(crate) listing_fails: u64,
+}
+
+/// The cloud.
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    pub(crate) limits: Limits,
+    pub(crate) tables: BTreeMap<TableId, Table>,
+    /// By `spec.providerID`.
+    pub(crate) machines: BTreeMap<Arc<str>, Machine>,
+    pub(crate) modes: CloudModes,
+    /// Routes have names.
+    handles: bool,
+    named: u64,
+    hops: u64,
+}
+
+impl Cloud {
+    pub(crate) fn new(limits: Limits, handles: bool) -> Self {
+        Self {
+            limits,
+            tables: BTreeMap::new(),
+            machines: BTreeMap::new(),
+            modes: CloudModes::default(),
+            handles,
+            named: 0,
+            hops: 0,
+        }
+    }
+
+    /// A network interface that was never there before.
+    pub(crate) fn next_hop(&mut self) -> NextHop {
+        self.hops += 1;
+        NextHop::Target(format!("eni-{}", self.hops).into())
+    }
+
+    /// A number that no table had before, and the table.
+    pub(crate) fn add_table(&mut self) -> TableId {
+        self.named += 1;
+        let id = TableId(format!("table-{}", self.named).into());
+        self.tables.insert(id.clone(), Table::default());
+        id
+    }
+
+    /// The table with that number, counted round.
+    pub(crate) fn pick(&self, target: u8) -> Option<TableId> {
+        let count = self.tables.len().max(1);
+        self.tables.keys().nth(usize::from(target) % count).cloned()
+    }
+
+    /// Changes a table and keeps what it held before for late readers.
+    pub(crate) fn edit(&mut self, id: &TableId, now: u64, edit: impl FnOnce(&mut Routes)) -> bool {
+        let late = !self.limits.settle.is_zero();
+        let Some(table) = self.tables.get_mut(id) else {
+            return false;
+        };
+        let before = table.routes.clone();
+        edit(&mut table.routes);
+        if table.routes == before {
+            return false;
+        }
+        if late {
+            table.past.push((now, table.routes.clone()));
+        }
+        true
+    }
+
+    fn leads_nowhere(&self, hop: &NextHop) -> bool {
+        matches!(hop, NextHop::Target(_))
+            && !self.machines.values().any(|machine| {
+                machine.state != MachineState::Gone
+                    && (machine.v4.as_ref() == Some(hop) || machine.v6.as_ref() == Some(hop))
+            })
+    }
+
+    /// Whether packets along the route are dropped.
+    pub(crate) fn blackhole(&self, route: &Held) -> bool {
+        route.ours
+            && route
+                .hop
+                .as_ref()
+                .is_some_and(|hop| self.leads_nowhere(hop))
+    }
+
+    fn handle(&mut self) -> Option<Arc<str>> {
+        self.named += 1;
+        self.handles.then(|| format!("r-{}", self.named).into())
+    }
+
+    /// Carries out a change, as a provider promises it.
+    pub(crate) fn write(&mut self, change: &RouteChange, now: u64) -> Result<(), CloudError> {
+        let fail = |kind, detail: &str| Err(CloudError::new(kind, detail));
+        let Some(table) = self.tables.get(change.table()) else {
+            return fail(CloudErrorKind::NotFound, "no such table");
+        };
+        let there = table.routes.get(&change.destination()).cloned();
+        let full = now < table.tight.0 && table.routes.len() >= table.tight.1;
+        let is = |old: &signpost_core::cloud::ObservedRoute| {
+            there
+                .as_ref()
+                .is_some_and(|held| held.ours && held.handle == old.handle)
+        };
+        match change {
+            RouteChange::Create { table, route } => match &there {
+                Some(held) if held.ours && held.hop.as_ref() == Some(&route.next_hop) => Ok(()),
+                Some(_) => fail(CloudErrorKind::AlreadyExists, "the destination has a route"),
+                None if full => fail(CloudErrorKind::QuotaExceeded, "the table is full"),
+                None => self.set(table, route, now),
+            },
+            RouteChange::Replace { table, old, route } if is(old) => self.set(table, route, now),
+            RouteChange::Delete { table, route } if is(route) => {
+                self.edit(table, now, |routes| {
+                    routes.remove(&route.destination);
+                });
+                Ok(())
+            }
+            RouteChange::Replace { .. } | RouteChange::Delete { .. } => {
+                fail(CloudErrorKind::NotFound, "no such route of ours")
+            }
+        }
+    }
+
+    /// Half of a replacement in a cloud that has to remove the old route first.
+    pub(crate) fn write_half(&mut self, change: &RouteChange, now: u64) {
+        if let RouteChange::Replace { table, old, .. } = change
+            && self.handles
+        {
+            let delete = RouteChange::Delete {
+                table: table.clone(),
+                route: old.clone(),
+            };
+            // Nothing to remove is fine here.
+            let _ = self.write(&delete, now);
+        }
+    }
+
+    fn set(&mut self, table: &TableId, route: &Route, now: u64) -> Result<(), CloudError> {
+        if self.leads_nowhere(&route.next_hop) {
+            let kind = CloudErrorKind::NotFound;
+            return Err(CloudError::new(kind, "no such network interface"));
+        }
+        let held = Held {
+            hop: Some(route.next_hop.clone()),
+            ours: true,
+            handle: self.handle(),
+        };
+        self.edit(table, now, |routes| {
+            routes.insert(route.destination, held);
+        });
+        Ok(())
+    }
+}
+
+/// The first address of the destination's family, as a next hop.
+pub(crate) fn address_hop(addresses: &[IpAddr], destination: IpNet) -> Option<NextHop> {
+    addresses
+        .iter()
+        .find(|address| address.is_ipv4() == matches!(destination, IpNet::V4(_)))
+        .copied()
+        .map(NextHop::Address)
+}

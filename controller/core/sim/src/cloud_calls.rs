@@ -1,0 +1,303 @@
+//! Requests at the model cloud, and how they end.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use signpost_core::{
+    Event, NodeKey,
+    cloud::{
+        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, ObservedRoute,
+        Ownership, RouteChange, TableListing,
+    },
+};
+
+use crate::{
+    api_calls::WRITE_LIMIT,
+    cloud::{MachineState, address_hop},
+    dice::mix,
+    queue::{Message, Sender, ToShell},
+    scenario::{CloudKind, net},
+    world::World,
+};
+
+/// A request of a controller.
+#[derive(Debug)]
+pub(crate) enum CloudCall {
+    /// List all tables, with the foreign routes in these ranges.
+    List { listing: u64, ranges: Vec<IpNet> },
+    /// Look up machines.
+    ReadInstances(Vec<InstanceQuery>),
+    /// Switch forwarding on.
+    EnableForwarding(InstanceQuery),
+    /// Change a route. Unless `mute`, who asked is told how it ended.
+    Write {
+        write: u64,
+        change: RouteChange,
+        mute: bool,
+    },
+}
+
+impl World<'_> {
+    fn cloud_lag(&mut self, about: (&'static str, usize)) -> u64 {
+        let local = self.scenario.cloud != CloudKind::Cloud;
+        let range = match (self.now < self.cloud.modes.slow, local) {
+            (true, _) => 300..=6_000,
+            (false, true) => 0..=4,
+            (false, false) => 20..=600,
+        };
+        self.dice.span(range, about)
+    }
+
+    /// Sends a request on its way.
+    pub(crate) fn send_cloud(&mut self, shell: usize, call: CloudCall) {
+        let from = self.sender(shell);
+        let lag = self.cloud_lag(("to cloud", shell));
+        let lossy = self.now < self.cloud.modes.answers_lost;
+        let call = match call {
+            CloudCall::Write { write, .. } if lag >= WRITE_LIMIT => {
+                let what = written(write, Err(gave_up(CloudErrorKind::Unknown)));
+                return self.answer(from, from.sent + WRITE_LIMIT, what);
+            }
+            CloudCall::Write { write, change, .. }
+                if lossy
+                    && self.scenario.cloud == CloudKind::Cloud
+                    && self.dice.percent(25, ("cut off", shell)) =>
+            {
+                // The connection breaks while the request is still on its way through the cloud.
+                let early = self.now + lag / 2;
+                let what = written(write, Err(gave_up(CloudErrorKind::Unknown)));
+                self.answer(from, early, what);
+                CloudCall::Write {
+                    write,
+                    change,
+                    mute: true,
+                }
+            }
+            CloudCall::EnableForwarding(query) if lag >= WRITE_LIMIT => {
+                let what = forwarded(query.node, Err(gave_up(CloudErrorKind::Unknown)));
+                return self.answer(from, from.sent + WRITE_LIMIT, what);
+            }
+            call => call,
+        };
+        self.queue
+            .push(self.now + lag, Message::ToCloud { from, call });
+    }
+
+    /// Why the cloud refuses a request right away, if it does.
+    fn cloud_refusal(&mut self, from: Sender, write: bool) -> Option<CloudError> {
+        let mut rng = self.dice.rng(("cloud refusal", from.shell));
+        let modes = &self.cloud.modes;
+        if self.now < modes.down {
+            Some(gave_up(CloudErrorKind::Transient))
+        } else if self.now < modes.throttles && rng.u8(0..100) < 70 {
+            let mut error = gave_up(CloudErrorKind::Throttled);
+            error.retry_after = rng.bool().then(|| Duration::from_secs(rng.u64(1..=5)));
+            Some(error)
+        } else if write && self.now < modes.denies {
+            Some(gave_up(CloudErrorKind::Denied))
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn cloud_arrival(&mut self, from: Sender, call: CloudCall) {
+        let back = self.now + self.cloud_lag(("from cloud", from.shell));
+        match call {
+            CloudCall::List { listing, ranges } => {
+                let result = self.list(from, &ranges);
+                let event = Event::RoutesListed { listing, result };
+                self.answer(from, back, ToShell::Event(event));
+            }
+            CloudCall::ReadInstances(queries) => {
+                let refusal = self.cloud_refusal(from, false);
+                let mut answers = Vec::new();
+                for query in &queries {
+                    if self.dice.percent(2, ("unanswered", from.shell)) {
+                        continue;
+                    }
+                    let answer = match &refusal {
+                        Some(error) => Err(error.clone()),
+                        None => Ok(self.instance(query)),
+                    };
+                    answers.push((query.node.clone(), answer));
+                }
+                self.answer(from, back, ToShell::Event(Event::InstancesRead(answers)));
+            }
+            CloudCall::EnableForwarding(query) => {
+                let result = match self.cloud_refusal(from, true) {
+                    Some(error) => Err(error),
+                    None => self.forward(from, &query),
+                };
+                let what = forwarded(query.node, result);
+                self.answer(from, back.min(from.sent + WRITE_LIMIT), what);
+            }
+            CloudCall::Write {
+                write,
+                change,
+                mute,
+            } => self.cloud_write(from, write, &change, mute, back),
+        }
+    }
+
+    fn cloud_write(
+        &mut self,
+        from: Sender,
+        write: u64,
+        change: &RouteChange,
+        mute: bool,
+        back: u64,
+    ) {
+        let refusal = self.cloud_refusal(from, true);
+        let lossy = self.now < self.cloud.modes.answers_lost;
+        let mut rng = self.dice.rng(("cloud write", from.shell));
+        let lost = refusal.is_none() && lossy && rng.u8(0..100) < 60;
+        let result = match refusal {
+            Some(error) => Err(error),
+            None if lost && rng.bool() => {
+                self.cloud.write_half(change, self.now);
+                Err(gave_up(CloudErrorKind::Unknown))
+            }
+            None => self.cloud_commit(from, change),
+        };
+        if mute {
+            return;
+        }
+        let limit = from.sent + WRITE_LIMIT;
+        let result = if lost || back > limit {
+            Err(gave_up(CloudErrorKind::Unknown))
+        } else {
+            result
+        };
+        let at = if lost && rng.bool() { limit } else { back };
+        self.answer(from, at.min(limit), written(write, result));
+    }
+
+    fn cloud_commit(&mut self, from: Sender, change: &RouteChange) -> Result<(), CloudError> {
+        self.check_fenced(from, "WriteRoute");
+        self.check_touches_ours(from, change);
+        let result = self.cloud.write(change, self.now);
+        self.note(|| {
+            let ended = result.as_ref().map_err(|error| error.kind);
+            format!("  cloud: {}: {ended:?}", crate::trail::change(change))
+        });
+        if result.is_ok() {
+            self.check_leads_to_owner(from, change);
+            self.routes_changed(50);
+        }
+        result
+    }
+
+    /// Tells controllers, where the cloud does so, that somebody may have changed a route.
+    pub(crate) fn routes_changed(&mut self, percent: u8) {
+        if self.scenario.cloud != CloudKind::Local {
+            return;
+        }
+        for shell in 0..self.shells.len() {
+            if self.dice.percent(percent, ("notice", shell)) {
+                let lag = self.dice.span(1..=20, ("notice lag", shell));
+                let what = ToShell::Event(Event::RoutesMayHaveChanged);
+                self.send_shell(shell, self.now + lag, what);
+            }
+        }
+    }
+
+    fn forward(&mut self, from: Sender, query: &InstanceQuery) -> Result<(), CloudError> {
+        self.check_fenced(from, "EnableForwarding");
+        let machine = query
+            .provider_id
+            .as_ref()
+            .and_then(|id| self.cloud.machines.get_mut(id));
+        match machine {
+            Some(machine) if machine.state == MachineState::Running => {
+                machine.forwarding = true;
+                Ok(())
+            }
+            _ => Err(gave_up(CloudErrorKind::NotFound)),
+        }
+    }
+
+    fn instance(&self, query: &InstanceQuery) -> InstanceState {
+        let id = query.node.name.clone();
+        if self.scenario.cloud != CloudKind::Cloud {
+            return InstanceState::Found(Instance {
+                id,
+                next_hop_v4: address_hop(&query.internal_ips, net("0.0.0.0/0")),
+                next_hop_v6: address_hop(&query.internal_ips, net("::/0")),
+                forwarding: true,
+            });
+        }
+        let machine = query
+            .provider_id
+            .as_ref()
+            .and_then(|id| self.cloud.machines.get(id));
+        match machine {
+            None => InstanceState::Gone,
+            Some(machine) => match machine.state {
+                MachineState::Gone => InstanceState::Gone,
+                MachineState::Unsupported => InstanceState::Unsupported("no interface".into()),
+                MachineState::Running => InstanceState::Found(Instance {
+                    id,
+                    next_hop_v4: machine.v4.clone(),
+                    next_hop_v6: machine.v6.clone(),
+                    forwarding: machine.forwarding || !self.cloud.limits.forwarding,
+                }),
+            },
+        }
+    }
+
+    fn list(&mut self, from: Sender, ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError> {
+        if let Some(error) = self.cloud_refusal(from, false) {
+            return Err(error);
+        }
+        if self.now < self.cloud.modes.listing_fails {
+            return Err(gave_up(CloudErrorKind::Transient));
+        }
+        let settle = u64::try_from(self.cloud.limits.settle.as_millis()).unwrap_or(u64::MAX);
+        // A write reaches the table within its time limit and shows within the settling time.
+        let oldest = from.sent.saturating_sub(settle.saturating_sub(WRITE_LIMIT));
+        let nonce = self.dice.span(0..=u64::MAX, ("views", from.shell));
+        let cloud = &self.cloud;
+        let listed = cloud.tables.iter().enumerate().map(|(index, (id, table))| {
+            let then = if settle == 0 || mix(nonce, index as u64).is_multiple_of(3) {
+                self.now
+            } else {
+                oldest + mix(nonce, index as u64) % (self.now - oldest + 1)
+            };
+            let shown = table.view(then).iter().filter(|(destination, held)| {
+                held.ours || ranges.iter().any(|range| range.contains(*destination))
+            });
+            let routes = shown.map(|(destination, held)| ObservedRoute {
+                destination: *destination,
+                next_hop: held.hop.clone(),
+                ownership: if held.ours {
+                    Ownership::Ours
+                } else {
+                    Ownership::Foreign
+                },
+                blackhole: cloud.blackhole(held),
+                handle: held.handle.clone(),
+            });
+            TableListing {
+                table: id.clone(),
+                routes: if self.now < table.fails {
+                    Err(gave_up(CloudErrorKind::Transient))
+                } else {
+                    Ok(routes.collect())
+                },
+            }
+        });
+        Ok(listed.collect())
+    }
+}
+
+fn gave_up(kind: CloudErrorKind) -> CloudError {
+    CloudError::new(kind, "as the schedule has it")
+}
+
+fn written(write: u64, result: Result<(), CloudError>) -> ToShell {
+    ToShell::Event(Event::RouteWritten { write, result })
+}
+
+fn forwarded(node: NodeKey, result: Result<(), CloudError>) -> ToShell {
+    ToShell::Event(Event::ForwardingEnabled { node, result })
+}

@@ -1,0 +1,106 @@
+//! What a walk has met.
+
+use std::collections::BTreeMap;
+
+use signpost_core::summary::{NodeView, Phase};
+
+use crate::faults::Fault;
+
+/// A step in the life of a node as the engine sees it; `None`: unknown to the engine.
+pub type Transition = (Option<Phase>, Option<Phase>);
+
+/// Steps that a long walk must meet.
+pub const EXPECTED: &[Transition] = &[
+    (None, Some(Phase::Pending)),
+    (None, Some(Phase::Routing)),
+    (Some(Phase::Pending), Some(Phase::Allocated)),
+    (Some(Phase::Allocated), Some(Phase::Routing)),
+    (Some(Phase::Routing), Some(Phase::Routed)),
+    (Some(Phase::Routed), Some(Phase::Routing)),
+    (Some(Phase::Routing), Some(Phase::Draining)),
+    (Some(Phase::Routed), Some(Phase::Draining)),
+    (Some(Phase::Pending), None),
+    (Some(Phase::Draining), None),
+];
+
+/// Counts of what was met.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    /// Runs.
+    pub schedules: u64,
+    /// Messages that arrived somewhere.
+    pub steps: u64,
+    /// Events that engines handled.
+    pub events: u64,
+    /// Simulated milliseconds.
+    pub simulated: u64,
+    /// The longest time in milliseconds that a world needed to come to rest.
+    pub longest_rest: u64,
+    /// Runs in which deletions were held back at the end.
+    pub held: u64,
+    /// Faults that had an effect.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Steps in the lives of nodes.
+    pub transitions: BTreeMap<Transition, u64>,
+}
+
+impl Coverage {
+    /// Counts the differences between two views of all nodes, both by name.
+    pub(crate) fn compare(&mut self, before: &[NodeView], after: &[NodeView]) {
+        let phase = |views: &[NodeView], view: &NodeView| {
+            let same = views.iter().find(|other| other.key == view.key);
+            same.map(|view| view.phase)
+        };
+        for view in after {
+            let was = phase(before, view);
+            if was != Some(view.phase) {
+                *self.transitions.entry((was, Some(view.phase))).or_default() += 1;
+            }
+        }
+        for view in before {
+            if phase(after, view).is_none() {
+                *self
+                    .transitions
+                    .entry((Some(view.phase), None))
+                    .or_default() += 1;
+            }
+        }
+    }
+
+    /// Adds what another walk met.
+    pub fn add(&mut self, other: &Self) {
+        self.schedules += other.schedules;
+        self.steps += other.steps;
+        self.events += other.events;
+        self.simulated += other.simulated;
+        self.longest_rest = self.longest_rest.max(other.longest_rest);
+        self.held += other.held;
+        for (fault, count) in &other.faults {
+            *self.faults.entry(*fault).or_default() += count;
+        }
+        for (transition, count) in &other.transitions {
+            *self.transitions.entry(*transition).or_default() += count;
+        }
+    }
+
+    /// What should have been met and was not.
+    pub fn missing(&self) -> Vec<String> {
+        let faults = Fault::ALL
+            .iter()
+            .filter(|fault| !self.faults.contains_key(fault))
+            .map(|fault| format!("fault {}", fault.name()));
+        let transitions = EXPECTED
+            .iter()
+            .filter(|transition| !self.transitions.contains_key(transition))
+            .map(|transition| format!("transition {}", arrow(*transition)));
+        faults.chain(transitions).collect()
+    }
+}
+
+/// A transition for people.
+pub(crate) fn arrow((from, to): Transition) -> String {
+    let name = |phase: Option<Phase>, none: &str| {
+        phase.map_or_else(|| none.to_owned(), |phase| format!("{phase:?}"))
+    };
+    format!("{} → {}", name(from, "unknown"), name(to, "gone"))
+}

@@ -1,0 +1,19 @@
+//! I6: nothing is written without the lease.
+
+use super::Invariant;
+use crate::{queue::Sender, shell::identity, world::World};
+
+impl World<'_> {
+    /// A write takes effect now. Nobody else may have been given the lease since it was begun.
+    pub(crate) fn check_fenced(&mut self, from: Sender, what: &str) {
+        let me = identity(from.shell, from.life);
+        if let Some(holder) = self.api.holder().filter(|holder| **holder != me).cloned() {
+            self.broken(Invariant::I6, || {
+                format!(
+                    "{what} of {me}, begun at {} ms, lands under {holder}",
+                    from.sent
+                )
+            });
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Runs random schedules against the engine, or one of them again with its story.
+#![expect(clippy::print_stdout, reason = "a program that reports to people")]
+
+use std::{
+    io::Write,
+    num::NonZeroUsize,
+    process::ExitCode,
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use signpost_sim::{Options, Walk, real, report, run, schedule, walk};
+
+/// Simulates Signpost's engine against a model of the API server and of the cloud.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// How many schedules to run
+    #[arg(long, default_value_t = 20_000)]
+    schedules: u64,
+    /// Seed of the first schedule; the others follow it
+    #[arg(long, default_value_t = 0)]
+    first_seed: u64,
+    /// Run this schedule only and tell its story
+    #[arg(long, conflicts_with_all = ["schedules", "first_seed", "threads"])]
+    seed: Option<u64>,
+    /// With --seed: first remove all entries that the failure does not need
+    #[arg(long, requires = "seed")]
+    shrink: bool,
+    /// How many to run at once [default: one for each processor]
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let options = Options {
+        make: &real,
+        tell: false,
+        unfenced: false,
+    };
+    match arguments.seed {
+        Some(seed) => one(seed, arguments.shrink, options),
+        None => many(&arguments, options),
+    }
+}
+
+fn one(seed: u64, shrink: bool, options: Options<'_>) -> ExitCode {
+    let mut entries = schedule(seed);
+    if shrink && let Some((fewer, _)) = signpost_sim::shrink(seed, &entries, options) {
+        entries = fewer;
+    }
+    let options = Options {
+        tell: true,
+        ..options
+    };
+    let outcome = run(seed, &entries, options);
+    for line in &outcome.trail {
+        println!("{line}");
+    }
+    if outcome.violation.is_none() {
+        println!("seed {seed} keeps all promises");
+        return ExitCode::SUCCESS;
+    }
+    println!("{}", report::failure(&outcome, options));
+    ExitCode::FAILURE
+}
+
+fn many(arguments: &Arguments, options: Options<'_>) -> ExitCode {
+    let began = Instant::now();
+    let all = arguments.schedules;
+    let progress = |done: u64| {
+        if began.elapsed() > Duration::from_secs(5) && done.is_multiple_of(10_000) {
+            // Progress that cannot be shown is no failure.
+            let _ = writeln!(std::io::stderr(), "{done} of {all} schedules");
+        }
+    };
+    let threads = arguments
+        .threads
+        .unwrap_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get));
+    let plan = Walk {
+        first: arguments.first_seed,
+        schedules: all,
+        threads,
+    };
+    let (coverage, failed) = walk(plan, options, &progress);
+    print!("{}", report::counts(&coverage, began.elapsed()));
+    if let Some(outcome) = failed {
+        print!("{}", report::failure(&outcome, options));
+        return ExitCode::FAILURE;
+    }
+    let missing = coverage.missing();
+    if all >= report::ENOUGH && !missing.is_empty() {
+        println!("never met: {}", missing.join(", "));
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}

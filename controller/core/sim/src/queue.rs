@@ -1,0 +1,133 @@
+//! What is on its way, in the order in which it arrives.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use signpost_core::{Event, Node, NodeKey, Time, event::ApiError, lease::Record};
+
+use crate::{api::ApiCall, cloud_calls::CloudCall};
+
+/// Something that arrives somewhere.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// An entry of the schedule.
+    Entry(usize),
+    /// A look at whether all is well, once the schedule is over.
+    Inspect,
+    /// A controller's process starts.
+    Start { shell: usize },
+    /// A controller's process goes on.
+    Resume { shell: usize },
+    /// What stands in the way of nodes is taken away.
+    Heal,
+    /// The configuration is there again.
+    ConfigBack,
+    /// The API server is back as it was at that time.
+    Restored { then: u64 },
+    /// Something for one life of a controller.
+    ToShell {
+        shell: usize,
+        life: u32,
+        what: ToShell,
+    },
+    /// A request at the API server.
+    ToApi { from: Sender, call: ApiCall },
+    /// A request at the cloud.
+    ToCloud { from: Sender, call: CloudCall },
+}
+
+/// Who sent a request, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sender {
+    pub(crate) shell: usize,
+    pub(crate) life: u32,
+    pub(crate) sent: u64,
+}
+
+/// What a controller's shell has to deal with.
+#[derive(Debug)]
+pub(crate) enum ToShell {
+    /// Time to look at the lease.
+    Look,
+    /// The lease, unless the API server could not be reached.
+    LeaseRead(Result<Option<Record>, ApiError>),
+    /// The lease was written, or not; begun at that time of its own.
+    LeaseWritten {
+        begun: Time,
+        result: Result<(), ApiError>,
+    },
+    /// The fence may have passed.
+    Fence,
+    /// It stops in good order: releases the lease now that nothing is under way.
+    Release,
+    /// The engine wants to be woken.
+    Wake,
+    /// The configuration may have changed.
+    Config,
+    /// The nodes are to be listed, and watched from there on.
+    Relist,
+    /// The watch brings all changes up to that one.
+    Watch { stream: u32, upto: usize },
+    /// The nodes as they were when that many changes had happened.
+    Nodes {
+        stream: u32,
+        nodes: Vec<Node>,
+        upto: usize,
+    },
+    /// One node as it was when that many changes had happened.
+    Read {
+        key: NodeKey,
+        node: Option<Node>,
+        upto: usize,
+    },
+    /// An event for the engine, as it is.
+    Event(Event),
+}
+
+#[derive(Debug)]
+struct Due {
+    at: u64,
+    order: u64,
+    message: Message,
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+/// Messages by time, those of one time in the order in which they were sent.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    due: BinaryHeap<Reverse<Due>>,
+    order: u64,
+}
+
+impl Queue {
+    pub(crate) fn push(&mut self, at: u64, message: Message) {
+        self.order += 1;
+        self.due.push(Reverse(Due {
+            at,
+            order: self.order,
+            message,
+        }));
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<(u64, Message)> {
+        self.due.pop().map(|Reverse(due)| (due.at, due.message))
+    }
+}

@@ -1,0 +1,176 @@
+//! The world that a seed begins with, and what happens in it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+use signpost_core::{Config, Limits, PoolConfig, PoolState};
+
+use crate::{
+    dice::mix,
+    faults::{Entry, Fault, Target},
+};
+
+/// How many node names there are.
+pub(crate) const NAMES: u8 = 12;
+
+/// Which kind of route tables there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloudKind {
+    /// A kernel's table: consistent, fast, with notifications. Next hops are the nodes' addresses.
+    Local,
+    /// Eventually consistent, slow, throttled. Next hops are network interfaces.
+    Cloud,
+    /// Provider `none`.
+    None,
+}
+
+/// What holds for a whole run.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) cloud: CloudKind,
+    pub(crate) limits: Limits,
+    pub(crate) tables: u8,
+    pub(crate) config: Config,
+    pub(crate) nodes: u8,
+    /// Routes have names, as in a cloud that cannot replace a route in one step.
+    pub(crate) handles: bool,
+    /// At the end, what stands in the way of nodes is taken away too.
+    pub(crate) heal: bool,
+    /// What each controller's clock shows at the start.
+    pub(crate) origins: [u64; 2],
+}
+
+impl Scenario {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(mix(seed, 1));
+        let cloud = match rng.u8(0..20) {
+            0 => CloudKind::None,
+            1..=8 => CloudKind::Local,
+            _ => CloudKind::Cloud,
+        };
+        let limits = match cloud {
+            CloudKind::Local => Limits::LOCAL,
+            CloudKind::None => Limits {
+                routes: false,
+                ..Limits::LOCAL
+            },
+            CloudKind::Cloud => Limits {
+                routes: true,
+                forwarding: rng.bool(),
+                // Longer than a write can take, which it includes.
+                settle: Duration::from_secs(rng.u64(6..=15)),
+                listing_interval: Duration::from_millis(rng.u64(500..=2_000)),
+                route_writes: rng.usize(1..=8),
+                api_writes: rng.usize(1..=8),
+            },
+        };
+        Self {
+            seed,
+            cloud,
+            limits,
+            tables: if cloud == CloudKind::Cloud {
+                rng.u8(1..=3)
+            } else {
+                1
+            },
+            config: config(&mut rng),
+            nodes: rng.u8(1..=8),
+            handles: rng.bool(),
+            heal: rng.bool(),
+            origins: [rng.u64(0..1_000_000), rng.u64(0..1_000_000)],
+        }
+    }
+
+    /// What happens, in the order of time.
+    pub(crate) fn schedule(&self) -> Vec<Entry> {
+        let mut rng = fastrand::Rng::with_seed(mix(self.seed, 2));
+        let horizon = rng.u64(20_000..=120_000);
+        let total: u32 = Fault::ALL.iter().map(|fault| fault.weight()).sum();
+        let mut entries: Vec<Entry> = (0..rng.usize(5..=24))
+            .map(|_| {
+                let mut ticket = rng.u32(0..total);
+                let fault = Fault::ALL
+                    .iter()
+                    .copied()
+                    .find(|fault| match ticket.checked_sub(fault.weight()) {
+                        Some(rest) => {
+                            ticket = rest;
+                            false
+                        }
+                        None => true,
+                    })
+                    .unwrap_or(Fault::NodeAdded);
+                Entry {
+                    at: rng.u64(0..horizon),
+                    fault,
+                    target: match fault.target() {
+                        Target::Node | Target::Nodes => rng.u8(0..NAMES),
+                        Target::Controller => rng.u8(0..2),
+                        Target::Table => rng.u8(0..3),
+                        Target::Block | Target::World => rng.u8(..),
+                    },
+                    amount: rng.u8(1..=30),
+                }
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.at);
+        entries
+    }
+}
+
+fn config(rng: &mut fastrand::Rng) -> Config {
+    let mut pools = vec![pool("main", "10.0.0.0/24", rng.u8(26..=28))];
+    if rng.u8(0..3) == 0 {
+        pools.push(pool("six", "fd00::/60", rng.u8(62..=64)));
+        if rng.bool() {
+            pools.swap(0, 1);
+        }
+    }
+    if rng.u8(0..4) == 0 {
+        let mut zone = pool("zone-b", "10.1.0.0/25", rng.u8(26..=28));
+        zone.node_selector = label("b");
+        pools.insert(0, zone);
+    }
+    Config {
+        generation: 1,
+        pools,
+        reserved: Vec::new(),
+        check_period: Duration::from_secs([5, 10, 30][rng.usize(0..3)]),
+        max_deletion_percent: [30, 30, 50, 100][rng.usize(0..4)],
+        teardown: false,
+    }
+}
+
+/// The labels of a node of that zone.
+pub(crate) fn label(zone: &str) -> BTreeMap<Arc<str>, Arc<str>> {
+    BTreeMap::from([("zone".into(), zone.into())])
+}
+
+/// An active pool for every node.
+pub(crate) fn pool(name: &str, cidr: &str, node_prefix_length: u8) -> PoolConfig {
+    PoolConfig {
+        name: name.into(),
+        cidr: net(cidr),
+        node_prefix_length,
+        node_selector: BTreeMap::new(),
+        state: PoolState::Active,
+    }
+}
+
+/// A range written in this crate.
+#[expect(
+    clippy::expect_used,
+    reason = "only literals and numbers below 256 come here"
+)]
+pub(crate) fn net(cidr: &str) -> IpNet {
+    cidr.parse().expect("a CIDR written in this crate")
+}
+
+/// The blocks of a pool, in order.
+pub(crate) fn blocks(pool: &PoolConfig) -> Vec<IpNet> {
+    pool.cidr
+        .subnets(pool.node_prefix_length)
+        .map(Iterator::collect)
+        .unwrap_or_default()
+}

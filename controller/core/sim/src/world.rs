@@ -1,0 +1,319 @@
+//! The whole world: what is where, and what happens next.
+
+use ipnet::IpNet;
+use signpost_core::{Action, Config, Event, summary::NodeView};
+
+use crate::{
+    api::{Api, ApiCall},
+    brain::MakeBrain,
+    cloud::Cloud,
+    cloud_calls::CloudCall,
+    coverage::Coverage,
+    dice::Dice,
+    faults::{Entry, Fault},
+    invariants::{Invariant, Rest, Violation},
+    queue::{Message, Queue, ToShell},
+    scenario::Scenario,
+    shell::Shell,
+    trail::{self, Trail},
+};
+
+/// So many events for one engine in one millisecond are a busy loop.
+const BUSY: u32 = 2_000;
+
+/// The world.
+pub(crate) struct World<'a> {
+    pub(crate) scenario: Scenario,
+    pub(crate) entries: &'a [Entry],
+    pub(crate) make: MakeBrain<'a>,
+    pub(crate) now: u64,
+    pub(crate) queue: Queue,
+    pub(crate) dice: Dice,
+    pub(crate) api: Api,
+    pub(crate) cloud: Cloud,
+    pub(crate) shells: Vec<Shell>,
+    /// The `PodNetwork` object; `None` while it is absent.
+    pub(crate) config: Option<Config>,
+    /// What it says when it is there.
+    pub(crate) wishes: Config,
+    pub(crate) watch_delayed: [u64; 2],
+    pub(crate) coverage: Coverage,
+    pub(crate) trail: Trail,
+    pub(crate) rest: Rest,
+    pub(crate) violation: Option<Violation>,
+    /// A write is sent although the fence has passed. Wrong on purpose, for a test.
+    pub(crate) unfenced: bool,
+    announced: usize,
+    keeps_past: bool,
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(
+        scenario: Scenario,
+        entries: &'a [Entry],
+        make: MakeBrain<'a>,
+        trail: Trail,
+    ) -> Self {
+        let shells = (0..2)
+            .map(|shell| Shell::new(shell, make(scenario.limits, 0)))
+            .collect();
+        let calm = entries.iter().map(Entry::ends).max().unwrap_or(0) + 1_000;
+        let mut world = Self {
+            entries,
+            make,
+            now: 0,
+            queue: Queue::default(),
+            dice: Dice::new(scenario.seed),
+            api: Api::new(),
+            cloud: Cloud::new(scenario.limits, scenario.handles),
+            shells,
+            config: Some(scenario.config.clone()),
+            wishes: scenario.config.clone(),
+            watch_delayed: [0; 2],
+            coverage: Coverage::default(),
+            trail,
+            rest: Rest::new(calm),
+            violation: None,
+            unfenced: false,
+            announced: 0,
+            keeps_past: entries
+                .iter()
+                .any(|entry| entry.fault == Fault::EtcdRestored),
+            scenario,
+        };
+        world.set_up(calm);
+        world
+    }
+
+    fn set_up(&mut self, calm: u64) {
+        for _ in 0..self.scenario.tables {
+            self.cloud.add_table();
+        }
+        for node in 0..self.scenario.nodes {
+            self.join(node);
+        }
+        self.queue.push(0, Message::Start { shell: 0 });
+        let second = self.dice.span(0..=20_000, "second controller");
+        self.queue.push(second, Message::Start { shell: 1 });
+        for (index, entry) in self.entries.iter().enumerate() {
+            self.queue.push(entry.at, Message::Entry(index));
+        }
+        if self.scenario.heal {
+            self.queue.push(calm, Message::Heal);
+        }
+        self.queue.push(calm, Message::Inspect);
+    }
+
+    /// Runs until an invariant is broken or all has come to rest.
+    pub(crate) fn run(&mut self) {
+        while self.violation.is_none()
+            && !self.rest.reached
+            && let Some((at, message)) = self.queue.pop()
+        {
+            self.now = at;
+            self.coverage.steps += 1;
+            self.dispatch(message);
+            self.announce();
+        }
+        self.coverage.schedules = 1;
+        self.coverage.simulated = self.now;
+    }
+
+    fn dispatch(&mut self, message: Message) {
+        match message {
+            Message::Entry(index) => {
+                let entry = self.entries[index];
+                let effect = self.apply(entry);
+                if effect {
+                    *self.coverage.faults.entry(entry.fault).or_default() += 1;
+                }
+                self.note(|| {
+                    let idle = if effect { "" } else { " (no effect)" };
+                    format!("======== {}{idle}", entry.to_string().trim_start())
+                });
+            }
+            Message::Inspect => self.inspect(),
+            Message::Start { shell } => self.start(shell),
+            Message::Resume { shell } => self.resume(shell),
+            Message::Heal => self.heal(),
+            Message::ConfigBack => {
+                self.config = Some(self.wishes.clone());
+                self.config_changed();
+            }
+            Message::Restored { then } => {
+                self.api.restore(then);
+                self.note(|| format!("======== restored as of {then}"));
+                for shell in 0..self.shells.len() {
+                    self.break_watch(shell);
+                    self.send_shell(shell, self.now + 1, ToShell::Relist);
+                }
+            }
+            Message::ToShell { shell, life, what } => self.shell_message(shell, life, what),
+            Message::ToApi { from, call } => self.api_arrival(from, call),
+            Message::ToCloud { from, call } => self.cloud_arrival(from, call),
+        }
+    }
+
+    /// Tells the watches what has changed.
+    fn announce(&mut self) {
+        if self.api.log.len() > self.announced {
+            self.announced = self.api.log.len();
+            for shell in 0..self.shells.len() {
+                self.watch_goes_on(shell);
+            }
+            if self.keeps_past {
+                self.api.snapshot(self.now);
+            }
+        }
+    }
+
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        self.trail.note(self.now, line);
+    }
+
+    /// Notes that an invariant is broken; the first one counts.
+    pub(crate) fn broken(&mut self, invariant: Invariant, what: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            let what = what();
+            self.note(|| format!("!!!!!!!! {invariant}: {what}"));
+            self.violation = Some(Violation {
+                invariant,
+                at: self.now,
+                what,
+            });
+        }
+    }
+
+    /// Hands an event to an engine and carries out what it says.
+    pub(crate) fn tell(&mut self, shell: usize, event: Event) {
+        if self.violation.is_some() {
+            return;
+        }
+        self.coverage.events += 1;
+        self.note(|| format!("{shell} ◄ {}", trail::event(&event)));
+        let now = self.local(shell);
+        let place = &mut self.shells[shell];
+        place.burst = match place.burst {
+            (at, count) if at == now.0 => (at, count + 1),
+            _ => (now.0, 1),
+        };
+        let busy = place.burst.1 > BUSY;
+        place.known.learn(&event);
+        let before = place.brain.nodes();
+        let restart = matches!(event, Event::Elected | Event::Deposed);
+        let actions = place.brain.handle(event, now);
+        let after = place.brain.nodes();
+        self.count(restart, &before, &after);
+        if busy {
+            self.broken(Invariant::I7, || "the engine runs in circles".into());
+        }
+        for action in actions {
+            self.act(shell, action);
+        }
+        self.set_alarm(shell);
+    }
+
+    fn count(&mut self, restart: bool, before: &[NodeView], after: &[NodeView]) {
+        // Forgetting everything is no step in the life of a node.
+        if !restart && before != after {
+            self.coverage.compare(before, after);
+        }
+    }
+
+    fn act(&mut self, shell: usize, action: Action) {
+        let now = self.local(shell);
+        let place = &self.shells[shell];
+        let leader = place.leader;
+        let may = place.election.may_write(now) || self.unfenced;
+        let write = is_write(&action);
+        let dropped = write && !may;
+        self.note(|| {
+            let dropped = if dropped { " (dropped)" } else { "" };
+            format!("{shell} ► {}{dropped}", trail::action(&action))
+        });
+        if !leader && !self.unfenced {
+            self.broken(Invariant::I6, || {
+                let action = trail::action(&action);
+                format!("controller {shell}, which is not elected, wants {action}")
+            });
+        }
+        if dropped {
+            return;
+        }
+        self.check_action(shell, &action);
+        if write {
+            self.rest.wrote(self.now);
+        }
+        self.shells[shell].known.began(&action, self.now);
+        match action {
+            Action::SetPodCidrs { node, cidrs } => {
+                self.send_api(shell, ApiCall::SetPodCidrs { node, cidrs });
+            }
+            Action::ReadNode(node) => self.send_api(shell, ApiCall::ReadNode(node)),
+            Action::SetNetworkStatus { node, status } => {
+                self.send_api(shell, ApiCall::SetStatus { node, status });
+            }
+            Action::ReadInstances(queries) => {
+                self.send_cloud(shell, CloudCall::ReadInstances(queries));
+            }
+            Action::EnableForwarding(query) => {
+                self.send_cloud(shell, CloudCall::EnableForwarding(query));
+            }
+            Action::ListRoutes { listing } => {
+                let ranges = self.ranges(shell);
+                self.rest.listed();
+                self.send_cloud(shell, CloudCall::List { listing, ranges });
+            }
+            Action::WriteRoute { write, change } => {
+                let mute = false;
+                self.send_cloud(
+                    shell,
+                    CloudCall::Write {
+                        write,
+                        change,
+                        mute,
+                    },
+                );
+            }
+            Action::TeardownDone => self.torn_down(),
+            Action::Notify(_) | Action::NodeRouted { .. } => {}
+        }
+    }
+
+    /// The ranges in which a controller wants to see the routes of others.
+    fn ranges(&self, shell: usize) -> Vec<IpNet> {
+        let config = self.shells[shell].known.config.as_ref();
+        config
+            .map(|config| config.pools.iter().map(|pool| pool.cidr).collect())
+            .unwrap_or_default()
+    }
+
+    /// Has every controller read the configuration.
+    pub(crate) fn config_changed(&mut self) {
+        for shell in 0..self.shells.len() {
+            let lag = self.dice.span(1..=500, ("config", shell));
+            self.send_shell(shell, self.now + lag, ToShell::Config);
+        }
+    }
+
+    /// Changes what the configuration says.
+    pub(crate) fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.wishes);
+        self.wishes.generation += 1;
+        if self.config.is_some() {
+            self.config = Some(self.wishes.clone());
+            self.config_changed();
+        }
+    }
+}
+
+/// Whether the action changes anything outside.
+pub(crate) fn is_write(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::SetPodCidrs { .. }
+            | Action::SetNetworkStatus { .. }
+            | Action::EnableForwarding(_)
+            | Action::WriteRoute { .. }
+    )
+}
