@@ -23,6 +23,7 @@
 //! | what to tell people | [`summary`] |
 
 pub mod action;
+mod backoff;
 pub mod cloud;
 pub mod config;
 pub mod engine;

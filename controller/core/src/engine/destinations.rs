@@ -1,0 +1,172 @@
+//! What should be there for each destination, and which change comes next.
+
+use ipnet::IpNet;
+
+use super::{Engine, clock::Due, nodes::NodeId};
+use crate::{
+    cloud::{InstanceState, NextHop, Route, RouteChange},
+    node::NodeKey,
+    routes::{Cell, Step},
+};
+
+impl Engine {
+    pub(super) fn claimed(&self, cidr: IpNet) -> bool {
+        let claimed = |allocator: &crate::ipam::Allocator| allocator.claimed(cidr);
+        self.allocator.as_ref().is_some_and(claimed)
+    }
+
+    fn owner(&self, cidr: IpNet) -> Option<NodeId> {
+        let key = self.allocator.as_ref()?.owner(cidr)?;
+        self.nodes.id(key)
+    }
+
+    /// Whose a destination is has changed.
+    pub(super) fn refresh_claims(&mut self, cidr: IpNet) {
+        let claimed = self.claimed(cidr);
+        let owner = self.owner(cidr);
+        if !self.limits.routes || self.routes.get(cidr).is_none() && owner.is_none() {
+            return;
+        }
+        let former = self.routes.update(cidr, |destination| {
+            if destination.owner != owner {
+                destination.want = None;
+            }
+            destination.owner = owner;
+            destination.claimed = claimed;
+            if claimed {
+                destination.dead = false;
+                return destination.former.take();
+            }
+            None
+        });
+        for id in former.into_iter().chain(owner) {
+            self.nodes.mark(id);
+        }
+    }
+
+    /// Nobody claims the destination any more.
+    pub(super) fn leave_over(&mut self, cidr: IpNet, former: Option<NodeId>, dead: bool) {
+        let now = self.now;
+        self.routes.update(cidr, |destination| {
+            destination.claimed = false;
+            destination.owner = None;
+            destination.want = None;
+            destination.former = former;
+            destination.dead = dead;
+            destination.changed = now;
+        });
+        self.listing.want(now.at.after(self.limits.settle));
+        self.consider(cidr);
+    }
+
+    /// Brings what is wanted for a node's blocks up to date.
+    pub(super) fn refresh_blocks(&mut self, id: NodeId) {
+        let Some(state) = self.nodes.get(id) else {
+            return;
+        };
+        if !self.limits.routes {
+            return;
+        }
+        let key = state.node.key.clone();
+        let routable = state.assignment.held && !state.node.excluded;
+        let blocks: Vec<(IpNet, Option<NextHop>)> = state
+            .assignment
+            .cidrs
+            .iter()
+            .map(|cidr| {
+                let hop = next_hop(state.instance.state.as_ref(), *cidr);
+                (*cidr, hop.filter(|_| routable).cloned())
+            })
+            .collect();
+        for (cidr, want) in blocks {
+            if !self.owns(&key, cidr) {
+                self.refresh_claims(cidr);
+                continue;
+            }
+            let known = self.routes.get(cidr).is_some_and(|it| {
+                it.claimed && it.owner == Some(id) && it.want == want && it.former.is_none()
+            });
+            if !known {
+                self.refresh_claims(cidr);
+                self.routes.update(cidr, |destination| {
+                    destination.owner = Some(id);
+                    destination.claimed = true;
+                    destination.want = want;
+                });
+            }
+            self.consider(cidr);
+        }
+    }
+
+    pub(super) fn owns(&self, key: &NodeKey, cidr: IpNet) -> bool {
+        let owner = self.allocator.as_ref().and_then(|it| it.owner(cidr));
+        owner == Some(key)
+    }
+
+    /// Queues what is to be done for a destination, or sets the time when it may be.
+    pub(super) fn consider(&mut self, cidr: IpNet) {
+        let now = self.now.at;
+        for table in 0..self.routes.tables.len() {
+            let cell = self.routes.get(cidr).and_then(|it| it.cell(table));
+            if cell.is_some_and(|cell| cell.step != Step::Idle)
+                || self.next_change(cidr, table).is_none()
+            {
+                continue;
+            }
+            let not_before = cell.map_or(now, |cell| cell.not_before);
+            if not_before > now {
+                self.timers.set(not_before, Due::Destination(cidr));
+            } else {
+                self.writes.ready.push_back((cidr, table));
+                self.routes
+                    .update(cidr, |it| it.cell_mut(table).step = Step::Queued);
+            }
+        }
+    }
+
+    /// The change that a table needs for a destination, if it may be made.
+    pub(super) fn next_change(&self, cidr: IpNet, index: usize) -> Option<RouteChange> {
+        let config = self.config.as_ref()?;
+        let table = self.routes.tables.get(index)?;
+        if !table.known || !self.nodes.listed {
+            return None;
+        }
+        let destination = self.routes.get(cidr)?;
+        let ours = destination
+            .cell(index)
+            .and_then(|Cell { ours, .. }| ours.as_ref());
+        if config.teardown || !destination.claimed {
+            let route = ours?.clone();
+            let free = config.teardown || destination.leads_nowhere() || !self.guard.held;
+            return (self.recovered && free).then(|| RouteChange::Delete {
+                table: table.id.clone(),
+                route,
+            });
+        }
+        let route = Route {
+            destination: cidr,
+            next_hop: destination.want.clone()?,
+            node: self.nodes.get(destination.owner?)?.node.key.name.clone(),
+        };
+        let id = table.id.clone();
+        match ours {
+            Some(_) if destination.right(index) => None,
+            Some(old) => Some(RouteChange::Replace {
+                table: id,
+                old: old.clone(),
+                route,
+            }),
+            None if table.full_until.is_some() || self.conflicts.contains_key(&cidr) => None,
+            None => Some(RouteChange::Create { table: id, route }),
+        }
+    }
+}
+
+/// Where a route for `cidr` leads if it leads to this instance.
+pub(super) fn next_hop(instance: Option<&InstanceState>, cidr: IpNet) -> Option<&NextHop> {
+    match (instance?, cidr) {
+        (InstanceState::Found(instance), IpNet::V4(_)) => instance.next_hop_v4.as_ref(),
+        (InstanceState::Found(instance), IpNet::V6(_)) => instance.next_hop_v6.as_ref(),
+        _ => None,
+    }
+}

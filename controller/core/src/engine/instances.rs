@@ -1,0 +1,323 @@
+//! Where routes to a node lead: what the cloud knows of its instance.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{Engine, api::node_hash, clock::Due, nodes::NodeId};
+use crate::{
+    Action, Time,
+    action::Reason,
+    backoff::{Backoff, Pace},
+    cloud::{CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState},
+    node::NodeKey,
+    routes::Trouble,
+};
+
+/// Instances are read anew that much more rarely than routes.
+const REFRESH_FACTOR: u32 = 10;
+
+/// Most instances in one action.
+const BATCH: usize = 1000;
+
+/// Most such actions in flight.
+const BATCHES: usize = 4;
+
+/// What is known of a node's instance.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    pub(super) state: Option<InstanceState>,
+    /// The read or switch that failed last.
+    pub(super) trouble: Option<Box<Trouble>>,
+    /// Asked for in this batch.
+    batch: Option<u64>,
+    /// What the answer under way says is out of date already.
+    again: bool,
+    failures: u8,
+    not_before: Time,
+    switching: bool,
+    switch_failures: u8,
+    switch_not_before: Time,
+}
+
+impl Known {
+    fn found(&self) -> Option<&Instance> {
+        match &self.state {
+            Some(InstanceState::Found(instance)) => Some(instance),
+            _ => None,
+        }
+    }
+
+    fn failed(&mut self, backoff: Backoff, key: &NodeKey, error: Option<&CloudError>, now: Time) {
+        self.failures = self.failures.saturating_add(1);
+        let wait = wait(backoff, key, self.failures, error);
+        self.not_before = now.after(wait);
+    }
+}
+
+/// Reads that are wanted and reads in flight.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Instances {
+    wanted: BTreeSet<NodeId>,
+    /// Known already; read again to notice changes.
+    refresh: BTreeSet<NodeId>,
+    batches: BTreeMap<u64, Vec<NodeId>>,
+    /// Nodes whose instance is being switched to forwarding.
+    switching: BTreeSet<NodeKey>,
+    /// Nodes whose instance waits for that.
+    to_switch: BTreeSet<NodeId>,
+    next_refresh: Time,
+}
+
+impl Engine {
+    pub(super) fn schedule_refresh(&mut self) {
+        let Some(config) = &self.config else { return };
+        let period = config.check_period.saturating_mul(REFRESH_FACTOR);
+        self.instances.next_refresh = self.now.at.after(period.max(Duration::from_secs(1)));
+        self.timers.set(self.instances.next_refresh, Due::Refresh);
+    }
+
+    pub(super) fn refresh_instances(&mut self) {
+        if self.now.at < self.instances.next_refresh {
+            return;
+        }
+        let known = self
+            .nodes
+            .living()
+            .filter(|(_, state)| state.instance.state.is_some())
+            .map(|(id, _)| id);
+        self.instances.refresh.extend(known);
+        self.schedule_refresh();
+    }
+
+    /// Has the instance of a node read as soon as its back-off allows.
+    pub(super) fn want_instance(&mut self, id: NodeId) {
+        let now = self.now.at;
+        let Some(state) = self.nodes.get_mut(id) else {
+            return;
+        };
+        if !self.limits.routes || state.gone {
+            return;
+        }
+        let instance = &mut state.instance;
+        if instance.batch.is_some() {
+            instance.again = true;
+        } else if instance.not_before > now {
+            self.timers.set(instance.not_before, Due::Instance(id));
+        } else {
+            self.instances.wanted.insert(id);
+        }
+    }
+
+    /// Sees to it that the instance of a node with blocks is known and forwards.
+    pub(super) fn ensure_instance(&mut self, id: NodeId) {
+        let Some(state) = self.nodes.get(id) else {
+            return;
+        };
+        if state.assignment.cidrs.is_empty() || state.node.excluded {
+            return;
+        }
+        let Known {
+            state: known,
+            switching,
+            switch_not_before,
+            ..
+        } = &state.instance;
+        if known.is_none() {
+            self.want_instance(id);
+        } else if self.must_switch(id) && !switching {
+            if *switch_not_before > self.now.at {
+                self.timers.set(*switch_not_before, Due::Node(id));
+            } else {
+                self.instances.to_switch.insert(id);
+            }
+        }
+    }
+
+    /// The instance drops what is not addressed to itself, and that can be changed.
+    pub(super) fn must_switch(&self, id: NodeId) -> bool {
+        let found = self.nodes.get(id).and_then(|it| it.instance.found());
+        self.limits.forwarding && found.is_some_and(|instance| !instance.forwarding)
+    }
+
+    pub(super) fn begin_instance_reads(&mut self) {
+        while self.instances.batches.len() < BATCHES {
+            let mut queries = Vec::new();
+            let mut ids = Vec::new();
+            let number = self.last_number + 1;
+            while queries.len() < BATCH {
+                let wanted = self.instances.wanted.pop_first();
+                let Some(id) = wanted.or_else(|| self.instances.refresh.pop_first()) else {
+                    break;
+                };
+                if let Some(state) = self.nodes.get_mut(id)
+                    && !state.gone
+                    && state.instance.batch.is_none()
+                {
+                    state.instance.batch = Some(number);
+                    queries.push(query(&state.node));
+                    ids.push(id);
+                }
+            }
+            if queries.is_empty() {
+                break;
+            }
+            self.last_number = number;
+            self.instances.batches.insert(number, ids);
+            self.actions.push(Action::ReadInstances(queries));
+        }
+        self.begin_switching();
+    }
+
+    fn begin_switching(&mut self) {
+        let teardown = self.config.as_ref().is_none_or(|config| config.teardown);
+        while self.instances.switching.len() < self.limits.route_writes && !teardown {
+            let Some(id) = self.instances.to_switch.pop_first() else {
+                return;
+            };
+            if !self.must_switch(id) {
+                continue;
+            }
+            let Some(state) = self.nodes.get_mut(id).filter(|state| !state.gone) else {
+                continue;
+            };
+            if self.instances.switching.insert(state.node.key.clone()) {
+                state.instance.switching = true;
+                let query = query(&state.node);
+                self.actions.push(Action::EnableForwarding(query));
+            }
+        }
+    }
+
+    pub(super) fn instances_read(
+        &mut self,
+        answers: Vec<(NodeKey, Result<InstanceState, CloudError>)>,
+    ) {
+        let batch = answers
+            .iter()
+            .find_map(|(key, _)| self.nodes.get(self.nodes.id(key)?)?.instance.batch)
+            .or_else(|| self.instances.batches.first_key_value().map(|(it, _)| *it));
+        let asked = batch.and_then(|batch| self.instances.batches.remove(&batch));
+        for (key, answer) in answers {
+            if let Some(id) = self.nodes.id(&key) {
+                self.instance_read(id, &key, answer);
+            }
+        }
+        // Whoever is left over in the batch was not answered.
+        let now = self.now.at;
+        let backoff = self.backoff;
+        for id in asked.into_iter().flatten() {
+            if let Some(state) = self.nodes.get_mut(id)
+                && state.instance.batch == batch
+            {
+                state.instance.batch = None;
+                state.instance.failed(backoff, &state.node.key, None, now);
+                self.want_instance(id);
+            }
+        }
+    }
+
+    fn instance_read(
+        &mut self,
+        id: NodeId,
+        key: &NodeKey,
+        answer: Result<InstanceState, CloudError>,
+    ) {
+        let now = self.now.at;
+        let backoff = self.backoff;
+        let Some(state) = self.nodes.get_mut(id) else {
+            return;
+        };
+        let instance = &mut state.instance;
+        instance.batch = None;
+        let again = std::mem::take(&mut instance.again);
+        match answer {
+            Ok(found @ InstanceState::Found(_)) => {
+                instance.state = Some(found);
+                instance.trouble = None;
+                instance.failures = 0;
+                instance.not_before = now;
+            }
+            // It may just not show yet, or be mended.
+            Ok(absent) => {
+                instance.state = Some(absent);
+                instance.trouble = None;
+                instance.failed(backoff, key, None, now);
+            }
+            Err(error) => {
+                instance.trouble = Some(Box::new(describe("reading", key, &error)));
+                instance.failed(backoff, key, Some(&error), now);
+            }
+        }
+        let retry = instance.failures > 0 || again;
+        self.nodes.mark(id);
+        if retry {
+            self.want_instance(id);
+        }
+    }
+
+    pub(super) fn forwarding_enabled(&mut self, key: &NodeKey, result: Result<(), CloudError>) {
+        self.instances.switching.remove(key);
+        let Some(id) = self.nodes.id(key) else { return };
+        let now = self.now.at;
+        let backoff = self.backoff;
+        let Some(state) = self.nodes.get_mut(id) else {
+            return;
+        };
+        let instance = &mut state.instance;
+        instance.switching = false;
+        match result {
+            Ok(()) => {
+                if let Some(InstanceState::Found(found)) = &mut instance.state {
+                    found.forwarding = true;
+                }
+                instance.trouble = None;
+                instance.switch_failures = 0;
+            }
+            Err(error) => {
+                instance.switch_failures = instance.switch_failures.saturating_add(1);
+                let wait = wait(backoff, key, instance.switch_failures, Some(&error));
+                instance.switch_not_before = now.after(wait);
+                let what = "enabling forwarding of";
+                instance.trouble = Some(Box::new(describe(what, key, &error)));
+            }
+        }
+        self.nodes.mark(id);
+    }
+}
+
+fn query(node: &crate::Node) -> InstanceQuery {
+    InstanceQuery {
+        node: node.key.clone(),
+        provider_id: node.provider_id.clone(),
+        internal_ips: node.internal_ips.clone(),
+    }
+}
+
+fn wait(backoff: Backoff, key: &NodeKey, failures: u8, error: Option<&CloudError>) -> Duration {
+    let lasting = error.is_some_and(|error| lasting(error.kind));
+    let pace = if lasting { Pace::Slow } else { Pace::Quick };
+    let throttled = error.is_some_and(|error| error.kind == CloudErrorKind::Throttled);
+    let failures = failures.saturating_add(2 * u8::from(throttled));
+    let asked = error.and_then(|error| error.retry_after);
+    backoff
+        .delay(node_hash(key), failures, pace)
+        .max(asked.unwrap_or_default())
+}
+
+fn lasting(kind: CloudErrorKind) -> bool {
+    matches!(kind, CloudErrorKind::Denied | CloudErrorKind::Invalid)
+}
+
+fn describe(verb: &str, key: &NodeKey, error: &CloudError) -> Trouble {
+    Trouble {
+        reason: if error.kind == CloudErrorKind::Denied {
+            Reason::CloudDenied
+        } else {
+            Reason::CloudUnavailable
+        },
+        message: format!("{verb} the instance of node {key} failed: {error}"),
+        lasting: lasting(error.kind),
+    }
+}

@@ -1,0 +1,249 @@
+//! Where a node stands, from all that is known of it.
+
+use ipnet::IpNet;
+
+use super::{
+    Engine,
+    destinations::next_hop,
+    nodes::{NodeId, NodeState},
+};
+use crate::{
+    Action,
+    action::Reason,
+    cloud::{InstanceState, TableId},
+    ipam::Family,
+    routes::Trouble,
+    summary::Phase,
+};
+
+impl Engine {
+    pub(super) fn judge_marked(&mut self) {
+        while let Some(id) = self.nodes.next_marked() {
+            self.judge(id);
+        }
+    }
+
+    fn judge(&mut self, id: NodeId) {
+        let Some(state) = self.nodes.get(id) else {
+            return;
+        };
+        if state.gone {
+            return self.drain(id);
+        }
+        if self.config.is_none() {
+            return;
+        }
+        self.ensure_blocks(id);
+        self.refresh_blocks(id);
+        self.ensure_instance(id);
+        let Some(state) = self.nodes.get(id) else {
+            return;
+        };
+        let trouble = self.trouble(id, state);
+        let phase = self.phase_of(id, state, trouble.as_ref());
+        self.enter(id, phase);
+        self.set_trouble(id, trouble);
+        self.report_routed(id);
+        self.queue_status(id);
+    }
+
+    /// The node is gone: what is left of it are its routes.
+    fn drain(&mut self, id: NodeId) {
+        self.set_trouble(id, None);
+        let Some(state) = self.nodes.get(id) else {
+            return;
+        };
+        let mut cidrs = state.assignment.cidrs.iter();
+        let left = cidrs.any(|cidr| {
+            self.routes.get(*cidr).is_some_and(|it| {
+                !it.claimed && it.former == Some(id) && (it.has_ours() || it.in_doubt())
+            })
+        });
+        if left {
+            self.enter(id, Phase::Draining);
+        } else {
+            self.transitions.count(Some(state.phase), None);
+            self.nodes.remove(id);
+        }
+    }
+
+    fn enter(&mut self, id: NodeId, phase: Phase) {
+        if let Some(state) = self.nodes.get_mut(id)
+            && state.phase != phase
+        {
+            self.transitions.count(Some(state.phase), Some(phase));
+            state.phase = phase;
+        }
+    }
+
+    fn report_routed(&mut self, id: NodeId) {
+        let now = self.now.at;
+        if let Some(state) = self.nodes.get_mut(id)
+            && state.phase == Phase::Routed
+            && state.took.is_none()
+        {
+            let took = now.since(state.first_seen);
+            state.took = Some(took);
+            if !state.was_available {
+                let node = state.node.key.clone();
+                self.actions.push(Action::NodeRouted { node, took });
+            }
+        }
+    }
+
+    fn phase_of(&self, id: NodeId, state: &NodeState, trouble: Option<&Trouble>) -> Phase {
+        let assignment = &state.assignment;
+        if state.node.excluded || assignment.cidrs.is_empty() {
+            Phase::Pending
+        } else if !assignment.held {
+            Phase::Allocated
+        } else if trouble.is_none() && self.routed(id, state) {
+            Phase::Routed
+        } else {
+            Phase::Routing
+        }
+    }
+
+    /// Every table was read back with the right route for every block.
+    fn routed(&self, id: NodeId, state: &NodeState) -> bool {
+        if !self.limits.routes {
+            return true;
+        }
+        let tables = 0..self.routes.tables.len();
+        let read_back = |cidr: &IpNet| {
+            self.routes.get(*cidr).is_some_and(|destination| {
+                destination.owner == Some(id)
+                    && tables.clone().all(|table| destination.read_back(table))
+            })
+        };
+        !tables.is_empty() && state.assignment.cidrs.iter().all(read_back) && !self.must_switch(id)
+    }
+
+    /// What keeps a node from being routed, the most telling first.
+    fn trouble(&self, id: NodeId, state: &NodeState) -> Option<Trouble> {
+        let assignment = &state.assignment;
+        if state.node.excluded {
+            return None;
+        }
+        let cidrs = &assignment.cidrs;
+        cidrs
+            .iter()
+            .find_map(|cidr| self.ownership_trouble(state, *cidr))
+            .or_else(|| {
+                let unwritten = assignment.trouble.as_deref();
+                unwritten.filter(|_| !assignment.held).cloned()
+            })
+            .or_else(|| {
+                let trouble = self.instance_trouble(id, state);
+                trouble.filter(|_| !cidrs.is_empty())
+            })
+            .or_else(|| self.route_trouble(id, state))
+    }
+
+    fn ownership_trouble(&self, state: &NodeState, cidr: IpNet) -> Option<Trouble> {
+        let key = &state.node.key;
+        match self.allocator.as_ref()?.owner(cidr) {
+            Some(owner) if owner == key => None,
+            Some(owner) => Some(lasting(
+                Reason::DuplicatePodCIDR,
+                format!(
+                    "node {owner} is older and has the pod CIDR {cidr} too; delete node {key} and \
+                     let it register anew"
+                ),
+            )),
+            None => Some(lasting(
+                Reason::PodCIDROutOfRange,
+                format!(
+                    "the pod CIDR {cidr} is no block of any pool; add a pool to spec.pools that \
+                     has it, or delete node {key} and let it register anew"
+                ),
+            )),
+        }
+    }
+
+    fn instance_trouble(&self, id: NodeId, state: &NodeState) -> Option<Trouble> {
+        if !self.limits.routes {
+            return None;
+        }
+        let key = &state.node.key;
+        match state.instance.state.as_ref() {
+            Some(InstanceState::Gone) => Some(lasting(
+                Reason::InstanceNotFound,
+                format!(
+                    "the cloud knows no instance of node {key}; if it is gone, delete the node"
+                ),
+            )),
+            Some(InstanceState::Unsupported(why)) => {
+                Some(lasting(Reason::InstanceUnsupported, why.to_string()))
+            }
+            known => {
+                let hopless = |cidr: &&IpNet| next_hop(known, **cidr).is_none();
+                let hopless = state.assignment.cidrs.iter().find(hopless);
+                let no_hop = hopless.filter(|_| known.is_some()).map(|cidr| {
+                    let family = Family::of(cidr);
+                    lasting(
+                        Reason::NoNextHop,
+                        format!("node {key} has no {family} address that a route could lead to"),
+                    )
+                });
+                // What is known stays true while it cannot be read again.
+                let failed = state.instance.trouble.as_deref();
+                let matters = known.is_none() || self.must_switch(id);
+                no_hop.or_else(|| failed.filter(|_| matters).cloned())
+            }
+        }
+    }
+
+    fn route_trouble(&self, id: NodeId, state: &NodeState) -> Option<Trouble> {
+        let cidrs = &state.assignment.cidrs;
+        if let Some((cidr, (foreign, table))) = cidrs
+            .iter()
+            .find_map(|cidr| Some((cidr, self.conflicts.get(cidr)?)))
+        {
+            return Some(conflict(*cidr, *foreign, table));
+        }
+        for cidr in cidrs {
+            let Some(destination) = self.routes.get(*cidr) else {
+                continue;
+            };
+            if destination.owner != Some(id) {
+                continue;
+            }
+            for (index, table) in self.routes.tables.iter().enumerate() {
+                let cell = destination.cell(index);
+                if let Some(trouble) = cell.and_then(|cell| cell.trouble.as_deref()) {
+                    return Some(trouble.clone());
+                }
+                let absent = cell.is_none_or(|cell| cell.ours.is_none());
+                if absent && destination.want.is_some() && table.full_until.is_some() {
+                    return Some(lasting(
+                        Reason::QuotaExceeded,
+                        format!(
+                            "table {} has no room for a route for {cidr}; raise its quota",
+                            table.id
+                        ),
+                    ));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn lasting(reason: Reason, message: String) -> Trouble {
+    Trouble {
+        reason,
+        message,
+        lasting: true,
+    }
+}
+
+fn conflict(cidr: IpNet, foreign: IpNet, table: &TableId) -> Trouble {
+    lasting(
+        Reason::RouteConflict,
+        format!(
+            "table {table} has a route for {foreign} that is not Signpost's and lies in the pod \
+             CIDR {cidr}; remove that route, or delete the node and let it register anew"
+        ),
+    )
+}

@@ -1,0 +1,252 @@
+//! When the tables are listed, and what a listing means.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+
+use super::{Engine, clock::Stamp};
+use crate::{
+    Action, Time,
+    backoff::Pace,
+    cloud::{CloudError, TableId, TableListing},
+};
+
+/// A listing that took that long is not begun again before it has rested four times as long.
+const REST: u32 = 4;
+
+/// What jitter of failed listings depends on.
+const ITEM: u64 = 0x6c69_7374;
+
+/// The listing in flight and those that are wanted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Listing {
+    flight: Option<(u64, Stamp)>,
+    /// A listing is wanted that begins at one of these times or later.
+    wants: BTreeSet<Time>,
+    last_begun: Option<Time>,
+    not_before: Time,
+    failures: u8,
+    /// When the last one began in which every table could be read.
+    pub(super) complete: Option<Stamp>,
+    pub(super) error: Option<String>,
+    /// What was named to the allocator as obstruction.
+    obstructions: BTreeSet<IpNet>,
+}
+
+impl Listing {
+    /// Asks for a listing that begins at that time or later.
+    pub(super) fn want(&mut self, at: Time) {
+        self.wants.insert(at);
+    }
+
+    fn failed(&mut self, error: String) {
+        self.failures = self.failures.saturating_add(1);
+        self.error = Some(error);
+    }
+}
+
+impl Engine {
+    pub(super) fn listing_due(&self) -> Option<Time> {
+        let config = self.config.as_ref()?;
+        let listing = &self.listing;
+        if !self.limits.routes || listing.flight.is_some() {
+            return None;
+        }
+        let regular = listing
+            .last_begun
+            .map(|begun| begun.after(config.check_period));
+        let wanted = listing.wants.first().copied();
+        let next = regular.into_iter().chain(wanted).min()?;
+        Some(next.max(listing.not_before))
+    }
+
+    pub(super) fn begin_listing(&mut self) {
+        let now = self.now.at;
+        if self.listing_due().is_none_or(|due| due > now) {
+            return;
+        }
+        let listing = self.number();
+        self.listing.flight = Some((listing, self.now));
+        self.listing.last_begun = Some(now);
+        self.listing.wants = self.listing.wants.split_off(&Time(now.0.saturating_add(1)));
+        self.actions.push(Action::ListRoutes { listing });
+    }
+
+    pub(super) fn routes_listed(
+        &mut self,
+        listing: u64,
+        result: Result<Vec<TableListing>, CloudError>,
+    ) {
+        let now = self.now.at;
+        let Some((_, begun)) = self.listing.flight.filter(|(number, _)| *number == listing) else {
+            return;
+        };
+        self.listing.flight = None;
+        let rest = now.since(begun.at).saturating_mul(REST);
+        let interval = begun.at.after(self.limits.listing_interval);
+        self.listing.not_before = interval.max(now.after(rest));
+        let mut retry_after = Duration::ZERO;
+        let failures = self.listing.failures;
+        match result {
+            Err(error) => {
+                retry_after = error.retry_after.unwrap_or_default();
+                self.listing.failed(error.to_string());
+            }
+            Ok(tables) if tables.is_empty() => {
+                self.listing
+                    .failed("there is no route table to write to".to_owned());
+            }
+            Ok(tables) => self.tables_listed(tables, begun),
+        }
+        if self.listing.failures > failures {
+            let wait = self
+                .backoff
+                .delay(ITEM, self.listing.failures, Pace::Quick)
+                .max(retry_after);
+            self.listing.not_before = self.listing.not_before.max(now.after(wait));
+            self.listing.want(now);
+        }
+    }
+
+    fn tables_listed(&mut self, tables: Vec<TableListing>, begun: Stamp) {
+        let settle = self.limits.settle;
+        let mut error = None;
+        let mut unproven = false;
+        let mut touched = BTreeSet::new();
+        let mut news = self.routes.set_tables(tables.iter().map(|it| &it.table));
+        if news {
+            self.writes.ready.clear();
+        }
+        for TableListing { table, routes } in tables {
+            let Some(index) = self.routes.table(&table) else {
+                continue;
+            };
+            match routes {
+                Ok(routes) => {
+                    news |= !self.routes.tables[index].known;
+                    let applied = self.routes.apply(index, routes, begun, settle);
+                    unproven |= applied.unproven;
+                    self.notice_drift(&table, &applied.drifted);
+                    touched.extend(applied.touched);
+                }
+                Err(failure) => error = Some(format!("table {table}: {failure}")),
+            }
+        }
+        if let Some(error) = error {
+            self.listing.failed(error);
+        } else {
+            self.listing.failures = 0;
+            self.listing.error = None;
+            self.listing.complete = Some(begun);
+        }
+        if unproven {
+            self.listing.want(self.now.at);
+        }
+        self.take_up(&touched);
+        if news {
+            self.nodes.mark_all();
+            let all: Vec<IpNet> = self.routes.iter().map(|(cidr, _)| cidr).collect();
+            for cidr in all {
+                self.consider(cidr);
+            }
+        }
+        self.find_conflicts();
+        if self.listing.complete == Some(begun) {
+            self.end_quarantines(begun);
+        }
+        self.obstruct();
+    }
+
+    fn take_up(&mut self, touched: &BTreeSet<IpNet>) {
+        for cidr in touched {
+            if self.routes.get(*cidr).is_some_and(|it| !it.claimed) {
+                self.refresh_claims(*cidr);
+            }
+            self.mark_involved(*cidr);
+            self.consider(*cidr);
+            let owner = self
+                .routes
+                .get(*cidr)
+                .filter(|it| it.leads_nowhere())
+                .and_then(|it| it.owner);
+            if let Some(owner) = owner {
+                self.want_instance(owner);
+            }
+        }
+    }
+
+    /// Blocks that nobody claims are free once a listing that shows our last write for them shows
+    /// no route.
+    fn end_quarantines(&mut self, begun: Stamp) {
+        let settle = self.limits.settle;
+        if self.elected.is_none_or(|since| !begun.shows(since, settle)) {
+            return;
+        }
+        let clean: Vec<IpNet> = self
+            .routes
+            .unclaimed()
+            .iter()
+            .copied()
+            .filter(|cidr| {
+                self.routes.get(*cidr).is_some_and(|it| {
+                    !it.has_ours() && !it.in_doubt() && begun.shows(it.changed, settle)
+                })
+            })
+            .collect();
+        for cidr in clean {
+            self.mark_involved(cidr);
+            self.routes.remove(cidr);
+            self.free(cidr);
+        }
+    }
+
+    /// Tells the allocator where routes stand in the way.
+    pub(super) fn obstruct(&mut self) {
+        let Some(allocator) = &mut self.allocator else {
+            return;
+        };
+        let foreign = self.routes.tables.iter().flat_map(|it| &it.foreign);
+        let in_the_way: BTreeSet<IpNet> = foreign.chain(self.routes.unclaimed()).copied().collect();
+        if in_the_way != self.listing.obstructions {
+            allocator.set_obstructions(in_the_way.iter().copied());
+            self.listing.obstructions = in_the_way;
+            self.serve();
+        }
+    }
+
+    /// Finds the blocks for which, or inside which, somebody else has a route.
+    pub(super) fn find_conflicts(&mut self) {
+        let Some(config) = &self.config else { return };
+        let mut found: BTreeMap<IpNet, (IpNet, TableId)> = BTreeMap::new();
+        for table in &self.routes.tables {
+            for foreign in &table.foreign {
+                let block = config
+                    .pools
+                    .iter()
+                    .filter(|pool| pool.cidr.contains(foreign))
+                    .filter(|pool| pool.node_prefix_length <= foreign.prefix_len())
+                    .find_map(|pool| IpNet::new(foreign.addr(), pool.node_prefix_length).ok())
+                    .map_or(*foreign, |block| block.trunc());
+                found
+                    .entry(block)
+                    .or_insert_with(|| (*foreign, table.id.clone()));
+            }
+        }
+        if found == self.conflicts {
+            return;
+        }
+        let before = std::mem::replace(&mut self.conflicts, found);
+        let changed: BTreeSet<IpNet> = before
+            .keys()
+            .chain(self.conflicts.keys())
+            .copied()
+            .collect();
+        for cidr in changed {
+            self.mark_involved(cidr);
+            self.consider(cidr);
+        }
+    }
+}

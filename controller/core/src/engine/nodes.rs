@@ -1,0 +1,279 @@
+//! Who is there, and who is gone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use ipnet::IpNet;
+
+use super::{Engine, allocation::Assignment, clock::Due, instances::Known, status::StatusWrites};
+use crate::{
+    Action, Time,
+    action::Reason,
+    cloud::InstanceState,
+    node::{Node, NodeKey},
+    routes::Trouble,
+    summary::Phase,
+};
+
+/// Number of a node within one leadership; never used twice.
+pub(crate) type NodeId = u64;
+
+/// How long sightings of a node that is gone are taken for late ones.
+const REMEMBER_GONE: Duration = Duration::from_secs(600);
+
+/// All that is known of a node.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeState {
+    /// As last seen; its pod CIDRs are moved to `assignment`.
+    pub(super) node: Node,
+    pub(super) first_seen: Time,
+    pub(super) last_seen: Time,
+    /// It was routed before this leadership.
+    pub(super) was_available: bool,
+    pub(super) gone: bool,
+    pub(super) marked: bool,
+    pub(super) phase: Phase,
+    pub(super) trouble: Option<Box<Trouble>>,
+    /// The cause that people were told last.
+    pub(super) told: Option<Reason>,
+    pub(super) took: Option<Duration>,
+    pub(super) assignment: Assignment,
+    pub(super) instance: Known,
+    pub(super) status: StatusWrites,
+}
+
+/// All nodes of this leadership.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Nodes {
+    /// A full list was seen.
+    pub(super) listed: bool,
+    map: BTreeMap<NodeId, NodeState>,
+    living: BTreeMap<Arc<str>, NodeId>,
+    draining: BTreeMap<NodeKey, NodeId>,
+    marked: VecDeque<NodeId>,
+    /// UIDs of nodes that are gone.
+    gone: BTreeSet<Arc<str>>,
+    gone_order: VecDeque<(Time, Arc<str>)>,
+    last: NodeId,
+}
+
+impl Nodes {
+    pub(super) fn get(&self, id: NodeId) -> Option<&NodeState> {
+        self.map.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut NodeState> {
+        self.map.get_mut(&id)
+    }
+
+    /// The living node of that name and UID.
+    pub(super) fn id(&self, key: &NodeKey) -> Option<NodeId> {
+        let id = *self.living.get(&key.name)?;
+        (self.map.get(&id)?.node.key == *key).then_some(id)
+    }
+
+    /// The living node, or the one whose routes are still being removed.
+    pub(super) fn any_id(&self, key: &NodeKey) -> Option<NodeId> {
+        self.id(key).or_else(|| self.draining.get(key).copied())
+    }
+
+    /// Living nodes by name.
+    pub(super) fn living(&self) -> impl Iterator<Item = (NodeId, &NodeState)> {
+        self.living
+            .values()
+            .filter_map(|id| Some((*id, self.map.get(id)?)))
+    }
+
+    pub(super) fn draining(&self) -> impl Iterator<Item = (NodeId, &NodeState)> {
+        self.draining
+            .values()
+            .filter_map(|id| Some((*id, self.map.get(id)?)))
+    }
+
+    pub(super) fn phases(&self) -> impl Iterator<Item = Phase> {
+        self.map.values().map(|state| state.phase)
+    }
+
+    /// Has the node judged anew.
+    pub(super) fn mark(&mut self, id: NodeId) {
+        if let Some(state) = self.map.get_mut(&id)
+            && !std::mem::replace(&mut state.marked, true)
+        {
+            self.marked.push_back(id);
+        }
+    }
+
+    pub(super) fn mark_all(&mut self) {
+        let Self { map, marked, .. } = self;
+        for (id, state) in map {
+            if !std::mem::replace(&mut state.marked, true) {
+                marked.push_back(*id);
+            }
+        }
+    }
+
+    pub(super) fn next_marked(&mut self) -> Option<NodeId> {
+        loop {
+            let id = self.marked.pop_front()?;
+            if let Some(state) = self.map.get_mut(&id) {
+                state.marked = false;
+                return Some(id);
+            }
+        }
+    }
+
+    fn bury(&mut self, uid: &Arc<str>, now: Time) {
+        if self.gone.insert(uid.clone()) {
+            self.gone_order.push_back((now, uid.clone()));
+        }
+        while let Some((at, _)) = self.gone_order.front()
+            && now.since(*at) > REMEMBER_GONE
+        {
+            if let Some((_, uid)) = self.gone_order.pop_front() {
+                self.gone.remove(&uid);
+            }
+        }
+    }
+
+    /// Its last route is gone.
+    pub(super) fn remove(&mut self, id: NodeId) {
+        if let Some(state) = self.map.remove(&id)
+            && self.draining.get(&state.node.key) == Some(&id)
+        {
+            self.draining.remove(&state.node.key);
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn nodes_listed(&mut self, nodes: Vec<Node>) {
+        let listed: BTreeSet<NodeKey> = nodes.iter().map(|node| node.key.clone()).collect();
+        let absent: Vec<NodeId> = self
+            .nodes
+            .living()
+            .filter(|(_, state)| !listed.contains(&state.node.key))
+            .map(|(id, _)| id)
+            .collect();
+        for id in absent {
+            self.lose(id);
+        }
+        for node in nodes {
+            self.nodes.gone.remove(&node.key.uid);
+            self.sight(node);
+        }
+        self.nodes.listed = true;
+    }
+
+    pub(super) fn node_seen(&mut self, node: Node) {
+        if self.nodes.gone.contains(&node.key.uid) {
+            return;
+        }
+        let known = self
+            .nodes
+            .living
+            .get(&node.key.name)
+            .and_then(|id| Some((*id, self.nodes.map.get(id)?)));
+        if let Some((id, known)) = known
+            && known.node.key != node.key
+        {
+            match node.created.cmp(&known.node.created) {
+                std::cmp::Ordering::Less => return,
+                std::cmp::Ordering::Greater => self.lose(id),
+                // Which of the two lives only the API server can tell.
+                std::cmp::Ordering::Equal => {
+                    let known = known.node.key.clone();
+                    self.actions.push(Action::ReadNode(known));
+                    self.actions.push(Action::ReadNode(node.key));
+                    return;
+                }
+            }
+        }
+        self.sight(node);
+    }
+
+    pub(super) fn node_gone(&mut self, key: &NodeKey) {
+        match self.nodes.id(key) {
+            Some(id) => self.lose(id),
+            None => self.nodes.bury(&key.uid, self.now.at),
+        }
+    }
+
+    /// Takes note of a node that lives, and of no other of its name.
+    fn sight(&mut self, mut node: Node) {
+        let seen: Vec<IpNet> = node.pod_cidrs.iter().map(IpNet::trunc).collect();
+        node.pod_cidrs = Vec::new();
+        let now = self.now.at;
+        let id = if let Some(id) = self.nodes.id(&node.key) {
+            self.look_again(id, node);
+            id
+        } else {
+            self.nodes.last += 1;
+            let id = self.nodes.last;
+            self.nodes.living.insert(node.key.name.clone(), id);
+            self.transitions.count(None, Some(Phase::Pending));
+            let state = NodeState {
+                was_available: node.network == crate::node::NetworkCondition::Available,
+                node,
+                first_seen: now,
+                last_seen: now,
+                gone: false,
+                marked: false,
+                phase: Phase::Pending,
+                trouble: None,
+                told: None,
+                took: None,
+                assignment: Assignment::default(),
+                instance: Known::default(),
+                status: StatusWrites::default(),
+            };
+            self.nodes.map.insert(id, state);
+            id
+        };
+        self.nodes.mark(id);
+        if seen.is_empty() {
+            self.seen_without_pod_cidrs(id);
+        } else {
+            self.seen_with_pod_cidrs(id, seen);
+        }
+    }
+
+    fn look_again(&mut self, id: NodeId, node: Node) {
+        let now = self.now.at;
+        let Some(state) = self.nodes.get_mut(id) else {
+            return;
+        };
+        let moved = state.node.provider_id != node.provider_id
+            || state.node.internal_ips != node.internal_ips;
+        state.node = node;
+        state.last_seen = now;
+        let doubtful = state.status.doubt(&state.node, now);
+        if let Some(at) = doubtful {
+            self.timers.set(at, Due::Node(id));
+        }
+        if moved {
+            self.want_instance(id);
+        }
+    }
+
+    /// The node is gone for good.
+    fn lose(&mut self, id: NodeId) {
+        let Some(state) = self.nodes.map.get_mut(&id) else {
+            return;
+        };
+        state.gone = true;
+        let dead = matches!(state.instance.state, Some(InstanceState::Gone));
+        let key = state.node.key.clone();
+        self.nodes.living.remove(&key.name);
+        self.nodes.bury(&key.uid, self.now.at);
+        self.nodes.draining.insert(key.clone(), id);
+        self.nodes.mark(id);
+        self.unserved.remove(&id);
+        if let Some(allocator) = &mut self.allocator {
+            let released = allocator.release(&key);
+            self.note_released(released, Some(id), dead);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What can be seen from outside.
+
+use std::collections::BTreeMap;
+
+use super::{Engine, nodes::NodeState};
+use crate::{
+    NodeKey, Summary,
+    summary::{NodeView, Phase, TableUse},
+};
+
+/// How often nodes went from one phase to another. `None` is "not known": before the first sight,
+/// and after the last route is gone or leadership is lost.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Transitions(BTreeMap<(Option<Phase>, Option<Phase>), u64>);
+
+impl Transitions {
+    pub(super) fn count(&mut self, from: Option<Phase>, to: Option<Phase>) {
+        *self.0.entry((from, to)).or_default() += 1;
+    }
+
+    /// How often each that ever happened did, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Option<Phase>, Option<Phase>, u64)> {
+        self.0
+            .iter()
+            .map(|((from, to), count)| (*from, *to, *count))
+    }
+}
+
+impl Engine {
+    /// Where a node stands; `None` if it is not known.
+    pub fn phase(&self, key: &NodeKey) -> Option<Phase> {
+        let id = self.nodes.any_id(key)?;
+        self.nodes.get(id).map(|state| state.phase)
+    }
+
+    /// Changes of phase since the process began.
+    pub fn transitions(&self) -> &Transitions {
+        &self.transitions
+    }
+
+    /// The figures of now. Costs a look at every node and route.
+    pub fn summary(&self) -> Summary {
+        let config = self.config.as_ref();
+        let counted = || self.nodes.living().filter(|(_, it)| !it.node.excluded);
+        let routed = counted().filter(|(_, it)| it.phase == Phase::Routed);
+        let troubled = &self.notices.troubled;
+        Summary {
+            generation: config.map_or(0, |config| config.generation),
+            pools: self
+                .allocator
+                .as_ref()
+                .map(crate::ipam::Allocator::uses)
+                .unwrap_or_default(),
+            tables: self.table_uses(),
+            nodes_total: counted().count(),
+            nodes_routed: routed.count(),
+            problems: troubled.iter().map(|(it, count)| (*it, *count)).collect(),
+            deletions_held: if self.guard.held {
+                self.routes.tally().unclaimed
+            } else {
+                0
+            },
+            recovered: self.recovered,
+            cloud_error: self.listing.error.clone(),
+        }
+    }
+
+    fn table_uses(&self) -> Vec<TableUse> {
+        let teardown = self.config.as_ref().is_some_and(|config| config.teardown);
+        let mut uses: Vec<TableUse> = self
+            .routes
+            .tables
+            .iter()
+            .map(|table| TableUse {
+                table: table.id.clone(),
+                desired: 0,
+                programmed: 0,
+                missing: 0,
+                stale: 0,
+                foreign: table.foreign.len(),
+            })
+            .collect();
+        for (_, destination) in self.routes.iter() {
+            let wanted = destination.want.is_some() && !teardown;
+            let stale = teardown || !destination.claimed;
+            for (index, table) in uses.iter_mut().enumerate() {
+                let right = usize::from(wanted && destination.right(index));
+                let cell = destination.cell(index);
+                let ours = cell.is_some_and(|cell| cell.ours.is_some());
+                table.desired += usize::from(wanted);
+                table.programmed += right;
+                table.missing += usize::from(wanted) - right;
+                table.stale += usize::from(stale && ours);
+            }
+        }
+        uses.sort_by(|a, b| a.table.cmp(&b.table));
+        uses
+    }
+
+    /// Every node, by name; after the living ones those whose routes are still being removed.
+    pub fn nodes(&self) -> Vec<NodeView> {
+        let all = self.nodes.living().chain(self.nodes.draining());
+        all.map(|(_, state)| view(state)).collect()
+    }
+}
+
+fn view(state: &NodeState) -> NodeView {
+    NodeView {
+        key: state.node.key.clone(),
+        phase: state.phase,
+        pod_cidrs: state.assignment.cidrs.clone(),
+        problem: state
+            .trouble
+            .as_ref()
+            .filter(|trouble| trouble.lasting)
+            .map(|trouble| trouble.reason),
+        took: state.took,
+    }
+}

@@ -1,0 +1,310 @@
+//! Route writes: how they are begun and what their end means.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+
+use super::{
+    Engine,
+    api::ApiWrites,
+    clock::{Due, Stamp},
+};
+use crate::{
+    Action, Time,
+    action::Reason,
+    backoff::{Pace, hash},
+    cloud::{CloudError, CloudErrorKind, ObservedRoute, Ownership, RouteChange, TableId},
+    node::NodeKey,
+    routes::{Step, Trouble},
+};
+
+/// How long after a loss of leadership its writes may still be under way.
+pub(super) const STRAY_LIMIT: Duration = Duration::from_secs(15);
+
+/// Failures in a row after which a passing error is told to people.
+const TELL_AFTER: u8 = 3;
+
+/// Writes that wait and writes that are in flight.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Writes {
+    pub(super) ready: VecDeque<(IpNet, usize)>,
+    flights: BTreeMap<u64, RouteChange>,
+    /// When the last write of all ended.
+    pub(super) last_end: Option<Stamp>,
+}
+
+impl Writes {
+    pub(super) fn none_in_flight(&self) -> bool {
+        self.flights.is_empty()
+    }
+}
+
+/// Writes that were in flight when an earlier leadership of this process ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Strays {
+    pub(super) since: Time,
+    routes: BTreeSet<u64>,
+    last_end: Stamp,
+    pod_cidrs: BTreeMap<NodeKey, Vec<IpNet>>,
+}
+
+impl Strays {
+    pub(super) fn keep(&mut self, writes: &mut Writes, api: &mut ApiWrites, now: Stamp) {
+        if writes.flights.is_empty() && api.setting.is_empty() {
+            return;
+        }
+        if now.at.since(self.since) > STRAY_LIMIT {
+            self.routes.clear();
+            self.pod_cidrs.clear();
+        }
+        self.since = now.at;
+        self.routes.extend(writes.flights.keys());
+        self.pod_cidrs.append(&mut api.setting);
+    }
+
+    /// When the last of them ended; `None` while some may still land.
+    pub(super) fn ended(&mut self, now: Stamp) -> Option<Stamp> {
+        if self.routes.is_empty() {
+            return Some(self.last_end);
+        }
+        if now.at < self.since.after(STRAY_LIMIT) {
+            return None;
+        }
+        self.routes.clear();
+        self.last_end = now;
+        Some(now)
+    }
+
+    /// What was being set on a node.
+    pub(super) fn pod_cidrs(&mut self, key: &NodeKey, now: Time) -> Option<Vec<IpNet>> {
+        let cidrs = self.pod_cidrs.remove(key)?;
+        (now.since(self.since) <= STRAY_LIMIT).then_some(cidrs)
+    }
+}
+
+impl Engine {
+    pub(super) fn begin_route_writes(&mut self) {
+        while self.writes.flights.len() < self.limits.route_writes {
+            let Some((cidr, table)) = self.writes.ready.pop_front() else {
+                return;
+            };
+            let change = self.next_change(cidr, table);
+            self.routes.update(cidr, |destination| {
+                let cell = destination.cell_mut(table);
+                if change.is_some() {
+                    cell.step = Step::Writing;
+                    cell.attempts = cell.attempts.saturating_add(1);
+                } else {
+                    cell.step = Step::Idle;
+                }
+            });
+            if let Some(change) = change {
+                let write = self.number();
+                self.writes.flights.insert(write, change.clone());
+                self.actions.push(Action::WriteRoute { write, change });
+            }
+        }
+    }
+
+    pub(super) fn route_written(&mut self, write: u64, result: Result<(), CloudError>) {
+        let Some(change) = self.writes.flights.remove(&write) else {
+            if self.strays.routes.remove(&write) {
+                self.strays.last_end = self.now;
+            }
+            return;
+        };
+        self.writes.last_end = Some(self.now);
+        let Some(table) = self.routes.table(change.table()) else {
+            return;
+        };
+        let cidr = change.destination();
+        let counted = self.counts_for_guard(cidr);
+        match result {
+            Ok(()) => self.write_succeeded(&change, table),
+            Err(error) => self.write_failed(&change, table, &error),
+        }
+        if counted && self.routes.get(cidr).is_some_and(|it| !it.has_ours()) {
+            self.guard.deleted(cidr, self.now.at);
+        }
+        self.mark_involved(cidr);
+        self.consider(cidr);
+    }
+
+    /// Has the nodes judged that a destination is, or was, for.
+    pub(super) fn mark_involved(&mut self, cidr: IpNet) {
+        if let Some(destination) = self.routes.get(cidr) {
+            for id in destination.owner.into_iter().chain(destination.former) {
+                self.nodes.mark(id);
+            }
+        }
+    }
+
+    fn write_succeeded(&mut self, change: &RouteChange, table: usize) {
+        let now = self.now;
+        let cidr = change.destination();
+        let ours = match change {
+            RouteChange::Create { route, .. } | RouteChange::Replace { route, .. } => {
+                self.listing.want(now.at);
+                Some(ObservedRoute {
+                    destination: cidr,
+                    next_hop: Some(route.next_hop.clone()),
+                    ownership: Ownership::Ours,
+                    blackhole: false,
+                    handle: None,
+                })
+            }
+            RouteChange::Delete { .. } => {
+                self.listing.want(now.at.after(self.limits.settle));
+                None
+            }
+        };
+        let item = item(cidr, change.table());
+        let backoff = self.backoff;
+        let room = ours.is_none();
+        self.routes.update(cidr, |destination| {
+            destination.changed = now;
+            let cell = destination.cell_mut(table);
+            cell.ours = ours;
+            cell.proven = false;
+            cell.written = Some(now);
+            cell.step = Step::Idle;
+            cell.trouble = None;
+            // What has to be written again and again is written ever more slowly.
+            let again = cell.attempts.saturating_sub(1);
+            cell.not_before = match again {
+                0 => now.at,
+                _ => now.at.after(backoff.delay(item, again, Pace::Quick)),
+            };
+        });
+        if room && self.routes.tables[table].full_until.is_some() {
+            self.retry_full_table(table);
+        }
+    }
+
+    fn write_failed(&mut self, change: &RouteChange, table: usize, error: &CloudError) {
+        use CloudErrorKind as Kind;
+        let now = self.now;
+        let cidr = change.destination();
+        let uncertain = matches!(
+            error.kind,
+            Kind::AlreadyExists | Kind::NotFound | Kind::Unknown
+        );
+        let pace = match error.kind {
+            Kind::Denied | Kind::Invalid => Pace::Slow,
+            _ => Pace::Quick,
+        };
+        let item = item(cidr, change.table());
+        let backoff = self.backoff;
+        self.routes.update(cidr, |destination| {
+            destination.changed = now;
+            let cell = destination.cell_mut(table);
+            cell.proven = false;
+            cell.written = Some(now);
+            cell.step = if uncertain {
+                Step::Uncertain
+            } else {
+                Step::Idle
+            };
+            if error.kind == Kind::Throttled {
+                cell.attempts = cell.attempts.saturating_add(2);
+            }
+            let wait = backoff.delay(item, cell.attempts, pace);
+            let wait = wait.max(error.retry_after.unwrap_or_default());
+            cell.not_before = now.at.after(wait);
+            if !uncertain || cell.attempts >= TELL_AFTER {
+                cell.trouble = Some(Box::new(describe(change, error)));
+            }
+        });
+        if uncertain {
+            self.listing.want(now.at);
+        }
+        if error.kind == Kind::QuotaExceeded {
+            self.note_full(table, error);
+        }
+        let owner = self.routes.get(cidr).and_then(|it| it.owner);
+        if let (Kind::Invalid | Kind::NotFound, Some(owner)) = (error.kind, owner) {
+            self.want_instance(owner);
+        }
+    }
+
+    /// The table has no room: nothing more is created there until a route goes or time has passed.
+    fn note_full(&mut self, table: usize, error: &CloudError) {
+        let backoff = self.backoff;
+        let now = self.now.at;
+        let table = &mut self.routes.tables[table];
+        if table.full_until.is_none() {
+            table.refusals = table.refusals.saturating_add(1);
+            let item = hash(table.id.0.bytes());
+            let wait = backoff.delay(item, table.refusals.saturating_add(1), Pace::Slow);
+            let wait = wait.max(error.retry_after.unwrap_or_default());
+            table.full_until = Some(now.after(wait));
+            self.timers.set(now.after(wait), Due::FullTables);
+        }
+    }
+
+    pub(super) fn retry_full_tables(&mut self) {
+        for table in 0..self.routes.tables.len() {
+            let until = self.routes.tables[table].full_until;
+            if until.is_some_and(|until| until <= self.now.at) {
+                self.retry_full_table(table);
+            }
+        }
+    }
+
+    fn retry_full_table(&mut self, table: usize) {
+        self.routes.tables[table].full_until = None;
+        let missing: Vec<IpNet> = self
+            .routes
+            .iter()
+            .filter(|(_, it)| it.want.is_some() && !it.right(table))
+            .map(|(cidr, _)| cidr)
+            .collect();
+        for cidr in missing {
+            self.consider(cidr);
+        }
+    }
+}
+
+fn item(cidr: IpNet, table: &TableId) -> u64 {
+    let address = match cidr {
+        IpNet::V4(net) => net.network().to_bits().into(),
+        IpNet::V6(net) => net.network().to_bits(),
+    };
+    hash(
+        address
+            .to_be_bytes()
+            .into_iter()
+            .chain([cidr.prefix_len()])
+            .chain(table.0.bytes()),
+    )
+}
+
+fn describe(change: &RouteChange, error: &CloudError) -> Trouble {
+    use CloudErrorKind as Kind;
+    let (reason, lasting) = match error.kind {
+        Kind::QuotaExceeded => (Reason::QuotaExceeded, true),
+        Kind::Denied => (Reason::CloudDenied, true),
+        Kind::Invalid => (Reason::CloudUnavailable, true),
+        Kind::AlreadyExists => (Reason::RouteConflict, false),
+        Kind::NotFound | Kind::Throttled | Kind::Transient | Kind::Unknown => {
+            (Reason::CloudUnavailable, false)
+        }
+    };
+    let verb = match change {
+        RouteChange::Create { .. } => "creating",
+        RouteChange::Replace { .. } => "replacing",
+        RouteChange::Delete { .. } => "deleting",
+    };
+    Trouble {
+        reason,
+        message: format!(
+            "{verb} the route for {} in table {} failed: {error}",
+            change.destination(),
+            change.table()
+        ),
+        lasting,
+    }
+}

@@ -1,0 +1,158 @@
+//! Merging what a listing showed with what is known.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+
+use super::{Cell, Destination, Routes, Step, destination::leads_to};
+use crate::{
+    cloud::{NextHop, ObservedRoute, Ownership},
+    engine::clock::Stamp,
+};
+
+/// What one listing of one table changed.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Destinations of which something new is known.
+    pub(crate) touched: Vec<IpNet>,
+    /// Of those, the ones whose right and proven route is no longer there.
+    pub(crate) drifted: Vec<IpNet>,
+    /// Some route of ours that was written is not proven yet.
+    pub(crate) unproven: bool,
+}
+
+impl Routes {
+    /// Takes note of what a listing that was begun at `begun` showed of a table.
+    ///
+    /// A route that was written less than `settle` before may be missing from the listing or shown
+    /// as it was; what we know of it stands.
+    pub(crate) fn apply(
+        &mut self,
+        table: usize,
+        routes: Vec<ObservedRoute>,
+        begun: Stamp,
+        settle: Duration,
+    ) -> Applied {
+        let mut applied = Applied::default();
+        let mut shown: BTreeMap<IpNet, ObservedRoute> = BTreeMap::new();
+        let mut foreign = BTreeSet::new();
+        for mut route in routes {
+            route.destination = route.destination.trunc();
+            match route.ownership {
+                Ownership::Ours => {
+                    shown.entry(route.destination).or_insert(route);
+                }
+                Ownership::Foreign => {
+                    foreign.insert(route.destination);
+                }
+            }
+        }
+        self.tables[table].known = true;
+        self.tables[table].foreign = foreign;
+        for (net, destination) in &mut self.destinations {
+            let seen = shown.remove(net);
+            if seen.is_none() && destination.cell(table).is_none() {
+                continue;
+            }
+            let before = destination.tally();
+            let news = merge(destination, table, seen, begun, settle);
+            self.tally.replace(before, destination.tally());
+            if news.changed {
+                applied.touched.push(*net);
+            }
+            if news.drifted {
+                applied.drifted.push(*net);
+            }
+            applied.unproven |= news.unproven;
+        }
+        for (net, route) in shown {
+            self.update(net, |destination| {
+                let cell = destination.cell_mut(table);
+                cell.ours = Some(route);
+                cell.proven = true;
+            });
+            applied.touched.push(net);
+        }
+        applied
+    }
+}
+
+#[derive(Default)]
+struct News {
+    changed: bool,
+    drifted: bool,
+    unproven: bool,
+}
+
+fn merge(
+    destination: &mut Destination,
+    table: usize,
+    seen: Option<ObservedRoute>,
+    begun: Stamp,
+    settle: Duration,
+) -> News {
+    let was_read_back = destination.read_back(table);
+    let want = destination.want.clone();
+    let cell = destination.cell_mut(table);
+    let mut news = News::default();
+    let overlaps = cell
+        .written
+        .is_some_and(|end| !begun.shows(end, Duration::ZERO));
+    if cell.step == Step::Writing || overlaps {
+        return news;
+    }
+    let settled = cell.written.is_none_or(|end| begun.shows(end, settle));
+    if same(cell.ours.as_ref(), seen.as_ref()) {
+        news.changed = cell.proven != seen.is_some() || cell.step == Step::Uncertain;
+        cell.proven = seen.is_some();
+        if cell.ours != seen {
+            cell.ours = seen;
+        }
+        cell.certain();
+    } else if settled || cell.step == Step::Uncertain {
+        news.changed = true;
+        // A route that became a blackhole was not changed by anybody.
+        news.drifted = was_read_back
+            && seen.as_ref().and_then(|route| route.next_hop.as_ref()) != want.as_ref();
+        cell.proven = seen.is_some();
+        cell.ours = seen;
+        cell.certain();
+    } else {
+        news.unproven = true;
+    }
+    if settled && satisfied(cell, want.as_ref()) {
+        cell.attempts = 0;
+        news.changed |= cell.trouble.take().is_some();
+    }
+    news
+}
+
+fn same(known: Option<&ObservedRoute>, seen: Option<&ObservedRoute>) -> bool {
+    match (known, seen) {
+        (None, None) => true,
+        (Some(known), Some(seen)) => {
+            known.next_hop == seen.next_hop && known.blackhole == seen.blackhole
+        }
+        _ => false,
+    }
+}
+
+/// The table has what it should have.
+fn satisfied(cell: &Cell, want: Option<&NextHop>) -> bool {
+    match (want, &cell.ours) {
+        (Some(hop), Some(ours)) => leads_to(ours, hop),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+impl Cell {
+    fn certain(&mut self) {
+        if self.step == Step::Uncertain {
+            self.step = Step::Idle;
+        }
+    }
+}

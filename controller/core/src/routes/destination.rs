@@ -1,0 +1,153 @@
+//! What is known of one destination.
+
+use super::Tally;
+use crate::{
+    Time,
+    action::Reason,
+    cloud::{NextHop, ObservedRoute},
+    engine::{clock::Stamp, nodes::NodeId},
+};
+
+/// One destination in all tables.
+#[derive(Debug, Clone)]
+pub(crate) struct Destination {
+    /// Some living node has it among its pod CIDRs.
+    pub(crate) claimed: bool,
+    /// The node that its routes should lead to.
+    pub(crate) owner: Option<NodeId>,
+    /// The last owner, if that is gone.
+    pub(crate) former: Option<NodeId>,
+    /// Where its routes should lead.
+    pub(crate) want: Option<NextHop>,
+    /// The instance that its routes lead to is known to be gone.
+    pub(crate) dead: bool,
+    /// When it was last released, or a write of ours for it last ended.
+    pub(crate) changed: Stamp,
+    cells: Vec<Cell>,
+}
+
+/// One destination in one table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cell {
+    /// Our route, as last listed or written.
+    pub(crate) ours: Option<ObservedRoute>,
+    /// A listing that was begun after our last write showed it so.
+    pub(crate) proven: bool,
+    /// When our last write ended.
+    pub(crate) written: Option<Stamp>,
+    pub(crate) step: Step,
+    /// Writes since all was as it should be.
+    pub(crate) attempts: u8,
+    /// No write before that time.
+    pub(crate) not_before: Time,
+    /// How the last write failed.
+    pub(crate) trouble: Option<Box<Trouble>>,
+}
+
+/// What is under way for a cell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// A write waits for its turn.
+    Queued,
+    /// A write is in flight.
+    Writing,
+    /// The last write left it uncertain what is there; a listing will tell.
+    Uncertain,
+}
+
+/// Why something cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+    /// Only people can change it.
+    pub(crate) lasting: bool,
+}
+
+impl Destination {
+    pub(super) fn new(changed: Stamp) -> Self {
+        Self {
+            claimed: false,
+            owner: None,
+            former: None,
+            want: None,
+            dead: false,
+            changed,
+            cells: Vec::new(),
+        }
+    }
+
+    /// What is known of it in a table; `None` is the same as an empty cell.
+    pub(crate) fn cell(&self, table: usize) -> Option<&Cell> {
+        self.cells.get(table)
+    }
+
+    pub(crate) fn cell_mut(&mut self, table: usize) -> &mut Cell {
+        if self.cells.len() <= table {
+            self.cells.reserve_exact(table + 1 - self.cells.len());
+            self.cells.resize_with(table + 1, Cell::default);
+        }
+        &mut self.cells[table]
+    }
+
+    pub(super) fn forget_table(&mut self, table: usize) {
+        if table < self.cells.len() {
+            self.cells.remove(table);
+        }
+    }
+
+    pub(super) fn unqueue(&mut self) {
+        for cell in &mut self.cells {
+            if cell.step == Step::Queued {
+                cell.step = Step::Idle;
+            }
+        }
+    }
+
+    pub(crate) fn has_ours(&self) -> bool {
+        self.cells.iter().any(|cell| cell.ours.is_some())
+    }
+
+    /// A write is in flight, or its outcome is not known yet.
+    pub(crate) fn in_doubt(&self) -> bool {
+        self.cells
+            .iter()
+            .any(|cell| matches!(cell.step, Step::Writing | Step::Uncertain))
+    }
+
+    /// The table has the route that it should have.
+    pub(crate) fn right(&self, table: usize) -> bool {
+        let ours = self.cell(table).and_then(|cell| cell.ours.as_ref());
+        match (&self.want, ours) {
+            (Some(want), Some(ours)) => leads_to(ours, want),
+            _ => false,
+        }
+    }
+
+    /// [`right`](Self::right), and read back.
+    pub(crate) fn read_back(&self, table: usize) -> bool {
+        self.right(table) && self.cell(table).is_some_and(|cell| cell.proven)
+    }
+
+    /// Nothing can be lost by deleting its routes: packets along them are dropped already.
+    pub(crate) fn leads_nowhere(&self) -> bool {
+        let mut ours = self.cells.iter().filter_map(|cell| cell.ours.as_ref());
+        self.dead || ours.any(|route| route.blackhole)
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        let ours = self.has_ours();
+        Tally {
+            ours: usize::from(ours),
+            unclaimed: usize::from(ours && !self.claimed && !self.leads_nowhere()),
+        }
+    }
+}
+
+/// The route is alive and leads there.
+pub(crate) fn leads_to(route: &ObservedRoute, hop: &NextHop) -> bool {
+    route.next_hop.as_ref() == Some(hop) && !route.blackhole
+}

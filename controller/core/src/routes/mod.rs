@@ -1,0 +1,153 @@
+//! Which routes are missing, wrong or left over.
+//!
+//! The state of the world as far as it is known: for each destination what should be there and
+//! what each table was seen to have. Listings are merged by [`apply`](Routes::apply), writes of our
+//! own by the engine; [`Tally`] counts what the deletion guard asks for.
+
+mod apply;
+mod destination;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+pub(crate) use self::destination::{Cell, Destination, Step, Trouble};
+use crate::{Time, cloud::TableId, engine::clock::Stamp};
+
+/// One route table.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub(crate) id: TableId,
+    /// It was listed at least once.
+    pub(crate) known: bool,
+    /// Destinations inside the pools that are somebody else's.
+    pub(crate) foreign: BTreeSet<IpNet>,
+    /// The cloud refused a route for want of room: nothing is created before that time.
+    pub(crate) full_until: Option<Time>,
+    /// Such refusals since there was room.
+    pub(crate) refusals: u8,
+}
+
+/// Destinations that have a route of ours in some table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// All of them.
+    pub(crate) ours: usize,
+    /// Those that nobody claims, and that cannot be taken for a mistake.
+    pub(crate) unclaimed: usize,
+}
+
+/// All destinations and tables.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Routes {
+    /// From this moment on nothing is older: the election.
+    pub(crate) origin: Stamp,
+    pub(crate) tables: Vec<Table>,
+    destinations: BTreeMap<IpNet, Destination>,
+    /// Destinations that no node claims.
+    unclaimed: BTreeSet<IpNet>,
+    tally: Tally,
+}
+
+impl Routes {
+    pub(crate) fn new(origin: Stamp) -> Self {
+        Self {
+            origin,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn get(&self, destination: IpNet) -> Option<&Destination> {
+        self.destinations.get(&destination)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (IpNet, &Destination)> {
+        self.destinations.iter().map(|(net, it)| (*net, it))
+    }
+
+    pub(crate) fn unclaimed(&self) -> &BTreeSet<IpNet> {
+        &self.unclaimed
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Changes what is known of a destination, and all counts with it.
+    pub(crate) fn update<T>(
+        &mut self,
+        destination: IpNet,
+        change: impl FnOnce(&mut Destination) -> T,
+    ) -> T {
+        let origin = self.origin;
+        let entry = self
+            .destinations
+            .entry(destination)
+            .or_insert_with(|| Destination::new(origin));
+        let before = entry.tally();
+        let result = change(entry);
+        self.tally.replace(before, entry.tally());
+        if entry.claimed {
+            self.unclaimed.remove(&destination);
+        } else {
+            self.unclaimed.insert(destination);
+        }
+        result
+    }
+
+    /// Forgets a destination of which nothing is left.
+    pub(crate) fn remove(&mut self, destination: IpNet) {
+        if let Some(gone) = self.destinations.remove(&destination) {
+            self.tally.replace(gone.tally(), Tally::default());
+            self.unclaimed.remove(&destination);
+        }
+    }
+
+    pub(crate) fn table(&self, id: &TableId) -> Option<usize> {
+        self.tables.iter().position(|table| table.id == *id)
+    }
+
+    /// Takes over the set of tables that a listing named. Says whether any is new or gone; then no
+    /// write is queued any more, since tables have other indices.
+    pub(crate) fn set_tables<'a>(&mut self, named: impl Iterator<Item = &'a TableId>) -> bool {
+        let named: BTreeSet<&TableId> = named.collect();
+        let mut changed = false;
+        while let Some(gone) = self
+            .tables
+            .iter()
+            .position(|table| !named.contains(&table.id))
+        {
+            changed = true;
+            self.tables.remove(gone);
+            for destination in self.destinations.values_mut() {
+                let before = destination.tally();
+                destination.forget_table(gone);
+                self.tally.replace(before, destination.tally());
+            }
+        }
+        for id in named {
+            if self.table(id).is_none() {
+                changed = true;
+                self.tables.push(Table {
+                    id: id.clone(),
+                    known: false,
+                    foreign: BTreeSet::new(),
+                    full_until: None,
+                    refusals: 0,
+                });
+            }
+        }
+        if changed {
+            let mut destinations = self.destinations.values_mut();
+            destinations.by_ref().for_each(Destination::unqueue);
+        }
+        changed
+    }
+}
+
+impl Tally {
+    fn replace(&mut self, before: Self, after: Self) {
+        self.ours = self.ours - before.ours + after.ours;
+        self.unclaimed = self.unclaimed - before.unclaimed + after.unclaimed;
+    }
+}
