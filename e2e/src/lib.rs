@@ -1,1 +1,108 @@
-//! Real clusters on one machine, and the tests and demo that run on them.
+//! Real Kubernetes clusters on one machine, and the tests and demo that run on them.
+//!
+//! Nothing here is a stand-in: etcd, API server, scheduler, kubelets, containerd and runc are the
+//! real ones, pods are real pods, and packets go through the kernel's own routing. Only machines are
+//! sets of namespaces:
+//!
+//! ```text
+//!   external host                       router                          node-1
+//!  +--------------+          +---------------------------+          +---------------------------+
+//!  | 192.0.2.2    | 192.0.2.1| etcd  API server          |172.30.1.1| 172.30.1.2 (InternalIP)   |
+//!  | routes to    +----------+ controller manager (no    +----------+ containerd  kubelet       |
+//!  | nodes, none  |          | node IPAM)  scheduler     |          | kube-proxy  signpost-node |
+//!  | to pods      |          | signpost-controller       |          | pods, by signpost-cni     |
+//!  +--------------+          |                           |          +---------------------------+
+//!                            | routes to pods: only what |172.30.2.1+---------------------------+
+//!                            | Signpost programs here    +----------+ node-2: 172.30.2.2   …    |
+//!                            +-------------+-------------+          +---------------------------+
+//!                                          | 127.0.0.1:PORT of the host, for kubectl and tests
+//! ```
+//!
+//! The router is also the wire. Every node hangs on a point-to-point link of its own, so no layer-2
+//! neighbour can hide a missing route, and the router drops a packet that comes from where its table
+//! does not lead (reverse path filter; for IPv6 an nftables rule that does the same). It has no
+//! default route.
+//!
+//! Everything in the host's own namespaces carries the cluster's id, and all of it vanishes with the
+//! process that started the cluster, however that ends: see [`keeper`].
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use signpost_e2e::{Cluster, ClusterOptions, PodSpec};
+//!
+//! let cluster = Cluster::start(ClusterOptions::new("example")).await?;
+//! let a = cluster.run_pod(PodSpec::new("a").on("node-1")).await?;
+//! let b = cluster.run_pod(PodSpec::new("b").on("node-2")).await?;
+//! a.ping(b.address()?).await?;
+//! # Ok(()) }
+//! ```
+
+use std::path::Path;
+
+pub mod addresses;
+mod audit;
+mod binaries;
+mod cgroups;
+mod cluster;
+mod control_plane;
+mod diagnostics;
+pub mod identity;
+pub mod images;
+pub mod keeper;
+mod machine;
+mod node;
+mod pki;
+mod pods;
+mod topology;
+pub mod wait;
+
+pub use audit::Access;
+pub use binaries::{Binaries, own_binary};
+pub use cluster::{Cluster, ClusterOptions, PODS_V4, PODS_V6, is_ready, pod_network};
+pub use machine::{Machine, Service, ServiceStatus};
+pub use node::Node;
+pub use pods::{Pod, PodSpec};
+pub use topology::NODE_DEVICE;
+
+/// First argument of the process that cleans up after a cluster.
+const KEEPER_ROLE: &str = "cluster-keeper";
+/// First argument of process 1 of a machine.
+const MACHINE_ROLE: &str = "machine-init";
+
+/// Takes over if this process was started as a part of a cluster, and does not return then.
+///
+/// Every program that starts clusters calls this first, before it has threads: the processes that
+/// keep a cluster are this same program again.
+pub fn run_hidden_role() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let result = match arguments.get(1..) {
+        Some([role, dir]) if role == KEEPER_ROLE => keeper::main(Path::new(dir)),
+        Some([role, spec]) if role == MACHINE_ROLE => machine::init::main(Path::new(spec)),
+        _ => return,
+    };
+    if let Err(error) = result {
+        eprintln!("error: {error:#}");
+        std::process::exit(1);
+    }
+    std::process::exit(0);
+}
+
+/// Ends this process's clusters, and then the process, on Ctrl-C or SIGTERM.
+///
+/// Without it they end all the same, but the shell's prompt is back before they are gone.
+pub fn end_on_signals(runtime: &tokio::runtime::Runtime) {
+    runtime.spawn(async {
+        let Ok(mut terminate) =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        else {
+            return;
+        };
+        let code = tokio::select! {
+            _ = tokio::signal::ctrl_c() => 130,
+            _ = terminate.recv() => 143,
+        };
+        eprintln!("\ncleaning up");
+        keeper::end_all();
+        std::process::exit(code);
+    });
+}

@@ -1,0 +1,68 @@
+//! The addresses of a cluster's parts. Every cluster uses the same: each lives in network namespaces
+//! of its own, and the host has none of them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The API server, on the router's loopback device.
+pub const API_V4: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 1);
+/// The router on its link to the external host.
+pub const ROUTER_EXTERNAL_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// A host beyond the router that has routes to nodes but none to pods.
+pub const EXTERNAL_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+/// As [`ROUTER_EXTERNAL_V4`], in a dual-stack cluster.
+pub const ROUTER_EXTERNAL_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+/// As [`EXTERNAL_V4`], in a dual-stack cluster.
+pub const EXTERNAL_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
+
+/// All nodes' own addresses.
+pub const NODES_V4: &str = "172.30.0.0/16";
+/// All nodes' own addresses in a dual-stack cluster.
+pub const NODES_V6: &str = "fd30::/48";
+/// Addresses of bare nodes: a device of the router behind which nobody answers.
+pub const BARE_NODES_V4: &str = "172.29.0.0/16";
+/// Cluster IPs of services.
+pub const SERVICES_V4: &str = "10.96.0.0/16";
+/// Cluster IPs of services in a dual-stack cluster.
+pub const SERVICES_V6: &str = "fd96::/112";
+/// The API server's cluster IP, the first of the range.
+pub(crate) const API_SERVICE_V4: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
+pub(crate) const API_SERVICE_V6: Ipv6Addr = Ipv6Addr::new(0xfd96, 0, 0, 0, 0, 0, 0, 1);
+
+/// The point-to-point link between the router and one node, by the node's number from 1 to 254.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link(pub u8);
+
+impl Link {
+    /// The router's address on the link.
+    pub fn router_v4(self) -> Ipv4Addr {
+        Ipv4Addr::new(172, 30, self.0, 1)
+    }
+
+    /// The node's address, its `InternalIP`.
+    pub fn node_v4(self) -> Ipv4Addr {
+        Ipv4Addr::new(172, 30, self.0, 2)
+    }
+
+    /// The router's address on the link in a dual-stack cluster.
+    pub fn router_v6(self) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd30, 0, 0, u16::from(self.0), 0, 0, 0, 1)
+    }
+
+    /// The node's second `InternalIP` in a dual-stack cluster.
+    pub fn node_v6(self) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd30, 0, 0, u16::from(self.0), 0, 0, 0, 2)
+    }
+
+    /// The node's addresses, IPv4 first.
+    pub fn node_addresses(self, dual_stack: bool) -> Vec<IpAddr> {
+        let v6 = dual_stack.then(|| IpAddr::V6(self.node_v6()));
+        std::iter::once(IpAddr::V4(self.node_v4()))
+            .chain(v6)
+            .collect()
+    }
+
+    /// The router's network device on this link.
+    pub fn router_device(self) -> String {
+        format!("node{}", self.0)
+    }
+}

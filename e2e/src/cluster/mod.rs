@@ -1,0 +1,118 @@
+//! A cluster: started as options say, changed by tests, gone when it is dropped.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::binaries::Binaries;
+use crate::identity;
+use crate::keeper::{self, Keeper};
+use crate::machine::Machine;
+use crate::node::Node;
+use crate::pki::Pki;
+
+mod nodes;
+mod options;
+mod start;
+mod steps;
+
+pub use nodes::is_ready;
+pub use options::{ClusterOptions, PODS_V4, PODS_V6, pod_network};
+
+/// What the parts of a cluster share.
+pub(crate) struct Parts {
+    pub(crate) id: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) dual_stack: bool,
+    pub(crate) pod_cidrs: Vec<String>,
+    pub(crate) binaries: Binaries,
+    pub(crate) images: Vec<PathBuf>,
+    pub(crate) pki: Pki,
+    pub(crate) router: Machine,
+}
+
+/// A running cluster. All of it ends when this is dropped.
+pub struct Cluster {
+    pub(crate) parts: Arc<Parts>,
+    external: Machine,
+    nodes: RwLock<BTreeMap<String, Arc<Node>>>,
+    client: kube::Client,
+    kubeconfig: PathBuf,
+    pub(crate) with_signpost: bool,
+    timings: Vec<(&'static str, Duration)>,
+    keeper: Arc<Keeper>,
+}
+
+impl Cluster {
+    /// The cluster's id: its name and what tells it from others on this machine.
+    pub fn id(&self) -> &str {
+        &self.parts.id
+    }
+
+    /// A client with all rights.
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    /// A kubeconfig with all rights that works outside the cluster's namespaces too.
+    pub fn kubeconfig(&self) -> &PathBuf {
+        &self.kubeconfig
+    }
+
+    /// Whether nodes and pods have addresses of both families.
+    pub fn dual_stack(&self) -> bool {
+        self.parts.dual_stack
+    }
+
+    /// The router: the wire between nodes, and the machine of the control plane.
+    ///
+    /// Services are `etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler` and
+    /// `signpost-controller`.
+    pub fn router(&self) -> &Machine {
+        &self.parts.router
+    }
+
+    /// A host beyond the router, which has routes to nodes and none to pods.
+    pub fn external(&self) -> &Machine {
+        &self.external
+    }
+
+    /// How long the steps of the start took, from its beginning.
+    pub fn timings(&self) -> &[(&'static str, Duration)] {
+        &self.timings
+    }
+
+    /// Runs kubectl with all rights and gives its output.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        self.kubectl_with_input(arguments, "").await
+    }
+
+    /// As [`kubectl`](Self::kubectl), with text for its standard input, as for `apply -f -`.
+    pub async fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> Result<String> {
+        identity::kubectl(&self.parts, &self.kubeconfig, arguments, input).await
+    }
+
+    /// The kubectl that fits the cluster.
+    pub fn kubectl_path(&self) -> Result<String> {
+        self.parts.binaries.path("kubectl")
+    }
+
+    /// Keeps the logs when the cluster ends, and says where they will be.
+    pub fn keep_logs(&self) -> PathBuf {
+        self.keeper.keep_logs();
+        PathBuf::from(keeper::LOGS).join(self.id())
+    }
+
+    /// Ends the cluster now, and returns when nothing of it is left.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+
+    /// Leaves the cluster running when this process ends; [`keeper::end`] ends it by its id.
+    pub fn detach(self) {
+        self.keeper.detach();
+    }
+}

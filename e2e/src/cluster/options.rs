@@ -1,0 +1,86 @@
+//! What kind of cluster to start.
+
+use serde_json::{Value, json};
+
+/// Pods' range unless a test chooses another.
+pub const PODS_V4: &str = "10.244.0.0/16";
+/// As [`PODS_V4`], in a dual-stack cluster.
+pub const PODS_V6: &str = "fd44::/48";
+
+/// What kind of cluster to start; begin with [`ClusterOptions::new`] and change what differs.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// Name: part of the cluster's id, by which its folders and cgroups are found. At most 20
+    /// lower-case letters, digits and dashes.
+    pub name: String,
+    /// How many nodes it starts with, named `node-1` and so on; at most 254.
+    pub nodes: u8,
+    /// Whether nodes, pods and services have IPv6 addresses too.
+    pub dual_stack: bool,
+    /// Ranges of the pods' addresses: what kube-proxy takes for local traffic.
+    pub pod_cidrs: Vec<String>,
+    /// The `spec` of the `PodNetwork` to create; none for a cluster without Signpost, whose nodes
+    /// register but do not become ready.
+    pub pod_network: Option<Value>,
+}
+
+impl ClusterOptions {
+    /// Three IPv4 nodes with Signpost, and a /24 of [`PODS_V4`] for each.
+    pub fn new(name: &str) -> Self {
+        let spec = pod_network(&[("pods", PODS_V4, 24)]);
+        Self {
+            name: name.to_owned(),
+            nodes: 3,
+            dual_stack: false,
+            pod_cidrs: vec![PODS_V4.to_owned()],
+            pod_network: Some(spec),
+        }
+    }
+
+    /// As many nodes as given.
+    #[must_use]
+    pub fn nodes(mut self, nodes: u8) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// IPv4 and IPv6: a /24 of [`PODS_V4`] and a /64 of [`PODS_V6`] for each node.
+    #[must_use]
+    pub fn dual_stack(mut self) -> Self {
+        self.dual_stack = true;
+        self.pod_cidrs = vec![PODS_V4.to_owned(), PODS_V6.to_owned()];
+        self.pod_network = Some(pod_network(&[
+            ("pods", PODS_V4, 24),
+            ("pods-v6", PODS_V6, 64),
+        ]));
+        self
+    }
+
+    /// With this `PodNetwork` spec.
+    #[must_use]
+    pub fn pod_network(mut self, spec: Value) -> Self {
+        self.pod_network = Some(spec);
+        self
+    }
+
+    /// Kubernetes alone: neither controller nor agents are started.
+    #[must_use]
+    pub fn without_signpost(mut self) -> Self {
+        self.pod_network = None;
+        self
+    }
+}
+
+/// A `PodNetwork` spec with these pools (name, range, node prefix length), routes by the router's
+/// kernel, and masquerading.
+pub fn pod_network(pools: &[(&str, &str, u8)]) -> Value {
+    let pools: Vec<Value> = pools
+        .iter()
+        .map(|(name, cidr, length)| json!({"name": name, "cidr": cidr, "nodePrefixLength": length}))
+        .collect();
+    json!({
+        "pools": pools,
+        "cloud": {"provider": "linux"},
+        "datapath": {"mode": "ptp", "masquerade": {"enabled": true}},
+    })
+}

@@ -1,0 +1,197 @@
+//! Starting a cluster, as much at once as can be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use futures::future::try_join_all;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+use super::{Cluster, ClusterOptions, Parts};
+use crate::addresses::Link;
+use crate::binaries::Binaries;
+use crate::keeper::{self, Keeper};
+use crate::machine::{Machine, MachineSpec, Service};
+use crate::node::Node;
+use crate::pki::Pki;
+use crate::{control_plane, identity, images, topology};
+
+/// Clusters started by this process, to tell their ids apart.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+/// How long nodes may take to register, and with Signpost to become ready.
+const NODES_LIMIT: Duration = Duration::from_secs(90);
+
+impl Cluster {
+    /// Starts a cluster and returns when its nodes have registered and, with Signpost, are ready.
+    ///
+    /// Needs root. Programs that are missing are built first. If anything fails, what was started is
+    /// removed and its logs are kept.
+    pub async fn start(options: ClusterOptions) -> Result<Self> {
+        ensure!(
+            rustix::process::geteuid().is_root(),
+            "a cluster in namespaces needs root. Remedy: run this as root"
+        );
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}-{}-{number}", options.name, std::process::id());
+        let binaries = tokio::task::spawn_blocking(move || {
+            keeper::sweep()?;
+            Binaries::ensure()
+        });
+        let binaries = binaries.await.context("preparing a cluster")??;
+
+        let (dir, lock) = keeper::work_dir(&id)?;
+        let router = dir.join("router");
+        let spec = router_spec(&router.join("machine.sock"));
+        fs::write(router.join("machine.json"), serde_json::to_vec(&spec)?)?;
+        let keeper = Keeper::start(&dir, lock, &binaries.search_path())?;
+        let started =
+            Self::start_with(options, id.clone(), dir, binaries, Arc::clone(&keeper)).await;
+        started.map_err(|error| {
+            keeper.keep_logs();
+            keeper.end();
+            error.context(format!(
+                "starting a cluster; its logs: {}/{id}",
+                keeper::LOGS
+            ))
+        })
+    }
+
+    async fn start_with(
+        options: ClusterOptions,
+        id: String,
+        dir: PathBuf,
+        binaries: Binaries,
+        keeper: Arc<Keeper>,
+    ) -> Result<Self> {
+        let begin = Instant::now();
+        let mut timings = Vec::new();
+        let pki = Pki::create(&dir.join("router/pki"), control_plane::api_names())?;
+        let images = images::pack(&binaries, &dir.join("images"))?;
+        let search_path = binaries.search_path();
+        let logs = dir.join("logs");
+        let socket = dir.join("router/machine.sock");
+        let router = Machine::new("router", socket, logs.join("router"), &search_path);
+        let socket = dir.join("external/machine.sock");
+        let external = Machine::new("external", socket, logs.join("external"), &search_path);
+
+        let groups = ["system:masters"];
+        pki.kubeconfig("admin", &control_plane::api_url(), "admin", &groups)?;
+        let outside = format!("https://127.0.0.1:{}", keeper.api_port().await?);
+        let kubeconfig = pki.kubeconfig("kubectl", &outside, "admin", &groups)?;
+        pki.kubeconfig(
+            "kube-proxy",
+            &control_plane::api_url(),
+            "system:kube-proxy",
+            &[],
+        )?;
+        let client = client(&kubeconfig).await?;
+
+        router.attach().await?;
+        topology::set_up_router(&router, options.dual_stack).await?;
+        let parts = Arc::new(Parts {
+            id,
+            dir,
+            dual_stack: options.dual_stack,
+            pod_cidrs: options.pod_cidrs,
+            binaries,
+            images,
+            pki,
+            router,
+        });
+        let mut cluster = Self {
+            parts: Arc::clone(&parts),
+            external,
+            nodes: RwLock::default(),
+            client: client.clone(),
+            kubeconfig,
+            with_signpost: options.pod_network.is_some(),
+            timings: Vec::new(),
+            keeper,
+        };
+        let mut nodes = Vec::new();
+        for number in 1..=options.nodes {
+            nodes.push(cluster.new_node(&format!("node-{number}"))?);
+        }
+        let ready = async {
+            control_plane::start(&client, &parts).await?;
+            timings.push(("control plane ready", begin.elapsed()));
+            identity::set_up(&cluster, options.pod_network.as_ref()).await
+        };
+        let boot = try_join_all(nodes.iter().map(|node| node.boot()));
+        tokio::try_join!(ready, boot, cluster.start_external())?;
+        timings.push(("machines and identities up", begin.elapsed()));
+
+        try_join_all(nodes.iter().map(|node| cluster.join(node))).await?;
+        let names: Vec<&str> = nodes.iter().map(|node| node.name()).collect();
+        cluster.wait_registered(&names, NODES_LIMIT).await?;
+        timings.push(("nodes registered", begin.elapsed()));
+        if cluster.with_signpost {
+            cluster.wait_ready(&names, NODES_LIMIT).await?;
+            timings.push(("nodes ready", begin.elapsed()));
+        }
+        identity::wait_for_default_account(&client).await?;
+        timings.push(("complete", begin.elapsed()));
+        cluster.timings = timings;
+        Ok(cluster)
+    }
+
+    async fn start_external(&self) -> Result<()> {
+        let dir = self.parts.dir.join("external");
+        fs::create_dir_all(&dir)?;
+        fs::create_dir_all(self.external.logs())?;
+        let spec = MachineSpec {
+            hostname: "external".into(),
+            socket: dir.join("machine.sock"),
+            sysctls: topology::host_sysctls(),
+            overlays: Vec::new(),
+            binds: Vec::new(),
+            forward_to: None,
+        };
+        let file = dir.join("machine.json");
+        fs::write(&file, serde_json::to_vec(&spec)?)?;
+        let argv = keeper::machine_argv(&file)?;
+        let mut process = Service::new("external", argv);
+        process.restart = false;
+        let router = &self.parts.router;
+        router.start(process).await?;
+        self.external
+            .attach()
+            .await
+            .map_err(|error| router.with_log(&error, "external"))?;
+        topology::set_up_external(router, &self.external, self.parts.dual_stack).await
+    }
+
+    /// Makes a node that is not running yet, on the first free link.
+    pub(super) fn new_node(&self, name: &str) -> Result<Arc<Node>> {
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        if nodes.contains_key(name) {
+            bail!("there is a node {name} already");
+        }
+        let free = (1..=254).find(|number| nodes.values().all(|node| node.link().0 != *number));
+        let link = Link(free.context("no link is free: a router has 254")?);
+        let node = Arc::new(Node::new(Arc::clone(&self.parts), name, link)?);
+        nodes.insert(name.to_owned(), Arc::clone(&node));
+        Ok(node)
+    }
+}
+
+fn router_spec(socket: &Path) -> MachineSpec {
+    MachineSpec {
+        hostname: "router".into(),
+        socket: socket.to_path_buf(),
+        sysctls: topology::router_sysctls(),
+        overlays: Vec::new(),
+        binds: Vec::new(),
+        forward_to: Some("127.0.0.1:6443".into()),
+    }
+}
+
+async fn client(kubeconfig: &Path) -> Result<kube::Client> {
+    let config = Kubeconfig::read_from(kubeconfig)?;
+    let options = KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(config, &options).await?;
+    Ok(kube::Client::try_from(config)?)
+}

@@ -1,0 +1,159 @@
+//! Who Signpost's programs are: service accounts, roles and tokens from `manifests/`, as a cluster's
+//! administrator would apply them.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{Api, PostParams};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::binaries::own_binary;
+use crate::cluster::{Cluster, Parts};
+use crate::control_plane::api_url;
+use crate::machine::Service;
+use crate::node::Node;
+use crate::wait;
+
+/// The namespace of Signpost's programs.
+pub const NAMESPACE: &str = "signpost-system";
+/// The controller's service account, and its program.
+pub const CONTROLLER: &str = "signpost-controller";
+/// The agents' service account, and their program.
+pub const AGENT: &str = "signpost-node";
+
+/// As long as anybody may explore a cluster that is left running.
+const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The controller's command line, but for the program.
+fn controller_arguments(kubeconfig: &Path) -> Vec<String> {
+    vec![
+        "run".into(),
+        format!("--kubeconfig={}", kubeconfig.display()),
+    ]
+}
+
+/// An agent's command line, but for the program.
+fn agent_arguments(kubeconfig: &Path, node: &str) -> Vec<String> {
+    vec![
+        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--node-name={node}"),
+    ]
+}
+
+/// Applies the manifests, makes both kubeconfigs and starts the controller. Does nothing without a
+/// `PodNetwork`.
+pub(crate) async fn set_up(cluster: &Cluster, pod_network: Option<&Value>) -> Result<()> {
+    let Some(spec) = pod_network else {
+        return Ok(());
+    };
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests");
+    let base = manifests.join("base").display().to_string();
+    cluster
+        .kubectl(&["apply", "--server-side", "--kustomize", &base])
+        .await?;
+    let parts = &cluster.parts;
+    for account in [CONTROLLER, AGENT] {
+        let token = token(&cluster.client(), account).await?;
+        parts.pki.token_kubeconfig(account, &api_url(), &token)?;
+    }
+    let object = json!({
+        "apiVersion": "signpost.dev/v1alpha1",
+        "kind": "PodNetwork",
+        "metadata": {"name": "default"},
+        "spec": spec,
+    });
+    // A fresh definition takes a moment until objects of it are accepted.
+    wait::until("the PodNetwork to be accepted", LIMIT, async || {
+        cluster
+            .kubectl_with_input(&["apply", "--filename", "-"], &object.to_string())
+            .await
+    })
+    .await?;
+    start_controller(parts).await
+}
+
+/// Starts the controller on the router machine.
+pub(crate) async fn start_controller(parts: &Parts) -> Result<()> {
+    let kubeconfig = parts.pki.dir().join(format!("{CONTROLLER}.kubeconfig"));
+    let mut argv = vec![own_binary(CONTROLLER)?.display().to_string()];
+    argv.extend(controller_arguments(&kubeconfig));
+    parts.router.start(Service::new(CONTROLLER, argv)).await
+}
+
+/// Starts the agent on a node.
+pub(crate) async fn start_agent(parts: &Parts, node: &Node) -> Result<()> {
+    let kubeconfig = parts.pki.dir().join(format!("{AGENT}.kubeconfig"));
+    let mut argv = vec![own_binary(AGENT)?.display().to_string()];
+    argv.extend(agent_arguments(&kubeconfig, node.name()));
+    node.machine().start(Service::new(AGENT, argv)).await
+}
+
+/// Waits until pods can be created: every namespace needs the account that the manager makes.
+pub(crate) async fn wait_for_default_account(client: &kube::Client) -> Result<()> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+    wait::until("the default service account", LIMIT, async || {
+        accounts.get("default").await.map(drop).map_err(Into::into)
+    })
+    .await
+}
+
+async fn token(client: &kube::Client, account: &str) -> Result<String> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
+    let spec = TokenRequestSpec {
+        expiration_seconds: Some(TOKEN_SECONDS),
+        ..TokenRequestSpec::default()
+    };
+    let request = TokenRequest {
+        spec: Some(spec),
+        ..TokenRequest::default()
+    };
+    let answer = accounts
+        .create_token_request(account, &PostParams::default(), &request)
+        .await
+        .with_context(|| format!("asking for a token of {NAMESPACE}/{account}"))?;
+    let token = answer.status.and_then(|status| status.token);
+    token.context("the API server answered without a token")
+}
+
+/// Runs kubectl outside the cluster's namespaces.
+pub(crate) async fn kubectl(
+    parts: &Parts,
+    kubeconfig: &Path,
+    arguments: &[&str],
+    input: &str,
+) -> Result<String> {
+    let mut child = Command::new(parts.binaries.path("kubectl")?)
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .arg("--cache-dir")
+        .arg(parts.dir.join("kubectl-cache"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("starting kubectl")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin
+            .write_all(input.as_bytes())
+            .await
+            .context("writing to kubectl")?;
+    }
+    let output = child
+        .wait_with_output()
+        .await
+        .context("waiting for kubectl")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("kubectl {} failed: {}", arguments.join(" "), said.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,130 @@
+//! Starts and ends clusters by hand.
+#![allow(
+    clippy::print_stdout,
+    reason = "a command line program talks on standard output"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use signpost_e2e::keeper;
+use signpost_e2e::{Cluster, ClusterOptions};
+
+/// Real Kubernetes clusters in namespaces of this machine, with Signpost as their network.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a cluster, say how to use it, and leave it running.
+    Up {
+        /// How many nodes it has.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=254))]
+        nodes: u8,
+        /// Give nodes, pods and services IPv6 addresses too.
+        #[arg(long)]
+        dual_stack: bool,
+        /// Start Kubernetes alone, without controller and agents.
+        #[arg(long)]
+        without_signpost: bool,
+        /// Stay, and end the cluster on Ctrl-C.
+        #[arg(long)]
+        foreground: bool,
+    },
+    /// End a cluster that was left running.
+    Down {
+        /// Its id; needed only if several are running.
+        id: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    signpost_e2e::run_hidden_role();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    signpost_e2e::end_on_signals(&runtime);
+    match Cli::parse().command {
+        Command::Up {
+            nodes,
+            dual_stack,
+            without_signpost,
+            foreground,
+        } => {
+            let mut options = ClusterOptions::new("up").nodes(nodes);
+            if dual_stack {
+                options = options.dual_stack();
+            }
+            if without_signpost {
+                options = options.without_signpost();
+            }
+            let cluster = runtime.block_on(Cluster::start(options))?;
+            describe(&cluster);
+            if foreground {
+                // Ctrl-C ends the process and with it the cluster.
+                runtime.block_on(std::future::pending::<()>());
+            }
+            cluster.detach();
+            Ok(())
+        }
+        Command::Down { id } => down(id),
+    }
+}
+
+fn describe(cluster: &Cluster) {
+    println!("cluster {} is up:", cluster.id());
+    for (step, time) in cluster.timings() {
+        println!("  {:6.1} s  {step}", time.as_secs_f32());
+    }
+    println!("{}", how_to(cluster));
+}
+
+/// How a cluster that is left running is used and ended.
+fn how_to(cluster: &Cluster) -> String {
+    let kubectl = cluster.kubectl_path().unwrap_or_else(|_| "kubectl".into());
+    let exe =
+        std::env::current_exe().map_or("signpost-e2e".into(), |path| path.display().to_string());
+    let enter = format!(
+        "nsenter --target {} --net --mount --pid --uts",
+        cluster.router().pid()
+    );
+    format!(
+        "use it:\n  export KUBECONFIG={}\n  {kubectl} get nodes,pods -A\n\
+         enter the router:\n  {enter}\n\
+         end it:\n  {exe} down {}",
+        cluster.kubeconfig().display(),
+        cluster.id()
+    )
+}
+
+fn down(id: Option<String>) -> Result<()> {
+    let id = match (id, keeper::running()?.as_slice()) {
+        (Some(id), _) => id,
+        (None, [id]) => id.clone(),
+        (None, []) => {
+            keeper::sweep()?;
+            println!("no cluster is running");
+            return Ok(());
+        }
+        (None, several) => bail!(
+            "several clusters are running, name one: {}",
+            several.join(", ")
+        ),
+    };
+    keeper::end(&id)?;
+    println!("cluster {id} is gone");
+    Ok(())
+}
