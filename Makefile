@@ -13,7 +13,7 @@ test: ## Lint, unit, property, simulation, integration and end-to-end tests, wit
 	@./scripts/test.sh
 
 bench: ## The pure engine's cost from 1,000 to 100,000 nodes
-	@cargo bench -p signpost-core
+	@cargo bench -q -p signpost-core --bench scale
 
 sim: ## Random schedules against the engine (SCHEDULES=200000)
 	@cargo run -q --release -p signpost-sim -- --schedules $(SCHEDULES)
