@@ -8,6 +8,9 @@ use signpost_core::{
     cloud::{InstanceState, ObservedRoute, RouteChange, TableId},
 };
 
+/// So many listings are remembered.
+const KEPT: usize = 20;
+
 /// What a listing said of one table.
 #[derive(Debug, Clone)]
 pub(crate) struct SeenTable {
@@ -22,40 +25,45 @@ pub(crate) struct Knowledge {
     pub(crate) config: Option<Config>,
     /// By name.
     pub(crate) nodes: BTreeMap<Arc<str>, Node>,
+    /// Pod CIDRs by UID. They never change.
+    cidrs: BTreeMap<Arc<str>, Vec<IpNet>>,
     /// By UID.
     pub(crate) instances: BTreeMap<Arc<str>, InstanceState>,
-    /// The tables of the last listing, each as it was last read.
-    pub(crate) tables: BTreeMap<TableId, Option<SeenTable>>,
+    /// The tables of the last listing, each as the last listings showed it, the latest last.
+    pub(crate) tables: BTreeMap<TableId, Vec<SeenTable>>,
     /// The listing under way and when it was begun.
     pub(crate) listing: Option<(u64, u64)>,
     /// The route writes under way.
     pub(crate) route_writes: BTreeMap<u64, RouteChange>,
-    /// When a route was last written.
-    pub(crate) written: BTreeMap<(TableId, IpNet), u64>,
+    /// When the last write of a route was begun, and when it ended.
+    pub(crate) written: BTreeMap<(TableId, IpNet), (u64, u64)>,
     /// The nodes whose pod CIDRs are being written.
     pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
+    /// How many instances are being switched to forwarding.
+    forwarding: usize,
     /// The nodes whose condition is being written.
     pub(crate) status_writes: Vec<NodeKey>,
 }
 
 impl Knowledge {
     /// Takes note of what the engine is told.
-    pub(crate) fn learn(&mut self, event: &Event) {
+    pub(crate) fn learn(&mut self, event: &Event, now: u64) {
         match event {
             Event::Configured(config) => self.config.clone_from(config),
             Event::Elected => {
                 self.nodes.clear();
+                self.cidrs.clear();
                 self.tables.clear();
+                // Its answer is of no use any more.
+                self.listing = None;
             }
             Event::NodesListed(nodes) => {
-                self.nodes = nodes
-                    .iter()
-                    .map(|node| (node.key.name.clone(), node.clone()))
-                    .collect();
+                self.nodes.clear();
+                for node in nodes {
+                    self.see(node.clone());
+                }
             }
-            Event::NodeSeen(node) => {
-                self.nodes.insert(node.key.name.clone(), node.clone());
-            }
+            Event::NodeSeen(node) => self.see(node.clone()),
             Event::NodeGone(key) => {
                 if self.knows(key).is_some() {
                     self.nodes.remove(&key.name);
@@ -63,11 +71,12 @@ impl Knowledge {
             }
             Event::PodCidrsSet { node, result } => {
                 let cidrs = self.cidr_writes.remove(node);
-                if let (Ok(()), Some(cidrs), Some(known)) =
-                    (result, cidrs, self.nodes.get_mut(&node.name))
-                    && known.key == *node
-                {
-                    known.pod_cidrs = cidrs;
+                if let (Ok(()), Some(cidrs)) = (result, cidrs) {
+                    self.cidrs.insert(node.uid.clone(), cidrs.clone());
+                    let known = self.nodes.get_mut(&node.name);
+                    if let Some(known) = known.filter(|known| known.key == *node) {
+                        known.pod_cidrs = cidrs;
+                    }
                 }
             }
             Event::NetworkStatusSet { node, .. } => {
@@ -87,25 +96,42 @@ impl Knowledge {
                 if let (Some((_, begun)), Ok(tables)) = (begun, result) {
                     let mut before = std::mem::take(&mut self.tables);
                     for table in tables {
-                        let seen = match &table.routes {
-                            Ok(routes) => Some(SeenTable {
-                                begun,
-                                routes: routes.clone(),
-                            }),
-                            Err(_) => before.remove(&table.table).flatten(),
-                        };
+                        let mut seen = before.remove(&table.table).unwrap_or_default();
+                        if let Ok(routes) = &table.routes {
+                            if seen.len() == KEPT {
+                                seen.remove(0);
+                            }
+                            let routes = routes.clone();
+                            seen.push(SeenTable { begun, routes });
+                        }
                         self.tables.insert(table.table.clone(), seen);
                     }
                 }
             }
             Event::RouteWritten { write, .. } => {
-                self.route_writes.remove(write);
+                if let Some(change) = self.route_writes.remove(write) {
+                    let place = (change.table().clone(), change.destination());
+                    if let Some((_, ended)) = self.written.get_mut(&place) {
+                        *ended = now;
+                    }
+                }
             }
-            Event::Deposed
-            | Event::ForwardingEnabled { .. }
-            | Event::RoutesMayHaveChanged
-            | Event::Wake => {}
+            Event::ForwardingEnabled { .. } => {
+                self.forwarding = self.forwarding.saturating_sub(1);
+            }
+            Event::Deposed | Event::RoutesMayHaveChanged | Event::Wake => {}
         }
+    }
+
+    fn see(&mut self, mut node: Node) {
+        // What was read before the pod CIDRs were set does not take them away.
+        if !node.pod_cidrs.is_empty() {
+            self.cidrs
+                .insert(node.key.uid.clone(), node.pod_cidrs.clone());
+        } else if let Some(cidrs) = self.cidrs.get(&node.key.uid) {
+            node.pod_cidrs.clone_from(cidrs);
+        }
+        self.nodes.insert(node.key.name.clone(), node);
     }
 
     /// Takes note of what the engine begins.
@@ -115,14 +141,23 @@ impl Knowledge {
                 self.cidr_writes.insert(node.clone(), cidrs.clone());
             }
             Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
+            Action::EnableForwarding(_) => self.forwarding += 1,
             Action::ListRoutes { listing } => self.listing = Some((*listing, now)),
             Action::WriteRoute { write, change } => {
-                self.written
-                    .insert((change.table().clone(), change.destination()), now);
+                let place = (change.table().clone(), change.destination());
+                self.written.insert(place, (now, now));
                 self.route_writes.insert(*write, change.clone());
             }
             _ => {}
         }
+    }
+
+    /// Whether a write is under way.
+    pub(crate) fn writing(&self) -> bool {
+        !(self.route_writes.is_empty()
+            && self.cidr_writes.is_empty()
+            && self.status_writes.is_empty()
+            && self.forwarding == 0)
     }
 
     /// The node, if the engine was told that it lives.

@@ -28,6 +28,9 @@ struct Arguments {
     /// With --seed: first remove all entries that the failure does not need
     #[arg(long, requires = "seed")]
     shrink: bool,
+    /// Stop after so many failing schedules
+    #[arg(long, default_value_t = 1)]
+    failures: usize,
     /// How many to run at once [default: one for each processor]
     #[arg(long)]
     threads: Option<usize>,
@@ -83,11 +86,14 @@ fn many(arguments: &Arguments, options: Options<'_>) -> ExitCode {
         first: arguments.first_seed,
         schedules: all,
         threads,
+        failures: arguments.failures,
     };
     let (coverage, failed) = walk(plan, options, &progress);
     print!("{}", report::counts(&coverage, began.elapsed()));
-    if let Some(outcome) = failed {
-        print!("{}", report::failure(&outcome, options));
+    if !failed.is_empty() {
+        for outcome in failed {
+            println!("{}", report::failure(&outcome, options));
+        }
         return ExitCode::FAILURE;
     }
     let missing = coverage.missing();

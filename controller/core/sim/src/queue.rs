@@ -57,6 +57,8 @@ pub(crate) enum ToShell {
     },
     /// The fence may have passed.
     Fence,
+    /// It may be elected once its writes have ended.
+    Elect,
     /// It stops in good order: releases the lease now that nothing is under way.
     Release,
     /// The engine wants to be woken.

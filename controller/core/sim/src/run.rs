@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -69,22 +69,25 @@ pub struct Walk {
     pub schedules: u64,
     /// How many at once.
     pub threads: usize,
+    /// Stop after so many failures.
+    pub failures: usize,
 }
 
-/// Runs many seeds until one fails. `progress` is called now and then with the number done.
+/// Runs many seeds until enough have failed. `progress` is called now and then with the number done.
+/// Returns what was met and the failures in the order of their seeds.
 pub fn walk(
     walk: Walk,
     options: Options<'_>,
     progress: &(dyn Fn(u64) + Sync),
-) -> (Coverage, Option<Outcome>) {
+) -> (Coverage, Vec<Outcome>) {
     let next = AtomicU64::new(0);
-    let total = Mutex::new((Coverage::default(), None::<Outcome>));
+    let total = Mutex::new((Coverage::default(), Vec::new()));
+    let lock = || total.lock().unwrap_or_else(PoisonError::into_inner);
     thread::scope(|scope| {
         for _ in 0..walk.threads.max(1) {
             scope.spawn(|| {
                 let mut met = Coverage::default();
-                let mut failed = None;
-                while failed.is_none() {
+                loop {
                     let nth = next.fetch_add(1, Ordering::Relaxed);
                     if nth >= walk.schedules {
                         break;
@@ -95,25 +98,19 @@ pub fn walk(
                     let seed = walk.first.wrapping_add(nth);
                     let outcome = run(seed, &schedule(seed), options);
                     met.add(&outcome.coverage);
-                    failed = outcome.violation.is_some().then_some(outcome);
+                    if outcome.violation.is_some() {
+                        let failures = &mut lock().1;
+                        failures.push(outcome);
+                        if failures.len() >= walk.failures {
+                            next.store(walk.schedules, Ordering::Relaxed);
+                        }
+                    }
                 }
-                if failed.is_some() {
-                    next.store(walk.schedules, Ordering::Relaxed);
-                }
-                let mut total = total
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                total.0.add(&met);
-                // The smallest seed, so that two walks of the same seeds tell the same.
-                let earlier = |old: &Outcome, new: &Outcome| old.seed < new.seed;
-                total.1 = match (total.1.take(), failed) {
-                    (Some(old), Some(new)) if earlier(&old, &new) => Some(old),
-                    (old, new) => new.or(old),
-                };
+                lock().0.add(&met);
             });
         }
     });
-    total
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    let (coverage, mut failures) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failures.sort_by_key(|outcome| outcome.seed);
+    (coverage, failures)
 }

@@ -167,9 +167,13 @@ impl World<'_> {
             ToShell::Fence => {}
             ToShell::Release => self.release(shell),
             ToShell::Wake => {
-                self.shells[shell].wake_at = None;
-                self.tell(shell, Event::Wake);
+                // Another alarm may have been set meanwhile.
+                if self.shells[shell].wake_at.is_some_and(|at| at <= now) {
+                    self.shells[shell].wake_at = None;
+                    self.tell(shell, Event::Wake);
+                }
             }
+            ToShell::Elect => self.elect(shell),
             ToShell::Config => {
                 let config = self.config.clone();
                 self.tell(shell, Event::Configured(config));
@@ -260,17 +264,27 @@ impl World<'_> {
             return;
         }
         place.election.renewed(begun);
-        let elected = !place.leader && !place.stopping && place.election.may_write(now);
         let fence = place.election.fence().unwrap_or(now);
         let next = self.to_world(shell, begun.after(terms.renew_every));
         self.send_shell(shell, next, ToShell::Look);
         let at = self.to_world(shell, fence);
         self.send_shell(shell, at, ToShell::Fence);
-        if elected {
-            self.shells[shell].leader = true;
-            self.tell(shell, Event::Elected);
-            self.relist(shell);
+        self.elect(shell);
+    }
+
+    /// Tells the engine that it may write, once nothing of an earlier term is under way any more.
+    fn elect(&mut self, shell: usize) {
+        let now = self.local(shell);
+        let place = &mut self.shells[shell];
+        if place.leader || place.stopping || !place.election.may_write(now) {
+            return;
         }
+        if place.known.writing() {
+            return self.send_shell(shell, self.now + 100, ToShell::Elect);
+        }
+        place.leader = true;
+        self.tell(shell, Event::Elected);
+        self.relist(shell);
     }
 
     /// Nothing is under way any more: gives the lease back and ends.

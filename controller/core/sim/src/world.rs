@@ -198,7 +198,7 @@ impl<'a> World<'a> {
             _ => (now.0, 1),
         };
         let busy = place.burst.1 > BUSY;
-        place.known.learn(&event);
+        place.known.learn(&event, self.now);
         let before = place.brain.nodes();
         let restart = matches!(event, Event::Elected | Event::Deposed);
         let actions = place.brain.handle(event, now);

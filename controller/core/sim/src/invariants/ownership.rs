@@ -79,7 +79,7 @@ impl World<'_> {
     /// No foreign route may be there that the engine was told of.
     fn check_no_foreign(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet]) {
         let seen = self.shells[shell].known.tables.iter();
-        let seen = seen.filter_map(|(id, seen)| seen.as_ref().map(|seen| (id, seen)));
+        let seen = seen.filter_map(|(id, seen)| seen.last().map(|seen| (id, seen)));
         let conflict = seen
             .flat_map(|(id, seen)| seen.routes.iter().map(move |route| (id, route)))
             .filter(|(_, route)| route.ownership == Ownership::Foreign)

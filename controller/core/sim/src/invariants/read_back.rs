@@ -1,12 +1,13 @@
 //! I5: what is reported was read back.
 
+use ipnet::IpNet;
 use signpost_core::{
-    NodeKey,
-    cloud::{InstanceState, Ownership},
+    NodeKey, Time,
+    cloud::{InstanceState, NextHop, Ownership},
 };
 
 use super::Invariant;
-use crate::world::World;
+use crate::{knowledge::SeenTable, world::World};
 
 impl World<'_> {
     /// An engine is about to report a node as routed.
@@ -36,28 +37,44 @@ impl World<'_> {
             return Err("its instance was not found".into());
         };
         for (id, seen) in &known.tables {
-            let Some(seen) = seen else {
-                return Err(format!("{id} was never read"));
-            };
             for cidr in &node.pod_cidrs {
                 let hop = match cidr {
-                    ipnet::IpNet::V4(_) => &instance.next_hop_v4,
-                    ipnet::IpNet::V6(_) => &instance.next_hop_v6,
+                    IpNet::V4(_) => instance.next_hop_v4.as_ref(),
+                    IpNet::V6(_) => instance.next_hop_v6.as_ref(),
                 };
-                let right = seen.routes.iter().any(|route| {
-                    route.destination == *cidr
-                        && route.next_hop == *hop
-                        && route.ownership == Ownership::Ours
-                        && !route.blackhole
-                });
-                if !right {
-                    return Err(format!("the listing shows no route for {cidr} in {id}"));
-                }
-                let written = known.written.get(&(id.clone(), *cidr));
-                if written.is_some_and(|written| *written > seen.begun) {
-                    return Err(format!("{cidr} in {id} was written after that listing"));
-                }
+                let written = known.written.get(&(id.clone(), *cidr)).copied();
+                self.shown(seen, *cidr, hop, written)
+                    .map_err(|why| format!("{cidr} in {id} {why}"))?;
             }
+        }
+        Ok(())
+    }
+
+    /// A listing begun after the last write showed the route, and none did otherwise once that
+    /// write had to show.
+    fn shown(
+        &self,
+        seen: &[SeenTable],
+        cidr: IpNet,
+        hop: Option<&NextHop>,
+        written: Option<(u64, u64)>,
+    ) -> Result<(), &'static str> {
+        let right = |seen: &SeenTable| {
+            seen.routes.iter().any(|route| {
+                route.destination == cidr
+                    && route.next_hop.as_ref() == hop
+                    && route.ownership == Ownership::Ours
+                    && !route.blackhole
+            })
+        };
+        let (written, ended) = written.unwrap_or_default();
+        let seen = &seen[seen.partition_point(|seen| seen.begun < written)..];
+        let Some(last) = seen.iter().rposition(right) else {
+            return Err("was not listed since it was written");
+        };
+        let settled = Time(ended).after(self.scenario.limits.settle).0;
+        if seen[last + 1..].iter().any(|seen| seen.begun >= settled) {
+            return Err("was listed, and then listed otherwise");
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use signpost_core::{Config, PoolConfig, PoolState, node::NetworkCondition, summary::NodeView};
+use signpost_core::{
+    Config, PoolConfig, PoolState, Time, node::NetworkCondition, summary::NodeView,
+};
 
 use super::Invariant;
 use crate::{
@@ -74,14 +76,20 @@ impl World<'_> {
             }
             Ok(()) if self.rest.well_since.is_none() => {
                 self.rest.well_since = Some(self.now);
-                self.rest.listings = 0;
             }
             Ok(()) => {}
         }
-        let period = self.wishes.check_period;
-        let quiet = u64::try_from((2 * period).as_millis()).unwrap_or(u64::MAX) + 5_000;
-        match self.rest.well_since {
-            Some(since) if self.now >= since + quiet => self.at_rest(since),
+        // The last writes show in listings that are wanted for them; from then on all is routine.
+        let settling = 2 * self.scenario.limits.settle + Duration::from_secs(10);
+        let routine = 2 * self.wishes.check_period;
+        match self.rest.well_since.map(Time) {
+            Some(since) if self.now >= since.after(settling).after(routine).0 => {
+                self.at_rest(since.0);
+            }
+            Some(since) if self.now <= since.after(settling).0 => {
+                self.rest.listings = 0;
+                self.not_yet();
+            }
             _ => self.not_yet(),
         }
     }
@@ -99,8 +107,7 @@ impl World<'_> {
     }
 
     fn at_rest(&mut self, since: u64) {
-        let most = 2 + 2 * (self.now - since) / 1_000 / self.wishes.check_period.as_secs().max(1);
-        if self.rest.listings > most && self.scenario.limits.routes {
+        if self.rest.listings > 3 && self.scenario.limits.routes {
             let listings = self.rest.listings;
             return self.broken(Invariant::I7, || {
                 format!("{listings} listings although all is well")

@@ -78,7 +78,7 @@ impl World<'_> {
     fn check_was_ours(&mut self, shell: usize, change: &RouteChange, old: &ObservedRoute) {
         let seen = self.shells[shell].known.tables.get(change.table());
         let shown = seen
-            .and_then(Option::as_ref)
+            .and_then(|seen| seen.last())
             .and_then(|seen| {
                 let mut routes = seen.routes.iter();
                 routes.find(|route| route.destination == old.destination)

@@ -1,0 +1,320 @@
+//! The simulation finds what is wrong: for each promise an engine, or a shell, that breaks it.
+
+use std::collections::HashMap;
+
+use signpost_core::{
+    Action, Engine, Event, IpNet, Limits, Summary, Time,
+    action::{NetworkStatus, Reason},
+    cloud::{NextHop, Ownership, RouteChange},
+    summary::NodeView,
+};
+use signpost_sim::{Brain, Invariant, MakeBrain, Options, real, run, schedule, shrink};
+
+/// A mistake: it sees what the engine is told and may change it, then what the engine wants.
+trait Mistake: Default + 'static {
+    fn hear(&mut self, event: Event) -> Option<Event> {
+        Some(event)
+    }
+
+    fn want(&mut self, actions: Vec<Action>) -> Vec<Action> {
+        actions
+    }
+}
+
+/// The real engine with a mistake around it.
+struct Wrong<M> {
+    engine: Engine,
+    mistake: M,
+}
+
+impl<M: Mistake> Wrong<M> {
+    fn make(limits: Limits, seed: u64) -> Box<dyn Brain> {
+        Box::new(Self {
+            engine: Engine::new(limits, seed),
+            mistake: M::default(),
+        })
+    }
+}
+
+impl<M: Mistake> Brain for Wrong<M> {
+    fn handle(&mut self, event: Event, now: Time) -> Vec<Action> {
+        let actions = match self.mistake.hear(event) {
+            Some(event) => self.engine.handle(event, now),
+            None => Vec::new(),
+        };
+        self.mistake.want(actions)
+    }
+
+    fn next_wake(&self) -> Option<Time> {
+        self.engine.next_wake()
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        self.engine.nodes()
+    }
+
+    fn summary(&self) -> Summary {
+        self.engine.summary()
+    }
+}
+
+/// The first seed that fails breaks this promise, and its shortened schedule still does.
+fn is_caught(make: MakeBrain<'_>, unfenced: bool, expected: Invariant) {
+    let options = Options {
+        make,
+        tell: false,
+        unfenced,
+    };
+    let caught = (0..2_000).find_map(|seed| {
+        let violation = run(seed, &schedule(seed), options).violation?;
+        Some((seed, violation))
+    });
+    let (seed, violation) = caught.expect("no seed finds it");
+    assert_eq!(violation.invariant, expected, "seed {seed}: {violation:?}");
+    let all = schedule(seed);
+    let (left, violation) = shrink(seed, &all, options).expect("it failed before");
+    assert!(left.len() <= all.len());
+    assert_eq!(violation.invariant, expected);
+}
+
+/// Gives every node the block that the first one got.
+#[derive(Default)]
+struct OneBlockForAll(Option<Vec<IpNet>>);
+
+impl Mistake for OneBlockForAll {
+    fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        for action in &mut actions {
+            if let Action::SetPodCidrs { cidrs, .. } = action {
+                let first = self.0.get_or_insert_with(|| cidrs.clone());
+                cidrs.clone_from(first);
+            }
+        }
+        actions
+    }
+}
+
+#[test]
+fn i1_one_block_for_two_nodes_is_caught() {
+    is_caught(&Wrong::<OneBlockForAll>::make, false, Invariant::I1);
+}
+
+/// Gives the block of a node that is gone to the next one, without waiting for its route to go.
+#[derive(Default)]
+struct Hasty {
+    blocks: HashMap<String, Vec<IpNet>>,
+    left: Option<Vec<IpNet>>,
+    routes: Vec<IpNet>,
+}
+
+impl Mistake for Hasty {
+    fn hear(&mut self, event: Event) -> Option<Event> {
+        match &event {
+            Event::NodeSeen(node) if !node.pod_cidrs.is_empty() => {
+                self.blocks
+                    .insert(node.key.uid.to_string(), node.pod_cidrs.clone());
+            }
+            Event::NodeGone(key) => self.left = self.blocks.remove(&*key.uid),
+            Event::RoutesListed {
+                result: Ok(tables), ..
+            } => {
+                let routes = tables
+                    .iter()
+                    .flat_map(|table| table.routes.iter().flatten());
+                self.routes = routes.map(|route| route.destination).collect();
+            }
+            _ => {}
+        }
+        Some(event)
+    }
+
+    fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        for action in &mut actions {
+            if let Action::SetPodCidrs { cidrs, .. } = action
+                && let Some(left) = &self.left
+                && left.iter().any(|block| self.routes.contains(block))
+            {
+                cidrs.clone_from(left);
+            }
+        }
+        actions
+    }
+}
+
+#[test]
+fn i2_a_block_used_again_too_early_is_caught() {
+    is_caught(&Wrong::<Hasty>::make, false, Invariant::I2);
+}
+
+/// Leads routes astray.
+#[derive(Default)]
+struct Astray;
+
+impl Mistake for Astray {
+    fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        for action in &mut actions {
+            if let Action::WriteRoute { change, .. } = action
+                && let RouteChange::Create { route, .. } | RouteChange::Replace { route, .. } =
+                    change
+            {
+                route.next_hop = NextHop::Target("astray".into());
+            }
+        }
+        actions
+    }
+}
+
+#[test]
+fn i3_a_route_that_leads_astray_is_caught() {
+    is_caught(&Wrong::<Astray>::make, false, Invariant::I3);
+}
+
+/// Takes every route for ours.
+#[derive(Default)]
+struct Greedy;
+
+impl Mistake for Greedy {
+    fn hear(&mut self, mut event: Event) -> Option<Event> {
+        if let Event::RoutesListed {
+            result: Ok(tables), ..
+        } = &mut event
+        {
+            for route in tables
+                .iter_mut()
+                .flat_map(|table| table.routes.iter_mut().flatten())
+            {
+                route.ownership = Ownership::Ours;
+            }
+        }
+        Some(event)
+    }
+}
+
+#[test]
+fn i4_a_foreign_route_that_is_touched_is_caught() {
+    is_caught(&Wrong::<Greedy>::make, false, Invariant::I4);
+}
+
+/// Reports a node as soon as it has its block.
+#[derive(Default)]
+struct Boastful(Vec<Action>);
+
+impl Mistake for Boastful {
+    fn hear(&mut self, event: Event) -> Option<Event> {
+        if let Event::PodCidrsSet {
+            node,
+            result: Ok(()),
+        } = &event
+        {
+            self.0.push(Action::SetNetworkStatus {
+                node: node.clone(),
+                status: NetworkStatus {
+                    available: true,
+                    reason: Reason::RouteCreated,
+                    message: String::new(),
+                },
+            });
+        }
+        Some(event)
+    }
+
+    fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        actions.splice(0..0, self.0.drain(..));
+        actions
+    }
+}
+
+#[test]
+fn i5_a_node_reported_before_read_back_is_caught() {
+    is_caught(&Wrong::<Boastful>::make, false, Invariant::I5);
+}
+
+/// Does not hear that it was deposed.
+#[derive(Default)]
+struct Deaf;
+
+impl Mistake for Deaf {
+    fn hear(&mut self, event: Event) -> Option<Event> {
+        Some(event).filter(|event| *event != Event::Deposed)
+    }
+}
+
+#[test]
+fn i6_an_engine_that_goes_on_when_deposed_is_caught() {
+    is_caught(&Wrong::<Deaf>::make, false, Invariant::I6);
+}
+
+#[test]
+fn i6_a_shell_that_does_not_mind_the_fence_is_caught() {
+    is_caught(&real, true, Invariant::I6);
+}
+
+/// Never removes a route.
+#[derive(Default)]
+struct Hoarder;
+
+impl Mistake for Hoarder {
+    fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        actions.retain(|action| {
+            !matches!(
+                action,
+                Action::WriteRoute {
+                    change: RouteChange::Delete { .. },
+                    ..
+                }
+            )
+        });
+        actions
+    }
+}
+
+#[test]
+fn i7_a_route_that_is_never_removed_is_caught() {
+    is_caught(&Wrong::<Hoarder>::make, false, Invariant::I7);
+}
+
+/// Writes the condition of a node again whenever it was written.
+#[derive(Default)]
+struct Restless(Vec<Action>);
+
+impl Mistake for Restless {
+    fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        let statuses = actions.iter().find(
+            |action| matches!(action, Action::SetNetworkStatus { status, .. } if status.available),
+        );
+        if let Some(status) = statuses {
+            self.0 = vec![status.clone()];
+        }
+        if actions
+            .iter()
+            .any(|action| matches!(action, Action::ListRoutes { .. }))
+        {
+            actions.append(&mut self.0.clone());
+        }
+        actions
+    }
+}
+
+#[test]
+fn i7_writes_that_never_end_are_caught() {
+    is_caught(&Wrong::<Restless>::make, false, Invariant::I7);
+}
+
+/// Lists twice.
+#[derive(Default)]
+struct Stutter;
+
+impl Mistake for Stutter {
+    fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        let listing = actions
+            .iter()
+            .find(|action| matches!(action, Action::ListRoutes { .. }))
+            .cloned();
+        actions.extend(listing);
+        actions
+    }
+}
+
+#[test]
+fn contract_two_listings_at_once_are_caught() {
+    is_caught(&Wrong::<Stutter>::make, false, Invariant::Contract);
+}
