@@ -1,3 +1,16 @@
 //! Allocates node subnets and programs the routes that lead to them.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use signpost_controller::cli::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().execute() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("signpost-controller: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

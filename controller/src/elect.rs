@@ -1,0 +1,343 @@
+//! The lease: I/O around [`Election`], in a task of its own.
+
+use std::{sync::Arc, time::Duration};
+
+use http::Method;
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+    jiff::Timestamp,
+};
+use signpost_core::{
+    Time,
+    event::ApiError,
+    lease::{Election, Record, Step, Terms},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{KubeApi, Purpose},
+    clock::{now, sleep_until},
+    errors::{ApiFailure, INSTALL},
+    fence::Fence,
+    health::{Health, Role},
+    watching::Trouble,
+};
+
+/// How soon a request that failed is tried again while the lease is held.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Which leadership of this process it is; `None` while it does not lead. Two leaderships never
+/// have the same number.
+pub type Term = Option<u64>;
+
+/// Where the lease is and who we are.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// `metadata.namespace` of the lease.
+    pub namespace: String,
+    /// `metadata.name` of the lease.
+    pub name: String,
+    /// `spec.holderIdentity` while we hold it; unique to this process.
+    pub identity: Arc<str>,
+    /// The spans of the election.
+    pub terms: Terms,
+}
+
+impl Candidate {
+    /// An identity that no other process has: host, process and chance.
+    pub fn identity() -> Arc<str> {
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        format!("{host}_{}_{:08x}", std::process::id(), fastrand::u32(..)).into()
+    }
+
+    fn collection(&self) -> String {
+        format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
+            self.namespace
+        )
+    }
+
+    fn path(&self) -> String {
+        format!("{}/{}", self.collection(), self.name)
+    }
+}
+
+/// Takes part in the election and says who leads.
+#[derive(Debug)]
+pub struct Elector {
+    api: KubeApi,
+    candidate: Candidate,
+    election: Election,
+    fence: Fence,
+    health: Arc<Health>,
+    term: watch::Sender<Term>,
+    terms_led: u64,
+    /// The object as our last successful write left it.
+    written: Option<Lease>,
+    trouble: Trouble,
+}
+
+/// How one round ended.
+enum Round {
+    Held,
+    Waiting(Time),
+    Failed(ApiFailure),
+}
+
+impl Elector {
+    /// A candidate that has not asked yet. `fence` follows its leadership.
+    pub fn new(
+        api: KubeApi,
+        candidate: Candidate,
+        fence: Fence,
+        health: Arc<Health>,
+    ) -> (Self, watch::Receiver<Term>) {
+        let (term, receiver) = watch::channel(None);
+        let election = Election::new(Arc::clone(&candidate.identity), candidate.terms);
+        let elector = Self {
+            api,
+            candidate,
+            election,
+            fence,
+            health,
+            term,
+            terms_led: 0,
+            written: None,
+            trouble: Trouble::default(),
+        };
+        (elector, receiver)
+    }
+
+    /// Takes part until `stop`, then gives the lease back if it is held. The caller has ended all
+    /// writes by then.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let next = self.round().await;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = sleep_until(next) => {}
+            }
+        }
+        self.release().await;
+    }
+
+    /// Reads or writes the lease once; says when to do so again.
+    async fn round(&mut self) -> Time {
+        let begun = now();
+        if self.election.fence().is_some_and(|fence| fence <= begun) {
+            self.deposed("it could not be renewed in time");
+        }
+        let terms = self.candidate.terms;
+        match self.step().await {
+            Round::Held => {
+                self.health.lease_seen();
+                self.trouble.over("the lease can be renewed");
+                begun.after(terms.renew_every)
+            }
+            Round::Waiting(until) => {
+                self.health.lease_seen();
+                self.trouble.over("the lease can be read");
+                if self.election.fence().is_some() {
+                    self.deposed("somebody else holds it");
+                }
+                if self.health.role() == Role::Starting {
+                    self.health.set_role(Role::Standby);
+                    tracing::info!("standing by: somebody else holds the lease");
+                }
+                until
+            }
+            Round::Failed(failure) => {
+                self.written = None;
+                // Somebody else wrote first: what the record says now decides.
+                if failure.kind == ApiError::Conflict {
+                    return now();
+                }
+                self.trouble.tell(&failure.message);
+                let retry = if self.election.fence().is_some() {
+                    RETRY
+                } else {
+                    terms.look_every
+                };
+                let jitter = Duration::from_millis(fastrand::u64(..250));
+                let next = now().after(retry + jitter);
+                self.election.fence().map_or(next, |fence| next.min(fence))
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Round {
+        let lease = match self.written.clone() {
+            Some(lease) => Some(lease),
+            None => match self.read().await {
+                Ok(lease) => lease,
+                Err(failure) => return Round::Failed(failure),
+            },
+        };
+        let record = lease.as_ref().map(record);
+        let begun = now();
+        let (purpose, method, path, lease) = match self.election.decide(record, begun) {
+            Step::Wait(until) => return Round::Waiting(until),
+            Step::Create => {
+                let lease = self.wish(Lease::default(), true);
+                let path = self.candidate.collection();
+                (CREATE, Method::POST, path, lease)
+            }
+            Step::Take { transition, .. } => {
+                let lease = self.wish(lease.unwrap_or_default(), transition);
+                (UPDATE, Method::PUT, self.candidate.path(), lease)
+            }
+        };
+        let wait = self.patience(begun);
+        match self
+            .api
+            .unfenced(purpose, method, &path, &lease, wait)
+            .await
+        {
+            Ok(lease) => {
+                self.written = Some(lease);
+                self.election.renewed(begun);
+                self.elected();
+                Round::Held
+            }
+            Err(mut failure) => {
+                if purpose == CREATE && failure.kind == ApiError::NotFound {
+                    failure.message = format!("{}: create it with `{INSTALL}`", failure.message);
+                }
+                Round::Failed(failure)
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Lease>, ApiFailure> {
+        let wait = self.patience(now());
+        match self.api.get(READ, &self.candidate.path(), wait).await {
+            Ok(lease) => Ok(Some(lease)),
+            Err(failure) if failure.kind == ApiError::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// A request is not waited for beyond the moment at which leadership ends.
+    fn patience(&self, begun: Time) -> Duration {
+        let longest = self.candidate.terms.renew_every;
+        match self.election.fence() {
+            Some(fence) => longest.min(fence.since(begun)),
+            None => longest,
+        }
+    }
+
+    /// The object with ourselves as holder.
+    fn wish(&self, lease: Lease, transition: bool) -> Lease {
+        let terms = self.candidate.terms;
+        let time = MicroTime(Timestamp::now());
+        let mut spec = lease.spec.unwrap_or_default();
+        if transition {
+            spec.acquire_time = Some(time.clone());
+            let transitions = spec
+                .lease_transitions
+                .map_or(0, |count| count.saturating_add(1));
+            spec.lease_transitions = Some(transitions);
+        }
+        spec.renew_time = Some(time);
+        spec.holder_identity = Some(self.candidate.identity.to_string());
+        let seconds = i32::try_from(terms.duration.as_secs()).unwrap_or(i32::MAX);
+        spec.lease_duration_seconds = Some(seconds);
+        let mut metadata = lease.metadata;
+        metadata.managed_fields = None;
+        metadata.name = Some(self.candidate.name.clone());
+        metadata.namespace = Some(self.candidate.namespace.clone());
+        Lease {
+            metadata,
+            spec: Some(spec),
+        }
+    }
+
+    fn elected(&mut self) {
+        self.fence.set(self.election.fence());
+        if self.term.borrow().is_some() {
+            return;
+        }
+        self.terms_led += 1;
+        tracing::info!(identity = %self.candidate.identity, "leading");
+        self.api.metrics().leader.set(1);
+        self.health.set_role(Role::Recovering);
+        self.term.send_replace(Some(self.terms_led));
+    }
+
+    fn deposed(&mut self, why: &str) {
+        self.fence.set(None);
+        self.election.lost();
+        self.written = None;
+        tracing::warn!("leading no more: the lease is lost, since {why}");
+        self.resigned();
+    }
+
+    fn resigned(&self) {
+        self.api.metrics().leader.set(0);
+        self.health.set_role(Role::Standby);
+        self.term.send_replace(None);
+    }
+
+    /// Gives the lease back, so that the next leader need not wait for its end.
+    async fn release(mut self) {
+        self.fence.set(None);
+        let Some(mut lease) = self.written.take() else {
+            return;
+        };
+        self.election.lost();
+        self.resigned();
+        lease.metadata.managed_fields = None;
+        let spec = lease.spec.get_or_insert_with(LeaseSpec::default);
+        spec.holder_identity = Some(String::new());
+        spec.renew_time = Some(MicroTime(Timestamp::now()));
+        let wait = self.candidate.terms.renew_every;
+        let path = self.candidate.path();
+        let released = self
+            .api
+            .unfenced::<_, serde::de::IgnoredAny>(UPDATE, Method::PUT, &path, &lease, wait)
+            .await;
+        match released {
+            Ok(_) => tracing::info!("the lease is given back"),
+            Err(failure) => tracing::warn!("the lease is left to expire: {failure}"),
+        }
+    }
+}
+
+fn record(lease: &Lease) -> Record {
+    let spec = lease.spec.as_ref();
+    let seconds = spec
+        .and_then(|spec| spec.lease_duration_seconds)
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .unwrap_or_default();
+    let ObjectMeta {
+        resource_version, ..
+    } = &lease.metadata;
+    Record {
+        holder: spec
+            .and_then(|spec| spec.holder_identity.as_deref())
+            .map(Into::into),
+        duration: Duration::from_secs(seconds),
+        version: resource_version.as_deref().unwrap_or_default().into(),
+    }
+}
+
+const READ: Purpose = Purpose {
+    action: "read_lease",
+    verb: "get",
+    resource: "leases.coordination.k8s.io",
+};
+const CREATE: Purpose = Purpose {
+    action: "create_lease",
+    verb: "create",
+    resource: "leases.coordination.k8s.io",
+};
+const UPDATE: Purpose = Purpose {
+    action: "write_lease",
+    verb: "update",
+    resource: "leases.coordination.k8s.io",
+};

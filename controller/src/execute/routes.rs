@@ -1,0 +1,48 @@
+//! Routes.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use signpost_core::{Event, cloud::RouteChange};
+
+use super::{Context, instances::fenced};
+
+pub(super) async fn list(context: Arc<Context>, listing: u64) {
+    let ranges = context
+        .ranges
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let result = context.cloud.list_routes(&ranges).await;
+    let complete = result
+        .as_ref()
+        .is_ok_and(|tables| tables.iter().all(|table| table.routes.is_ok()));
+    if complete && let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
+        context.api.metrics().last_sync.set(now.as_secs_f64());
+    }
+    context
+        .answer(Event::RoutesListed { listing, result })
+        .await;
+}
+
+pub(super) async fn write(context: Arc<Context>, write: u64, change: RouteChange) {
+    let result = if context.api.may_write() {
+        context.cloud.write_route(&change).await
+    } else {
+        Err(fenced(&context))
+    };
+    let (cidr, table) = (change.destination(), change.table());
+    match (&result, &change) {
+        (Ok(()), RouteChange::Create { route, .. }) => {
+            tracing::debug!(node = %route.node, %cidr, %table, "route created");
+        }
+        (Ok(()), RouteChange::Replace { route, .. }) => {
+            tracing::info!(node = %route.node, %cidr, %table, "route led elsewhere, mended");
+        }
+        (Ok(()), RouteChange::Delete { .. }) => tracing::info!(%cidr, %table, "route removed"),
+        (Err(error), _) => tracing::debug!(%cidr, %table, "route not written: {error}"),
+    }
+    context.answer(Event::RouteWritten { write, result }).await;
+}

@@ -1,0 +1,290 @@
+//! The `PodNetwork` object: watched always, and turned into what the engine is told.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{ApiResource, DynamicObject},
+    runtime::watcher::{self, watcher},
+};
+use signpost_api::{
+    Cloud, NAME, ParsedPool, PodNetwork, PodNetworkSpec, PodNetworkStatus, PoolState,
+};
+use signpost_core::{Config, PoolConfig};
+use tokio::sync::watch;
+
+use crate::{
+    api::KubeApi,
+    errors::Category,
+    watching::{Trouble, Watched, lasting},
+};
+
+/// Keeps the object until our routes are gone.
+pub const FINALIZER: &str = "signpost.dev/routes";
+
+const NETWORKS: Watched = Watched {
+    resource: "podnetworks.signpost.dev",
+    if_unknown: "the kind PodNetwork is not installed: run `signpost-controller crd | kubectl apply -f -`",
+};
+
+/// What the cluster's people wish for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Wish {
+    /// Not read yet.
+    #[default]
+    Unread,
+    /// There is no object.
+    Absent,
+    /// There is one that cannot be used; the text names the fields and the remedy.
+    Invalid(Arc<Object>, String),
+    /// There is one.
+    Valid(Arc<Valid>),
+}
+
+/// The object apart from its spec.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub version: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `metadata.finalizers`.
+    pub finalizers: Vec<String>,
+    /// It is being deleted.
+    pub deleting: bool,
+    /// As it was last written, by whichever leader.
+    pub status: PodNetworkStatus,
+}
+
+impl Object {
+    /// Whether our finalizer is in place.
+    pub fn is_kept(&self) -> bool {
+        self.finalizers.iter().any(|name| name == FINALIZER)
+    }
+}
+
+/// An object that can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Valid {
+    /// The object.
+    pub object: Object,
+    /// What the engine is told.
+    pub config: Config,
+    /// What the provider is made from.
+    pub cloud: Cloud,
+}
+
+impl Valid {
+    /// Whether a provider made for `other` serves for this one too.
+    pub fn same_cloud(&self, other: &Self) -> bool {
+        let cloud = |valid: &Self| Cloud {
+            check_period: String::new(),
+            ..valid.cloud.clone()
+        };
+        self.object.uid == other.object.uid && cloud(self) == cloud(other)
+    }
+}
+
+/// Keeps `wishes` at what the object says. Ends with the receivers.
+///
+/// The object is read without its type first, so that one which an older schema let in is reported
+/// with the field's name and does not break the watch.
+pub async fn watch(api: KubeApi, wishes: watch::Sender<Wish>) {
+    let resource = ApiResource::erase::<PodNetwork>(&());
+    let networks = Api::<DynamicObject>::all_with(api.client(), &resource);
+    let config = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
+    let stream = lasting(
+        watcher(networks, config),
+        NETWORKS,
+        Arc::clone(api.metrics()),
+    );
+    let mut stream = std::pin::pin!(stream);
+    let mut listed = None;
+    let mut trouble = Trouble::default();
+    while let Some(event) = stream.next().await {
+        let wish = match event {
+            watcher::Event::Init => {
+                listed = None;
+                continue;
+            }
+            watcher::Event::InitApply(object) => {
+                listed = Some(object);
+                continue;
+            }
+            watcher::Event::InitDone => listed.take().map_or(Wish::Absent, read),
+            watcher::Event::Apply(object) => read(object),
+            watcher::Event::Delete(_) => Wish::Absent,
+        };
+        match &wish {
+            Wish::Unread => {}
+            Wish::Valid(_) => trouble.over("the PodNetwork can be used"),
+            Wish::Absent => {
+                api.metrics().error(Category::NetworkMissing);
+                trouble.tell(&format!(
+                    "there is no PodNetwork named {NAME}: nothing is allocated until it is created, \
+                     see `kubectl explain podnetwork.spec`"
+                ));
+            }
+            Wish::Invalid(_, problem) => {
+                api.metrics().error(Category::NetworkInvalid);
+                trouble.tell(&format!(
+                    "the PodNetwork cannot be used, nothing new is begun until it is mended: {problem}"
+                ));
+            }
+        }
+        if wishes.send(wish).is_err() {
+            return;
+        }
+    }
+}
+
+/// What an object says.
+pub fn read(raw: DynamicObject) -> Wish {
+    let object = Object {
+        uid: raw.uid().unwrap_or_default(),
+        version: raw.resource_version().unwrap_or_default(),
+        generation: raw.meta().generation.unwrap_or_default(),
+        finalizers: raw.finalizers().to_vec(),
+        deleting: raw.meta().deletion_timestamp.is_some(),
+        // Only ever written by us; what cannot be read is written anew.
+        status: raw
+            .data
+            .get("status")
+            .and_then(|status| serde_json::from_value(status.clone()).ok())
+            .unwrap_or_default(),
+    };
+    let spec = raw.data.get("spec").cloned().unwrap_or_default();
+    let spec: PodNetworkSpec = match serde_json::from_value(spec) {
+        Ok(spec) => spec,
+        Err(error) => {
+            let problem = format!(
+                "spec: {error}; update the CustomResourceDefinition with \
+                 `signpost-controller crd | kubectl apply -f -`, which then names the field"
+            );
+            return Wish::Invalid(Arc::new(object), problem);
+        }
+    };
+    match spec.parse() {
+        Ok(parsed) => {
+            let config = Config {
+                generation: object.generation,
+                pools: parsed.pools.into_iter().map(pool).collect(),
+                reserved: parsed.reserved_cidrs,
+                check_period: parsed.check_period,
+                max_deletion_percent: spec.safety.max_deletion_percent,
+                teardown: object.deleting,
+            };
+            Wish::Valid(Arc::new(Valid {
+                object,
+                config,
+                cloud: spec.cloud,
+            }))
+        }
+        Err(problem) => Wish::Invalid(Arc::new(object), problem.to_string()),
+    }
+}
+
+fn pool(parsed: ParsedPool) -> PoolConfig {
+    PoolConfig {
+        name: parsed.name.into(),
+        cidr: parsed.cidr,
+        node_prefix_length: parsed.node_prefix_length,
+        node_selector: parsed
+            .match_labels
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect(),
+        state: match parsed.state {
+            PoolState::Active => signpost_core::PoolState::Active,
+            PoolState::Draining => signpost_core::PoolState::Draining,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(spec: &Value) -> Wish {
+        let raw = json!({
+            "apiVersion": "signpost.dev/v1alpha1", "kind": "PodNetwork",
+            "metadata": {"name": "default", "uid": "u", "generation": 3, "resourceVersion": "9"},
+            "spec": spec,
+        });
+        read(serde_json::from_value(raw).unwrap())
+    }
+
+    fn spec() -> Value {
+        json!({
+            "pools": [{"name": "main", "cidr": "10.244.0.0/16", "nodePrefixLength": 24,
+                       "nodeSelector": {"matchLabels": {"zone": "a"}}, "state": "Draining"}],
+            "reservedCIDRs": ["10.244.1.0/24"],
+            "cloud": {"provider": "none", "checkPeriod": "5s"},
+            "safety": {"maxDeletionPercent": 7},
+        })
+    }
+
+    #[test]
+    fn a_spec_becomes_a_configuration() {
+        let Wish::Valid(valid) = object(&spec()) else {
+            panic!("the spec is valid");
+        };
+        let config = &valid.config;
+        assert_eq!(config.generation, 3);
+        assert_eq!(config.check_period.as_secs(), 5);
+        assert_eq!(config.max_deletion_percent, 7);
+        assert!(!config.teardown);
+        assert_eq!(config.reserved, ["10.244.1.0/24".parse().unwrap()]);
+        let [pool] = config.pools.as_slice() else {
+            panic!("there is one pool");
+        };
+        assert_eq!(pool.cidr, "10.244.0.0/16".parse().unwrap());
+        assert_eq!(pool.node_prefix_length, 24);
+        assert_eq!(pool.state, signpost_core::PoolState::Draining);
+        assert_eq!(
+            pool.node_selector.get("zone").map(|zone| &**zone),
+            Some("a")
+        );
+    }
+
+    #[test]
+    fn a_bad_field_is_named() {
+        let mut bad = spec();
+        bad["pools"][0]["cidr"] = json!("10.244.0.1/16");
+        let Wish::Invalid(object, problem) = object(&bad) else {
+            panic!("host bits are set");
+        };
+        assert_eq!(object.generation, 3);
+        assert!(problem.contains("spec.pools[0].cidr"), "{problem}");
+    }
+
+    #[test]
+    fn a_spec_of_another_shape_is_invalid_and_not_fatal() {
+        let mut bad = spec();
+        bad["cloud"]["provider"] = json!("moon");
+        let Wish::Invalid(_, problem) = object(&bad) else {
+            panic!("there is no such provider");
+        };
+        assert!(problem.contains("moon"), "{problem}");
+    }
+
+    #[test]
+    fn a_provider_serves_on_until_its_settings_change() {
+        let valid = |change: fn(&mut Value)| {
+            let mut spec = spec();
+            change(&mut spec);
+            let Wish::Valid(valid) = object(&spec) else {
+                panic!("the spec is valid");
+            };
+            valid
+        };
+        let first = valid(|_| {});
+        assert!(first.same_cloud(&valid(|spec| spec["cloud"]["checkPeriod"] = json!("9s"))));
+        assert!(!first.same_cloud(&valid(|spec| spec["cloud"]["provider"] = json!("linux"))));
+    }
+}

@@ -1,0 +1,240 @@
+//! A node as it is read: only the fields that decide. Everything else, such as the list of images,
+//! which is most of a node, is skipped while it is parsed.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use k8s_openapi::{ClusterResourceScope, apimachinery::pkg::apis::meta::v1::Time};
+use kube::{Resource, core::ObjectMeta};
+use serde::Deserialize;
+use signpost_core::{Node, NodeKey, node::NetworkCondition};
+
+/// The label by which a node opts out.
+pub const EXCLUDE_LABEL: &str = "signpost.dev/exclude";
+
+/// A node that takes the place of `k8s_openapi`'s wherever nodes are read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Raw")]
+pub struct NodeLite {
+    /// Name and resource version, which the watch needs.
+    meta: ObjectMeta,
+    node: Node,
+}
+
+impl NodeLite {
+    /// The node as the engine knows it.
+    pub fn into_node(self) -> Node {
+        self.node
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    metadata: RawMeta,
+    #[serde(default)]
+    spec: RawSpec,
+    #[serde(default)]
+    status: RawStatus,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawMeta {
+    #[serde(default)]
+    name: Arc<str>,
+    #[serde(default)]
+    uid: Arc<str>,
+    #[serde(default)]
+    resource_version: String,
+    creation_timestamp: Option<Time>,
+    #[serde(default)]
+    labels: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawSpec {
+    #[serde(rename = "providerID")]
+    provider_id: Option<Arc<str>>,
+    #[serde(rename = "podCIDRs")]
+    pod_cidrs: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawStatus {
+    addresses: Vec<RawAddress>,
+    conditions: Vec<RawCondition>,
+}
+
+#[derive(Deserialize)]
+struct RawAddress {
+    #[serde(rename = "type")]
+    kind: String,
+    address: String,
+}
+
+#[derive(Deserialize)]
+struct RawCondition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+}
+
+impl From<Raw> for NodeLite {
+    fn from(raw: Raw) -> Self {
+        let meta = ObjectMeta {
+            name: Some(raw.metadata.name.to_string()),
+            resource_version: Some(raw.metadata.resource_version),
+            ..ObjectMeta::default()
+        };
+        let excluded = raw
+            .metadata
+            .labels
+            .get(EXCLUDE_LABEL)
+            .is_some_and(|value| &**value != "false");
+        let node = Node {
+            key: NodeKey {
+                name: raw.metadata.name,
+                uid: raw.metadata.uid,
+            },
+            created: raw
+                .metadata
+                .creation_timestamp
+                .map_or(0, |time| time.0.as_second()),
+            labels: raw.metadata.labels,
+            provider_id: raw.spec.provider_id.filter(|id| !id.is_empty()),
+            internal_ips: raw
+                .status
+                .addresses
+                .iter()
+                .filter(|address| address.kind == "InternalIP")
+                .filter_map(|address| address.address.parse().ok())
+                .collect(),
+            // The API server has checked that they are CIDRs.
+            pod_cidrs: raw
+                .spec
+                .pod_cidrs
+                .iter()
+                .filter_map(|cidr| cidr.parse().ok())
+                .collect(),
+            network: condition(&raw.status.conditions),
+            excluded,
+        };
+        Self { meta, node }
+    }
+}
+
+fn condition(conditions: &[RawCondition]) -> NetworkCondition {
+    let status = conditions
+        .iter()
+        .find(|condition| condition.kind == "NetworkUnavailable")
+        .map(|condition| condition.status.as_str());
+    match status {
+        Some("False") => NetworkCondition::Available,
+        Some("True") => NetworkCondition::Unavailable,
+        _ => NetworkCondition::Unknown,
+    }
+}
+
+impl Resource for NodeLite {
+    type DynamicType = ();
+    type Scope = ClusterResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        "Node".into()
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        "".into()
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        "v1".into()
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        "nodes".into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(node: serde_json::Value) -> Node {
+        serde_json::from_value::<NodeLite>(node)
+            .unwrap()
+            .into_node()
+    }
+
+    #[test]
+    fn reads_what_decides_and_skips_the_rest() {
+        let node = read(json!({
+            "metadata": {
+                "name": "a", "uid": "u", "resourceVersion": "7",
+                "creationTimestamp": "1970-01-01T00:01:40Z",
+                "labels": {"zone": "z1"}, "annotations": {"x": "y"},
+                "managedFields": [{"manager": "kubelet"}],
+            },
+            "spec": {
+                "providerID": "aws:///eu-1a/i-1",
+                "podCIDR": "10.1.0.0/24",
+                "podCIDRs": ["10.1.0.0/24", "fd00::/64"],
+                "taints": [{"key": "k", "effect": "NoSchedule"}],
+            },
+            "status": {
+                "addresses": [
+                    {"type": "Hostname", "address": "a"},
+                    {"type": "InternalIP", "address": "192.0.2.1"},
+                    {"type": "ExternalIP", "address": "198.51.100.1"},
+                    {"type": "InternalIP", "address": "2001:db8::1"},
+                ],
+                "conditions": [
+                    {"type": "Ready", "status": "True"},
+                    {"type": "NetworkUnavailable", "status": "False"},
+                ],
+                "images": [{"names": ["pause"], "sizeBytes": 1}],
+            },
+        }));
+        assert_eq!(&*node.key.name, "a");
+        assert_eq!(&*node.key.uid, "u");
+        assert_eq!(node.created, 100);
+        assert_eq!(node.provider_id.as_deref(), Some("aws:///eu-1a/i-1"));
+        assert_eq!(
+            node.pod_cidrs,
+            ["10.1.0.0/24".parse().unwrap(), "fd00::/64".parse().unwrap()]
+        );
+        let ips: Vec<String> = node.internal_ips.iter().map(ToString::to_string).collect();
+        assert_eq!(ips, ["192.0.2.1", "2001:db8::1"]);
+        assert_eq!(node.network, NetworkCondition::Available);
+        assert_eq!(node.labels.get("zone").map(|value| &**value), Some("z1"));
+        assert!(!node.excluded);
+    }
+
+    #[test]
+    fn a_bare_node_is_a_node() {
+        let node = read(json!({"metadata": {"name": "a", "uid": "u"}}));
+        assert_eq!(node.network, NetworkCondition::Unknown);
+        assert!(node.pod_cidrs.is_empty());
+        assert_eq!(node.provider_id, None);
+    }
+
+    #[test]
+    fn the_label_excludes_unless_it_says_false() {
+        for (value, excluded) in [("", true), ("true", true), ("false", false)] {
+            let labels = json!({EXCLUDE_LABEL: value});
+            let node = read(json!({"metadata": {"name": "a", "uid": "u", "labels": labels}}));
+            assert_eq!(node.excluded, excluded, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What runs, and how it stops.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use crate::{
+    api::{Bounds, KubeApi},
+    cli::RunArgs,
+    driver::Driver,
+    elect::{Candidate, Elector},
+    fence::Fence,
+    health::Health,
+    http,
+    metrics::Metrics,
+    network::{self, Wish},
+    session::Inputs,
+};
+
+/// Runs the controller until SIGTERM or SIGINT; then waits for the writes under way and gives the
+/// lease back.
+///
+/// # Errors
+/// Only what trying again cannot mend: a kubeconfig that cannot be read, an address in use.
+pub async fn run(args: RunArgs) -> Result<()> {
+    let stop = stop_on_signal()?;
+    let terms = args.terms();
+    let metrics = Arc::new(Metrics::new()?);
+    let health = Arc::new(Health::new(terms.duration));
+    let listener = http::bind(args.http_address).await?;
+    let config = cluster(args.kubeconfig.as_deref()).await?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        server = %config.cluster_url,
+        http = %listener.local_addr()?,
+        "starting"
+    );
+    let server = http::serve(listener, Arc::clone(&metrics), Arc::clone(&health));
+    let _server = AbortOnDropHandle::new(tokio::spawn(server));
+
+    let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
+    let fence = Fence::default();
+    let api = KubeApi::new(client, Bounds::of(terms), fence.clone(), metrics);
+    let candidate = Candidate {
+        namespace: args.lease_namespace,
+        name: args.lease_name,
+        identity: Candidate::identity(),
+        terms,
+    };
+    let (elector, term) = Elector::new(api.clone(), candidate, fence, Arc::clone(&health));
+    let resign = CancellationToken::new();
+    let mut elector = AbortOnDropHandle::new(tokio::spawn(elector.run(resign.clone())));
+    let (sender, wishes) = watch::channel(Wish::default());
+    let mut network = AbortOnDropHandle::new(tokio::spawn(network::watch(api.clone(), sender)));
+
+    let inputs = Inputs { term, wishes, stop };
+    tokio::select! {
+        () = Driver::new(api, health, inputs).run() => {}
+        ended = &mut elector => bail!("the election ended unexpectedly: {ended:?}"),
+        ended = &mut network => bail!("the watch of PodNetwork ended unexpectedly: {ended:?}"),
+    }
+    // Every write has ended, so the next leader may begin.
+    resign.cancel();
+    elector.await.context("the election failed")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Where the cluster is and who we are there.
+async fn cluster(kubeconfig: Option<&Path>) -> Result<Config> {
+    let options = KubeConfigOptions::default();
+    let mut config = if let Some(path) = kubeconfig {
+        let file = Kubeconfig::read_from(path)
+            .with_context(|| format!("--kubeconfig {}", path.display()))?;
+        Config::from_custom_kubeconfig(file, &options)
+            .await
+            .with_context(|| format!("--kubeconfig {}", path.display()))?
+    } else if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+        Config::incluster().context("the pod's service account cannot be used")?
+    } else {
+        Config::from_kubeconfig(&options)
+            .await
+            .context("no cluster is known: name one with --kubeconfig or KUBECONFIG")?
+    };
+    // Whether and when to try again is decided by who sent the request.
+    config.default_retry = false;
+    Ok(config)
+}
+
+fn stop_on_signal() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!("stopping: {name}");
+        told.cancel();
+    });
+    Ok(stop)
+}

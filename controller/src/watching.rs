@@ -1,0 +1,109 @@
+//! Watches that last: after an error they wait a little, say so once, and go on.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures::{Stream, StreamExt};
+use kube::runtime::watcher::{Error, Event};
+
+use crate::{
+    errors::{ApiFailure, Category},
+    metrics::Metrics,
+};
+
+/// Delays between attempts: from a quarter of a second to five, with jitter, for ever.
+pub fn backoff() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(250))
+        .with_max_delay(Duration::from_secs(5))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// Says a thing once, until it is over or something else is to be said.
+#[derive(Debug, Default)]
+pub struct Trouble(Option<String>);
+
+impl Trouble {
+    /// Warns, unless this was the last thing said.
+    pub fn tell(&mut self, message: &str) {
+        if self.0.as_deref() != Some(message) {
+            tracing::warn!("{message}");
+            self.0 = Some(message.to_owned());
+        }
+    }
+
+    /// It works again.
+    pub fn over(&mut self, what: &str) {
+        if self.0.take().is_some() {
+            tracing::info!("{what} again");
+        }
+    }
+}
+
+/// What is watched and what to do if there is no such thing.
+#[derive(Debug, Clone, Copy)]
+pub struct Watched {
+    /// As in RBAC, such as `nodes`.
+    pub resource: &'static str,
+    /// What to do if the API server does not know the resource.
+    pub if_unknown: &'static str,
+}
+
+/// Passes on what the watch says, and deals with its errors.
+pub fn lasting<K, S>(
+    stream: S,
+    what: Watched,
+    metrics: Arc<Metrics>,
+) -> impl Stream<Item = Event<K>> + Send
+where
+    K: Debug + Send + 'static,
+    S: Stream<Item = Result<Event<K>, Error>> + Send + 'static,
+{
+    let state = (stream.boxed(), Trouble::default(), backoff());
+    futures::stream::unfold(state, move |(mut stream, mut trouble, mut delays)| {
+        let metrics = Arc::clone(&metrics);
+        async move {
+            loop {
+                match stream.next().await? {
+                    Ok(event) => {
+                        // `Init` only says that a listing is about to be tried.
+                        if !matches!(event, Event::Init) {
+                            trouble.over(&format!("{} can be watched", what.resource));
+                            delays = backoff();
+                        }
+                        return Some((event, (stream, trouble, delays)));
+                    }
+                    Err(error) => {
+                        if let Some(failure) = judge(&error, what) {
+                            metrics.error(Category::Api(failure.kind));
+                            trouble.tell(&failure.message);
+                        }
+                        tokio::time::sleep(delays.next().unwrap_or_default()).await;
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// `None` for what belongs to the ordinary life of a watch.
+fn judge(error: &Error, what: Watched) -> Option<ApiFailure> {
+    let (verb, error) = match error {
+        Error::InitialListFailed(error) => ("list", error),
+        Error::WatchStartFailed(error) | Error::WatchFailed(error) => ("watch", error),
+        // The version that we know is too old, so the list is read anew.
+        Error::WatchError(status) if status.code == 410 => return None,
+        Error::WatchError(status) => {
+            let error = kube::Error::Api(status.clone());
+            return Some(ApiFailure::new(&error, "watch", what.resource));
+        }
+        Error::NoResourceVersion => return None,
+    };
+    let mut failure = ApiFailure::new(error, verb, what.resource);
+    if matches!(error, kube::Error::Api(status) if status.code == 404) {
+        failure.message = format!("{}: {}", failure.message, what.if_unknown);
+    }
+    Some(failure)
+}
