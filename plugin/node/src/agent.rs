@@ -1,0 +1,194 @@
+//! The agent's life: it follows the API, and keeps the node as planned until it is told to stop.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Node;
+use kube::runtime::watcher;
+use kube::{Api, Client};
+use signpost_api::PodNetwork;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tracing::{debug, error, info};
+
+use crate::cluster::{NetworkView, NodeView, internal_ips};
+use crate::kubernetes::{Seen, client, follow};
+use crate::machine::Machine;
+use crate::options::Options;
+use crate::plan::{Knowledge, Plan, needs_node_addresses, plan};
+
+/// How long changes are gathered before they are acted upon.
+const GATHERING: Duration = Duration::from_millis(100);
+
+/// Runs until SIGTERM or SIGINT. Nothing on the node is undone at the end.
+///
+/// # Errors
+///
+/// If the configuration of the API client or the path of the plugin cannot be determined. What can
+/// pass by itself is logged and tried again instead.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        node = options.node_name,
+        "signpost-node starts"
+    );
+    let machine = Machine::new(&options)?;
+    let client = client(options.kubeconfig.as_deref()).await?;
+    let mut agent = Agent::new(&options, machine, client);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let period = options.check_period();
+    let mut ticks = interval_at(Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        agent.act();
+        tokio::select! {
+            () = agent.changed() => sleep(GATHERING).await,
+            _ = ticks.tick() => {}
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    info!("signpost-node stops; the node and its pods go on as they are");
+    Ok(())
+}
+
+/// Addresses of all nodes, followed only while they are needed.
+struct NodeAddresses {
+    seen: watch::Receiver<Seen<Vec<IpAddr>>>,
+    task: JoinHandle<()>,
+}
+
+struct Agent {
+    node_name: String,
+    client: Client,
+    machine: Machine,
+    node: watch::Receiver<Seen<NodeView>>,
+    network: watch::Receiver<Seen<Result<NetworkView, String>>>,
+    node_addresses: Option<NodeAddresses>,
+    /// What was last logged about the state, so that it is said once.
+    said: String,
+}
+
+impl Agent {
+    fn new(options: &Options, machine: Machine, client: Client) -> Self {
+        let named =
+            |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let (node_sender, node) = watch::channel(None);
+        let nodes: Api<Node> = Api::all(client.clone());
+        let own = named(&options.node_name);
+        tokio::spawn(follow(
+            nodes,
+            own,
+            |node: &Node| NodeView::from(node),
+            node_sender,
+        ));
+        let (network_sender, network) = watch::channel(None);
+        let networks: Api<PodNetwork> = Api::all(client.clone());
+        let default = named(signpost_api::NAME);
+        tokio::spawn(follow(networks, default, NetworkView::read, network_sender));
+        Self {
+            node_name: options.node_name.clone(),
+            client,
+            machine,
+            node,
+            network,
+            node_addresses: None,
+            said: String::new(),
+        }
+    }
+
+    /// Ends when something of the cluster has changed.
+    async fn changed(&mut self) {
+        let addresses = async {
+            match &mut self.node_addresses {
+                Some(addresses) => addresses.seen.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = self.node.changed() => outcome,
+            outcome = self.network.changed() => outcome,
+            outcome = addresses => outcome,
+        };
+        // The senders live as long as their tasks, which end only with this one.
+        if outcome.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn act(&mut self) {
+        let mut knowledge = self.knowledge();
+        self.follow_node_addresses(needs_node_addresses(&knowledge));
+        knowledge.node_addresses = self.addresses();
+        if self.node.borrow().is_none() || self.network.borrow().is_none() {
+            self.say("waiting for the first answers of the API server");
+            return;
+        }
+        let plan = plan(&knowledge, self.machine.written_subnets().as_deref());
+        let outcome = tokio::task::block_in_place(|| self.machine.carry_out(&plan));
+        match (outcome, &plan) {
+            (Err(fault), _) => {
+                let fault = format!("{fault:#}");
+                if self.said != fault {
+                    error!("{fault}; trying again");
+                    self.said = fault;
+                }
+            }
+            (Ok(()), Plan::Wait { what, .. }) => self.say(&format!("waiting for {what}")),
+            (Ok(()), Plan::Apply(settings)) => {
+                debug!(?settings, "the node is as planned");
+                self.say("the node is set up");
+            }
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        if self.said != text {
+            info!(node = self.node_name, "{text}");
+            text.clone_into(&mut self.said);
+        }
+    }
+
+    fn knowledge(&mut self) -> Knowledge {
+        let node = self.node.borrow_and_update();
+        let network = self.network.borrow_and_update();
+        let find = |name: &str| node.as_ref().and_then(|nodes| nodes.get(name).cloned());
+        Knowledge {
+            node: find(&self.node_name),
+            network: network
+                .as_ref()
+                .and_then(|all| all.get(signpost_api::NAME).cloned()),
+            node_addresses: None,
+        }
+    }
+
+    fn addresses(&mut self) -> Option<BTreeSet<IpAddr>> {
+        let seen = self.node_addresses.as_mut()?.seen.borrow_and_update();
+        seen.as_ref()
+            .map(|nodes| nodes.values().flatten().copied().collect())
+    }
+
+    /// Starts or ends following all nodes.
+    fn follow_node_addresses(&mut self, needed: bool) {
+        match (needed, self.node_addresses.take()) {
+            (true, None) => {
+                info!(
+                    "following the addresses of all nodes, to which nothing is masqueraded; \
+                     in clusters of more than some hundred nodes rather list their range in \
+                     spec.datapath.masquerade.exceptCIDRs"
+                );
+                let (sender, seen) = watch::channel(None);
+                let nodes: Api<Node> = Api::all(self.client.clone());
+                let all = watcher::Config::default();
+                let task = tokio::spawn(follow(nodes, all, internal_ips, sender));
+                self.node_addresses = Some(NodeAddresses { seen, task });
+            }
+            (false, Some(addresses)) => addresses.task.abort(),
+            (_, unchanged) => self.node_addresses = unchanged,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What the agent needs to know of the API's objects.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::Node;
+use signpost_api::{DatapathMode, PodNetwork};
+
+/// A Node object, as far as it matters here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeView {
+    /// Its pod CIDRs, empty until the controller has allocated them.
+    pub pod_cidrs: Vec<IpNet>,
+    /// Whether its condition `NetworkUnavailable` is False: the routes to it are in place.
+    pub routed: bool,
+    /// What that condition says otherwise.
+    pub unrouted_because: String,
+    /// Its addresses of type `InternalIP`.
+    pub internal_ips: Vec<IpAddr>,
+}
+
+impl From<&Node> for NodeView {
+    fn from(node: &Node) -> Self {
+        let spec = node.spec.as_ref();
+        let cidrs = spec
+            .and_then(|spec| spec.pod_cidrs.clone())
+            .unwrap_or_default();
+        let condition = node
+            .status
+            .iter()
+            .flat_map(|status| status.conditions.iter().flatten())
+            .find(|condition| condition.type_ == "NetworkUnavailable");
+        let because = condition.map_or_else(
+            || "no controller has said so yet".to_owned(),
+            |condition| {
+                let reason = condition.reason.as_deref().unwrap_or("no reason given");
+                match condition.message.as_deref().unwrap_or_default() {
+                    "" => reason.to_owned(),
+                    message => format!("{reason}: {message}"),
+                }
+            },
+        );
+        Self {
+            pod_cidrs: cidrs.iter().filter_map(|cidr| cidr.parse().ok()).collect(),
+            routed: condition.is_some_and(|condition| condition.status == "False"),
+            unrouted_because: because,
+            internal_ips: internal_ips(node),
+        }
+    }
+}
+
+/// The addresses of type `InternalIP` of a node, in order.
+pub fn internal_ips(node: &Node) -> Vec<IpAddr> {
+    let addresses = node
+        .status
+        .iter()
+        .flat_map(|status| status.addresses.iter().flatten());
+    let mut found: Vec<IpAddr> = addresses
+        .filter(|address| address.type_ == "InternalIP")
+        .filter_map(|address| address.address.parse().ok())
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+/// A `PodNetwork`, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkView {
+    /// How pods are connected.
+    pub mode: DatapathMode,
+    /// MTU of pods; 0 means that of the node's default route.
+    pub mtu: u16,
+    /// Ranges from which pods get addresses.
+    pub pools: Vec<IpNet>,
+    /// Whether traffic that leaves the pod network is masqueraded.
+    pub masquerade: bool,
+    /// Further destinations that see pod addresses.
+    pub except: Vec<IpNet>,
+}
+
+impl NetworkView {
+    /// Reads an object; the error names every field that cannot be used, and the remedy.
+    pub fn read(network: &PodNetwork) -> Result<Self, String> {
+        let datapath = &network.spec.datapath;
+        let parsed = network.spec.parse().map_err(|error| error.to_string())?;
+        Ok(Self {
+            mode: datapath.mode,
+            mtu: datapath.mtu,
+            pools: parsed.pools.into_iter().map(|pool| pool.cidr).collect(),
+            masquerade: datapath.masquerade.enabled,
+            except: parsed.except_cidrs,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn node(spec: &Value, status: &Value) -> NodeView {
+        let node = json!({"metadata": {"name": "n1"}, "spec": spec, "status": status});
+        NodeView::from(&serde_json::from_value::<Node>(node).unwrap())
+    }
+
+    #[test]
+    fn cluster_node_is_routed_only_by_the_condition_that_is_false() {
+        let condition = |status: &str| {
+            let condition = json!({
+                "type": "NetworkUnavailable",
+                "status": status,
+                "reason": "NoRoute",
+                "message": "table rtb-1 is full",
+            });
+            node(&json!({}), &json!({"conditions": [condition]}))
+        };
+        assert!(condition("False").routed);
+        assert!(!condition("True").routed);
+        assert_eq!(
+            condition("Unknown").unrouted_because,
+            "NoRoute: table rtb-1 is full"
+        );
+        let silent = node(&json!({}), &json!({}));
+        assert!(!silent.routed && silent.unrouted_because.contains("no controller"));
+    }
+
+    #[test]
+    fn cluster_node_has_pod_cidrs_and_internal_addresses() {
+        let view = node(
+            &json!({"podCIDR": "10.244.1.0/24", "podCIDRs": ["10.244.1.0/24", "fd00::/64"]}),
+            &json!({"addresses": [
+                {"type": "Hostname", "address": "n1"},
+                {"type": "InternalIP", "address": "fd01::5"},
+                {"type": "InternalIP", "address": "10.0.0.5"},
+                {"type": "ExternalIP", "address": "192.0.2.1"},
+            ]}),
+        );
+        assert_eq!(view.pod_cidrs.len(), 2);
+        assert_eq!(
+            view.internal_ips,
+            ["10.0.0.5", "fd01::5"].map(|ip| ip.parse::<IpAddr>().unwrap())
+        );
+    }
+
+    #[test]
+    fn cluster_network_that_is_invalid_names_the_field() {
+        let network = json!({
+            "apiVersion": "signpost.dev/v1alpha1",
+            "kind": "PodNetwork",
+            "metadata": {"name": "default"},
+            "spec": {
+                "pools": [{"name": "a", "cidr": "10.244.0.0/16", "nodePrefixLength": 24}],
+                "cloud": {"provider": "none"},
+                "datapath": {"mtu": 1400, "masquerade": {"exceptCIDRs": ["10.0.0.0/8", "x"]}},
+            },
+        });
+        let mut network: PodNetwork = serde_json::from_value(network).unwrap();
+        let error = NetworkView::read(&network).unwrap_err();
+        assert!(error.contains("exceptCIDRs[1]"), "{error}");
+        network.spec.datapath.masquerade.except_cidrs.pop();
+        let view = NetworkView::read(&network).unwrap();
+        assert_eq!(
+            (view.mode, view.mtu, view.masquerade),
+            (DatapathMode::Ptp, 1400, true)
+        );
+        assert_eq!(view.pools, ["10.244.0.0/16".parse::<IpNet>().unwrap()]);
+    }
+}

@@ -1,0 +1,96 @@
+//! The plugin on the node.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tracing::info;
+
+use crate::file::write_atomically;
+use crate::options::PLUGIN;
+
+/// Keeps the plugin installed.
+#[derive(Debug)]
+pub struct Installer {
+    source: PathBuf,
+    target: PathBuf,
+    /// Inode, length and time of change of the target when it was last known to be right.
+    known_good: Option<(u64, u64, i64)>,
+}
+
+impl Installer {
+    /// Installs `source` into `folder`.
+    pub fn new(source: PathBuf, folder: &Path) -> Self {
+        Self {
+            source,
+            target: folder.join(PLUGIN),
+            known_good: None,
+        }
+    }
+
+    /// Writes the plugin if the node has none or another one. A running plugin keeps its file.
+    pub fn ensure(&mut self) -> anyhow::Result<()> {
+        if self.known_good.is_some() && self.stamp() == self.known_good {
+            return Ok(());
+        }
+        let wanted = fs::read(&self.source).with_context(|| {
+            format!(
+                "the plugin {} cannot be read: give its path with --plugin",
+                self.source.display()
+            )
+        })?;
+        if fs::read(&self.target).ok().as_deref() != Some(&wanted) {
+            write_atomically(&self.target, &wanted, 0o755)?;
+            info!(path = %self.target.display(), bytes = wanted.len(), "installed the plugin");
+        }
+        self.known_good = self.stamp();
+        Ok(())
+    }
+
+    fn stamp(&self) -> Option<(u64, u64, i64)> {
+        let metadata = fs::metadata(&self.target).ok()?;
+        Some((metadata.ino(), metadata.len(), metadata.ctime_nsec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn install_writes_only_what_differs_and_mends_what_was_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("source");
+        fs::write(&source, "new plugin").unwrap();
+        let bin = folder.path().join("bin");
+        let target = bin.join(PLUGIN);
+        let mut installer = Installer::new(source.clone(), &bin);
+        installer.ensure().unwrap();
+        let first = fs::metadata(&target).unwrap();
+        assert_eq!(first.mode() & 0o777, 0o755);
+
+        installer.ensure().unwrap();
+        Installer::new(source, &bin).ensure().unwrap();
+        assert_eq!(
+            fs::metadata(&target).unwrap().ino(),
+            first.ino(),
+            "not written again"
+        );
+
+        fs::write(&target, "other").unwrap();
+        installer.ensure().unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new plugin");
+        fs::remove_file(&target).unwrap();
+        installer.ensure().unwrap();
+        assert!(target.exists());
+    }
+
+    #[test]
+    fn install_without_a_plugin_says_which_flag_to_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut installer = Installer::new(folder.path().join("absent"), folder.path());
+        let error = installer.ensure().unwrap_err();
+        assert!(error.to_string().contains("--plugin"), "{error:#}");
+    }
+}

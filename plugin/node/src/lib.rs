@@ -1,0 +1,20 @@
+//! Node agent: puts the plugin and its configuration on the node.
+//!
+//! It installs the plugin, waits until the routes to this node are in place, and then keeps four
+//! things as the `PodNetwork` wants them: forwarding is on, forwarded pod packets pass the FORWARD
+//! chain, traffic that leaves the pod network is masqueraded, and the container runtime finds the
+//! network's configuration. It only ever adds: when it stops, pods go on and new pods still start.
+
+pub mod agent;
+pub mod cluster;
+pub mod conflist;
+pub mod file;
+pub mod forward;
+pub mod install;
+pub mod iptables_legacy;
+pub mod kubernetes;
+pub mod machine;
+pub mod masquerade;
+pub mod options;
+pub mod plan;
+pub mod sysctl;

@@ -1,0 +1,103 @@
+//! The node's kernel and files, made to be as planned.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use signpost_netlink::{Family, Socket, nftables};
+use tracing::warn;
+
+use crate::conflist::Conflist;
+use crate::install::Installer;
+use crate::options::Options;
+use crate::plan::{Plan, Settings};
+use crate::{forward, iptables_legacy, masquerade, sysctl};
+
+/// The node on which the agent runs.
+#[derive(Debug)]
+pub struct Machine {
+    installer: Installer,
+    conflist: Conflist,
+    warned: BTreeSet<String>,
+}
+
+impl Machine {
+    /// The machine with the folders and the plugin that the options name.
+    pub fn new(options: &Options) -> anyhow::Result<Self> {
+        let source = options
+            .plugin_source()
+            .context("the folder of this program is not known: give --plugin")?;
+        Ok(Self {
+            installer: Installer::new(source, &options.cni_bin_dir),
+            conflist: Conflist::new(&options.cni_conf_dir, &options.cni_bin_dir),
+            warned: BTreeSet::new(),
+        })
+    }
+
+    /// The subnets of the network configuration on the node.
+    pub fn written_subnets(&self) -> Option<Vec<ipnet::IpNet>> {
+        self.conflist.subnets()
+    }
+
+    /// Carries out what is planned, as far as it does not stand yet. Blocks.
+    pub fn carry_out(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        self.installer.ensure()?;
+        match plan {
+            Plan::Wait {
+                stale_configuration: true,
+                ..
+            } => self.conflist.remove_stale(),
+            Plan::Wait { .. } => Ok(()),
+            Plan::Apply(settings) => self.apply(settings),
+        }
+    }
+
+    /// The configuration comes last: with it the kubelet reports Ready and pods start.
+    fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
+        let has = |family| {
+            settings
+                .subnets
+                .iter()
+                .any(|subnet| Family::of(subnet.addr()) == family)
+        };
+        if has(Family::V4) {
+            sysctl::forward_ipv4()?;
+        }
+        if has(Family::V6) {
+            sysctl::forward_ipv6()?;
+        }
+        let remedy = "netfilter: the agent must be privileged, and the kernel have nf_tables";
+        let mut netfilter = nftables::Socket::open().context(remedy)?;
+        let table = settings
+            .exempt
+            .as_ref()
+            .and_then(|exempt| masquerade::table(&settings.subnets, exempt));
+        masquerade::ensure(&mut netfilter, table.as_ref()).context(remedy)?;
+        for chain in forward::ensure(&mut netfilter, &settings.pods).context(remedy)? {
+            self.warn_once(&format!(
+                "nftables chain {chain} drops forwarded packets by policy: \
+                 add rules there that accept the pod ranges, or pods are not reachable"
+            ));
+        }
+        if let Err(error) = iptables_legacy::ensure(&settings.pods) {
+            self.warn_once(&format!("{error:#}"));
+        }
+        let mtu = match settings.mtu {
+            0 => default_route_mtu()?,
+            mtu => mtu.into(),
+        };
+        self.conflist.ensure(&settings.subnets, mtu)
+    }
+
+    fn warn_once(&mut self, message: &str) {
+        if self.warned.insert(message.to_owned()) {
+            warn!("{message}");
+        }
+    }
+}
+
+fn default_route_mtu() -> anyhow::Result<u32> {
+    let link = Socket::open()?
+        .default_route_link(&[Family::V4, Family::V6])?
+        .context("the node has no default route to take the MTU from: set spec.datapath.mtu")?;
+    Ok(link.mtu)
+}

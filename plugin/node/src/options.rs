@@ -1,0 +1,73 @@
+//! Flags.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+/// Name of the plugin's program, in the image and on the node.
+pub const PLUGIN: &str = "signpost-cni";
+
+/// Puts Signpost's CNI plugin and its configuration on this node, and keeps packets of pods
+/// forwarded and, where they leave the pod network, masqueraded.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    version,
+    after_help = "The log level is set by RUST_LOG (error, warn, info, debug)."
+)]
+pub struct Options {
+    /// Name of this machine's Node object.
+    #[arg(long, env = "NODE_NAME")]
+    pub node_name: String,
+    /// Kubeconfig file. Without it the pod's service account is used, else $KUBECONFIG or
+    /// ~/.kube/config.
+    #[arg(long)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Folder in which the container runtime looks for plugins.
+    #[arg(long, default_value = "/opt/cni/bin")]
+    pub cni_bin_dir: PathBuf,
+    /// Folder in which the container runtime looks for network configurations.
+    #[arg(long, default_value = "/etc/cni/net.d")]
+    pub cni_conf_dir: PathBuf,
+    /// The plugin to install. Without it, signpost-cni from the folder of this program.
+    #[arg(long)]
+    pub plugin: Option<PathBuf>,
+    /// How often to see whether everything still stands, in seconds.
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub check_period: u64,
+}
+
+impl Options {
+    /// Path of the plugin to install.
+    ///
+    /// # Errors
+    ///
+    /// If the path of this program is not known.
+    pub fn plugin_source(&self) -> std::io::Result<PathBuf> {
+        match &self.plugin {
+            Some(path) => Ok(path.clone()),
+            None => Ok(std::env::current_exe()?.with_file_name(PLUGIN)),
+        }
+    }
+
+    /// How often to see whether everything still stands.
+    pub fn check_period(&self) -> Duration {
+        Duration::from_secs(self.check_period)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_have_the_usual_folders_as_defaults() {
+        let options = Options::parse_from(["signpost-node", "--node-name", "n1"]);
+        assert_eq!(options.cni_bin_dir, PathBuf::from("/opt/cni/bin"));
+        assert_eq!(options.cni_conf_dir, PathBuf::from("/etc/cni/net.d"));
+        let source = options.plugin_source().unwrap();
+        let own_folder = std::env::current_exe().unwrap();
+        assert_eq!(source.parent(), own_folder.parent());
+        assert!(source.ends_with("signpost-cni"));
+    }
+}

@@ -1,0 +1,327 @@
+//! What is to be done on this node, from what the API says. Pure.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use signpost_api::DatapathMode;
+use signpost_netlink::Family;
+
+use crate::cluster::{NetworkView, NodeView};
+
+/// What is known of the cluster; `None` means not known yet, or not there.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// This node.
+    pub node: Option<NodeView>,
+    /// The `PodNetwork`, or why it cannot be used.
+    pub network: Option<Result<NetworkView, String>>,
+    /// Addresses of all nodes, where they are asked for.
+    pub node_addresses: Option<BTreeSet<IpAddr>>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Nothing yet.
+    Wait {
+        /// For what, in words for people.
+        what: String,
+        /// The configuration on the node is for subnets that are not the node's.
+        stale_configuration: bool,
+    },
+    /// Make the node work.
+    Apply(Settings),
+}
+
+/// How this node is to be set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The node's pod CIDRs.
+    pub subnets: Vec<IpNet>,
+    /// MTU of pods; 0 means that of the node's default route.
+    pub mtu: u16,
+    /// The ranges of all pods, which are to be forwarded.
+    pub pods: Vec<IpNet>,
+    /// Destinations that see pod addresses; `None` if nothing is masqueraded.
+    pub exempt: Option<Vec<IpNet>>,
+}
+
+/// Whether the addresses of all nodes have to be known.
+///
+/// Pods and nodes see each other's own addresses, so node addresses are exempt from masquerading. When
+/// the ranges that are exempt anyway hold this node's addresses, they are taken to hold those of the
+/// other nodes too, and no agent needs to follow every node: in a large cluster that is what
+/// `exceptCIDRs` is for.
+pub fn needs_node_addresses(knowledge: &Knowledge) -> bool {
+    let (Some(node), Some(Ok(network))) = (&knowledge.node, &knowledge.network) else {
+        return false;
+    };
+    let is_exempt = |address: &IpAddr| {
+        network
+            .pools
+            .iter()
+            .chain(&network.except)
+            .any(|range| range.contains(address))
+    };
+    let has_pods = |family| {
+        node.pod_cidrs
+            .iter()
+            .any(|cidr| Family::of(cidr.addr()) == family)
+    };
+    network.masquerade
+        && node
+            .internal_ips
+            .iter()
+            .any(|ip| has_pods(Family::of(*ip)) && !is_exempt(ip))
+}
+
+/// What is to be done, when the configuration on the node has the subnets `written`.
+pub fn plan(knowledge: &Knowledge, written: Option<&[IpNet]>) -> Plan {
+    match settings(knowledge, written) {
+        Ok(settings) => Plan::Apply(settings),
+        Err(what) => {
+            let subnets = knowledge
+                .node
+                .as_ref()
+                .map(|node| node.pod_cidrs.as_slice());
+            let stale_configuration = written.is_some() && subnets.is_some() && written != subnets;
+            Plan::Wait {
+                what,
+                stale_configuration,
+            }
+        }
+    }
+}
+
+fn settings(knowledge: &Knowledge, written: Option<&[IpNet]>) -> Result<Settings, String> {
+    let node = knowledge.node.as_ref().ok_or(
+        "this machine's Node object: see that the kubelet runs, and that --node-name is its name",
+    )?;
+    if node.pod_cidrs.is_empty() {
+        return Err(
+            "pod CIDRs for this node: see that signpost-controller runs, and whether \
+                    `kubectl get podnetwork default` shows free blocks"
+                .to_owned(),
+        );
+    }
+    // A configuration that stands already had its routes once: what follows are changes.
+    if !node.routed && written != Some(&node.pod_cidrs) {
+        return Err(format!(
+            "routes to this node's pod CIDRs ({})",
+            node.unrouted_because
+        ));
+    }
+    let network = match &knowledge.network {
+        None => return Err("the PodNetwork named default: create it".to_owned()),
+        Some(Err(fault)) => return Err(format!("a valid PodNetwork: {fault}")),
+        Some(Ok(network)) => network,
+    };
+    if network.mode != DatapathMode::Ptp {
+        return Err(
+            "a PodNetwork with spec.datapath.mode ptp: this version has no other".to_owned(),
+        );
+    }
+    let exempt = if network.masquerade {
+        Some(exempt(knowledge, node, network)?)
+    } else {
+        None
+    };
+    Ok(Settings {
+        subnets: node.pod_cidrs.clone(),
+        mtu: network.mtu,
+        pods: network.pools.clone(),
+        exempt,
+    })
+}
+
+fn exempt(
+    knowledge: &Knowledge,
+    node: &NodeView,
+    network: &NetworkView,
+) -> Result<Vec<IpNet>, String> {
+    let mut exempt: Vec<IpNet> = network
+        .pools
+        .iter()
+        .chain(&network.except)
+        .copied()
+        .collect();
+    exempt.extend(node.internal_ips.iter().copied().map(IpNet::from));
+    if needs_node_addresses(knowledge) {
+        let addresses = knowledge
+            .node_addresses
+            .as_ref()
+            .ok_or("the addresses of all nodes")?;
+        exempt.extend(addresses.iter().copied().map(IpNet::from));
+    }
+    Ok(exempt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn net(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
+
+    fn knowledge() -> Knowledge {
+        Knowledge {
+            node: Some(NodeView {
+                pod_cidrs: vec![net("10.244.1.0/24")],
+                routed: true,
+                unrouted_because: String::new(),
+                internal_ips: vec!["10.0.0.5".parse().unwrap()],
+            }),
+            network: Some(Ok(NetworkView {
+                mode: DatapathMode::Ptp,
+                mtu: 0,
+                pools: vec![net("10.244.0.0/16")],
+                masquerade: true,
+                except: Vec::new(),
+            })),
+            node_addresses: Some(
+                ["10.0.0.5", "10.0.0.6"]
+                    .iter()
+                    .map(|ip| ip.parse().unwrap())
+                    .collect(),
+            ),
+        }
+    }
+
+    fn node(knowledge: &mut Knowledge) -> &mut NodeView {
+        knowledge.node.as_mut().unwrap()
+    }
+
+    fn network(knowledge: &mut Knowledge) -> &mut NetworkView {
+        knowledge.network.as_mut().unwrap().as_mut().unwrap()
+    }
+
+    #[test]
+    fn plan_waits_and_says_for_what() {
+        let complete = knowledge();
+        let mut cases: Vec<(Knowledge, &str)> = Vec::new();
+        cases.push((
+            Knowledge {
+                node: None,
+                ..complete.clone()
+            },
+            "--node-name",
+        ));
+        cases.push((
+            Knowledge {
+                network: None,
+                ..complete.clone()
+            },
+            "PodNetwork named default",
+        ));
+        let invalid = Some(Err("spec.pools: empty".to_owned()));
+        cases.push((
+            Knowledge {
+                network: invalid,
+                ..complete.clone()
+            },
+            "spec.pools: empty",
+        ));
+        cases.push((
+            Knowledge {
+                node_addresses: None,
+                ..complete.clone()
+            },
+            "addresses of all",
+        ));
+        let mut unallocated = complete.clone();
+        node(&mut unallocated).pod_cidrs.clear();
+        cases.push((unallocated, "pod CIDRs"));
+        let mut unrouted = complete.clone();
+        node(&mut unrouted).routed = false;
+        node(&mut unrouted).unrouted_because = "QuotaExceeded".into();
+        cases.push((unrouted, "QuotaExceeded"));
+        let mut bridged = complete.clone();
+        network(&mut bridged).mode = DatapathMode::Bridge;
+        cases.push((bridged, "spec.datapath.mode"));
+        for (knowledge, word) in cases {
+            let Plan::Wait {
+                what,
+                stale_configuration,
+            } = plan(&knowledge, None)
+            else {
+                panic!("no waiting for {word}");
+            };
+            assert!(what.contains(word), "{what}");
+            assert!(!stale_configuration);
+        }
+        assert!(matches!(plan(&complete, None), Plan::Apply(_)));
+    }
+
+    #[test]
+    fn plan_goes_on_with_a_node_that_was_routed_before() {
+        let mut knowledge = knowledge();
+        node(&mut knowledge).routed = false;
+        let ours = [net("10.244.1.0/24")];
+        assert!(matches!(plan(&knowledge, Some(&ours)), Plan::Apply(_)));
+    }
+
+    #[test]
+    fn plan_gives_up_a_configuration_with_other_subnets() {
+        let other = [net("10.244.9.0/24")];
+        let mut knowledge = knowledge();
+        node(&mut knowledge).routed = false;
+        let stale = |plan| {
+            matches!(
+                plan,
+                Plan::Wait {
+                    stale_configuration: true,
+                    ..
+                }
+            )
+        };
+        assert!(stale(plan(&knowledge, Some(&other))));
+        node(&mut knowledge).pod_cidrs.clear();
+        assert!(stale(plan(&knowledge, Some(&other))));
+        // As long as the node is not known, nothing is known to be wrong.
+        knowledge.node = None;
+        assert!(!stale(plan(&knowledge, Some(&other))));
+    }
+
+    #[test]
+    fn plan_exempts_pods_nodes_and_what_the_spec_lists() {
+        let mut knowledge = knowledge();
+        network(&mut knowledge).except = vec![net("172.16.0.0/12")];
+        let Plan::Apply(settings) = plan(&knowledge, None) else {
+            panic!("no plan")
+        };
+        let exempt = settings.exempt.unwrap();
+        for address in ["10.244.9.9", "172.16.3.4", "10.0.0.5", "10.0.0.6"] {
+            let address: IpAddr = address.parse().unwrap();
+            assert!(
+                exempt.iter().any(|range| range.contains(&address)),
+                "{address}"
+            );
+        }
+        network(&mut knowledge).masquerade = false;
+        let Plan::Apply(settings) = plan(&knowledge, None) else {
+            panic!("no plan")
+        };
+        assert_eq!(settings.exempt, None);
+    }
+
+    #[test]
+    fn plan_follows_all_nodes_only_if_no_range_covers_them() {
+        let mut knowledge = knowledge();
+        assert!(needs_node_addresses(&knowledge));
+        network(&mut knowledge).except = vec![net("10.0.0.0/20")];
+        assert!(!needs_node_addresses(&knowledge));
+        knowledge.node_addresses = None;
+        assert!(matches!(plan(&knowledge, None), Plan::Apply(_)));
+        // An address of a family that pods do not have does not matter.
+        node(&mut knowledge)
+            .internal_ips
+            .push("2001:db8::5".parse().unwrap());
+        assert!(!needs_node_addresses(&knowledge));
+        node(&mut knowledge).pod_cidrs.push(net("fd00::/64"));
+        assert!(needs_node_addresses(&knowledge));
+        network(&mut knowledge).masquerade = false;
+        assert!(!needs_node_addresses(&knowledge));
+    }
+}

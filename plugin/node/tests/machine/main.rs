@@ -1,0 +1,121 @@
+//! What the agent does to a machine, in real network namespaces: a node that forwards between a pod
+//! and the outside. Needs root, iproute2, iputils-ping, nftables and iptables (both variants).
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
+
+mod forward;
+mod masquerade;
+mod sysctl;
+mod whole;
+
+use std::process::{Command, Stdio};
+
+use ipnet::IpNet;
+use signpost_netlink::{Netns, Socket, VethEnd};
+
+/// A pod, its node and a host outside, in a row: the pod has `10.244.1.2` and `fd00:1::2`, the node
+/// outwards `192.0.2.1` and `2001:db8::1`, the outside `192.0.2.9` and `2001:db8::9`. The outside
+/// knows the way to pods.
+struct World {
+    pod: Netns,
+    node: Netns,
+    outside: Netns,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self {
+            pod: Netns::create().unwrap(),
+            node: Netns::create().unwrap(),
+            outside: Netns::create().unwrap(),
+        };
+        let mut socket = Socket::open_in(&world.node).unwrap();
+        for (name, far) in [("pod0", &world.pod), ("uplink", &world.outside)] {
+            let near = VethEnd {
+                name,
+                netns: None,
+                mac: None,
+                mtu: None,
+            };
+            let end = VethEnd {
+                name: "eth0",
+                netns: Some(far),
+                mac: None,
+                mtu: None,
+            };
+            socket.create_veth(&near, &end).unwrap();
+        }
+        for (netns, commands) in [
+            (
+                &world.pod,
+                [
+                    "address add 10.244.1.2/24 dev eth0",
+                    "address add fd00:1::2/64 dev eth0 nodad",
+                ],
+            ),
+            (
+                &world.outside,
+                [
+                    "address add 192.0.2.9/24 dev eth0",
+                    "address add 2001:db8::9/64 dev eth0 nodad",
+                ],
+            ),
+        ] {
+            run(netns, "ip link set eth0 up");
+            for command in commands {
+                run(netns, &format!("ip {command}"));
+            }
+        }
+        for address in ["10.244.1.1/24 dev pod0", "192.0.2.1/24 dev uplink"] {
+            run(&world.node, &format!("ip address add {address}"));
+        }
+        for address in ["fd00:1::1/64 dev pod0", "2001:db8::1/64 dev uplink"] {
+            run(&world.node, &format!("ip address add {address} nodad"));
+        }
+        run(&world.pod, "ip route add default via 10.244.1.1");
+        run(&world.pod, "ip route add default via fd00:1::1");
+        run(&world.outside, "ip route add 10.244.0.0/16 via 192.0.2.1");
+        run(&world.outside, "ip route add fd00::/16 via 2001:db8::1");
+        world
+    }
+
+    fn forwarding() -> Self {
+        let world = Self::new();
+        run(
+            &world.node,
+            "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
+        );
+        world
+    }
+
+    /// Whether packets of the pod come to the outside and back, in both families.
+    fn pings(&self) -> (bool, bool) {
+        let ping = |address: &str| {
+            let mut command = Command::new("ping");
+            command
+                .args(["-n", "-q", "-c1", "-W1", address])
+                .stdout(Stdio::null());
+            self.pod
+                .run(move || command.status())
+                .unwrap()
+                .unwrap()
+                .success()
+        };
+        (ping("192.0.2.9"), ping("2001:db8::9"))
+    }
+}
+
+/// Runs a program in a namespace; it must succeed. Returns what it prints.
+fn run(netns: &Netns, command: &str) -> String {
+    let mut words = command.split_whitespace();
+    let mut program = Command::new(words.next().unwrap());
+    program.args(words);
+    let output = netns.run(move || program.output()).unwrap().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn nets(texts: &[&str]) -> Vec<IpNet> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}

@@ -1,0 +1,91 @@
+//! Everything together.
+
+use std::fs;
+use std::path::Path;
+
+use clap::Parser as _;
+use serde_json::Value;
+use signpost_node::machine::Machine;
+use signpost_node::options::Options;
+use signpost_node::plan::{Plan, Settings};
+
+use crate::{World, nets, run};
+
+fn machine(folder: &Path) -> Machine {
+    fs::write(folder.join("plugin"), "the plugin").unwrap();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (plugin, bin, conf) = (path("plugin"), path("bin"), path("conf"));
+    let flags = [
+        "--plugin",
+        &plugin,
+        "--cni-bin-dir",
+        &bin,
+        "--cni-conf-dir",
+        &conf,
+    ];
+    let options = ["signpost-node", "--node-name", "n1"]
+        .into_iter()
+        .chain(flags);
+    Machine::new(&Options::parse_from(options)).unwrap()
+}
+
+fn settings() -> Settings {
+    Settings {
+        subnets: nets(&["10.244.1.0/24", "fd00:1::/64"]),
+        mtu: 0,
+        pods: nets(&["10.244.0.0/16", "fd00::/16"]),
+        exempt: Some(nets(&["10.244.0.0/16", "fd00::/16"])),
+    }
+}
+
+fn conflist(folder: &Path) -> Option<Value> {
+    let text = fs::read(folder.join("conf").join("10-signpost.conflist")).ok()?;
+    Some(serde_json::from_slice(&text).unwrap())
+}
+
+#[test]
+fn machine_gets_its_configuration_last_with_the_mtu_of_the_default_route() {
+    let world = World::new();
+    run(
+        &world.node,
+        "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0",
+    );
+    run(&world.node, "iptables-nft -P FORWARD DROP");
+    run(&world.node, "ip link set uplink mtu 1460");
+    let folder = tempfile::tempdir().unwrap();
+    let mut machine = machine(folder.path());
+    let plan = Plan::Apply(settings());
+    let mut carry_out = |plan: &Plan| world.node.run(|| machine.carry_out(plan)).unwrap();
+
+    let waiting = Plan::Wait {
+        what: "routes".into(),
+        stale_configuration: false,
+    };
+    carry_out(&waiting).unwrap();
+    assert!(folder.path().join("bin").join("signpost-cni").exists());
+    assert_eq!(conflist(folder.path()), None);
+
+    let fault = carry_out(&plan).unwrap_err();
+    assert!(fault.to_string().contains("spec.datapath.mtu"), "{fault:#}");
+    assert_eq!(
+        conflist(folder.path()),
+        None,
+        "pods must not start half prepared"
+    );
+    run(&world.node, "ip route add default via 192.0.2.9");
+    carry_out(&plan).unwrap();
+    let written = conflist(folder.path()).unwrap();
+    assert_eq!(written["plugins"][0]["mtu"], 1460);
+    assert_eq!(world.pings(), (true, true));
+
+    let stale = Plan::Wait {
+        what: "routes".into(),
+        stale_configuration: true,
+    };
+    carry_out(&stale).unwrap();
+    assert_eq!(conflist(folder.path()), None);
+    assert!(
+        folder.path().join("conf").is_dir(),
+        "the watched folder stays"
+    );
+}
