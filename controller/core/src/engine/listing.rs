@@ -14,8 +14,14 @@ use crate::{
     cloud::{CloudError, TableId, TableListing},
 };
 
-/// A listing that took that long is not begun again before it has rested four times as long.
+/// After a listing the tables are left alone four times as long as it took.
 const REST: u32 = 4;
+
+/// And at least so long for each route that we know, since taking in a listing costs us time too.
+const REST_PER_ROUTE: Duration = Duration::from_micros(20);
+
+/// That much longer while many writes wait.
+const BULK_FACTOR: u32 = 5;
 
 /// What jitter of failed listings depends on.
 const ITEM: u64 = 0x6c69_7374;
@@ -28,6 +34,8 @@ pub(super) struct Listing {
     wants: BTreeSet<Time>,
     last_begun: Option<Time>,
     not_before: Time,
+    /// The same while so much is to be written that another listing will be wanted soon anyway.
+    not_before_in_bulk: Time,
     failures: u8,
     /// When the last one began in which every table could be read.
     pub(super) complete: Option<Stamp>,
@@ -60,7 +68,12 @@ impl Engine {
             .map(|begun| begun.after(config.check_period));
         let wanted = listing.wants.first().copied();
         let next = regular.into_iter().chain(wanted).min()?;
-        Some(next.max(listing.not_before))
+        let bulk = if self.api.pod_cidrs.is_empty() && self.writes.ready.is_empty() {
+            listing.not_before
+        } else {
+            listing.not_before_in_bulk
+        };
+        Some(next.max(bulk))
     }
 
     pub(super) fn begin_listing(&mut self) {
@@ -85,9 +98,13 @@ impl Engine {
             return;
         };
         self.listing.flight = None;
+        let known = u32::try_from(self.routes.tally().ours).unwrap_or(u32::MAX);
         let rest = now.since(begun.at).saturating_mul(REST);
+        let rest = rest.max(REST_PER_ROUTE.saturating_mul(known));
         let interval = begun.at.after(self.limits.listing_interval);
         self.listing.not_before = interval.max(now.after(rest));
+        let bulk_rest = rest.saturating_mul(BULK_FACTOR);
+        self.listing.not_before_in_bulk = interval.max(now.after(bulk_rest));
         let mut retry_after = Duration::ZERO;
         let failures = self.listing.failures;
         match result {
@@ -107,6 +124,7 @@ impl Engine {
                 .delay(ITEM, self.listing.failures, Pace::Quick)
                 .max(retry_after);
             self.listing.not_before = self.listing.not_before.max(now.after(wait));
+            self.listing.not_before_in_bulk = self.listing.not_before;
             self.listing.want(now);
         }
     }

@@ -50,7 +50,7 @@ pub(crate) struct NodeState {
 pub(super) struct Nodes {
     /// A full list was seen.
     pub(super) listed: bool,
-    map: BTreeMap<NodeId, NodeState>,
+    map: BTreeMap<NodeId, Box<NodeState>>,
     living: BTreeMap<Arc<str>, NodeId>,
     draining: BTreeMap<NodeKey, NodeId>,
     marked: VecDeque<NodeId>,
@@ -62,11 +62,11 @@ pub(super) struct Nodes {
 
 impl Nodes {
     pub(super) fn get(&self, id: NodeId) -> Option<&NodeState> {
-        self.map.get(&id)
+        self.map.get(&id).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut NodeState> {
-        self.map.get_mut(&id)
+        self.map.get_mut(&id).map(Box::as_mut)
     }
 
     /// The living node of that name and UID.
@@ -84,13 +84,13 @@ impl Nodes {
     pub(super) fn living(&self) -> impl Iterator<Item = (NodeId, &NodeState)> {
         self.living
             .values()
-            .filter_map(|id| Some((*id, self.map.get(id)?)))
+            .filter_map(|id| Some((*id, self.get(*id)?)))
     }
 
     pub(super) fn draining(&self) -> impl Iterator<Item = (NodeId, &NodeState)> {
         self.draining
             .values()
-            .filter_map(|id| Some((*id, self.map.get(id)?)))
+            .filter_map(|id| Some((*id, self.get(*id)?)))
     }
 
     pub(super) fn phases(&self) -> impl Iterator<Item = Phase> {
@@ -175,7 +175,7 @@ impl Engine {
             .nodes
             .living
             .get(&node.key.name)
-            .and_then(|id| Some((*id, self.nodes.map.get(id)?)));
+            .and_then(|id| Some((*id, self.nodes.get(*id)?)));
         if let Some((id, known)) = known
             && known.node.key != node.key
         {
@@ -229,7 +229,7 @@ impl Engine {
                 instance: Known::default(),
                 status: StatusWrites::default(),
             };
-            self.nodes.map.insert(id, state);
+            self.nodes.map.insert(id, Box::new(state));
             id
         };
         self.nodes.mark(id);
@@ -260,7 +260,7 @@ impl Engine {
 
     /// The node is gone for good.
     fn lose(&mut self, id: NodeId) {
-        let Some(state) = self.nodes.map.get_mut(&id) else {
+        let Some(state) = self.nodes.get_mut(id) else {
             return;
         };
         state.gone = true;

@@ -1,9 +1,6 @@
 //! Merging what a listing showed with what is known.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use ipnet::IpNet;
 
@@ -37,38 +34,32 @@ impl Routes {
         settle: Duration,
     ) -> Applied {
         let mut applied = Applied::default();
-        let mut shown: BTreeMap<IpNet, ObservedRoute> = BTreeMap::new();
-        let mut foreign = BTreeSet::new();
-        for mut route in routes {
-            route.destination = route.destination.trunc();
-            match route.ownership {
-                Ownership::Ours => {
-                    shown.entry(route.destination).or_insert(route);
-                }
-                Ownership::Foreign => {
-                    foreign.insert(route.destination);
-                }
-            }
-        }
+        let (shown, foreign) = sort_out(routes);
         self.tables[table].known = true;
         self.tables[table].foreign = foreign;
+        let mut shown = shown.into_iter().peekable();
+        let mut news = Vec::new();
         for (net, destination) in &mut self.destinations {
-            let seen = shown.remove(net);
+            while let Some(route) = shown.next_if(|route| route.destination < *net) {
+                news.push(route);
+            }
+            let seen = shown.next_if(|route| route.destination == *net);
             if seen.is_none() && destination.cell(table).is_none() {
                 continue;
             }
             let before = destination.tally();
-            let news = merge(destination, table, seen, begun, settle);
+            let found = merge(destination, table, seen, begun, settle);
             self.tally.replace(before, destination.tally());
-            if news.changed {
+            if found.changed {
                 applied.touched.push(*net);
             }
-            if news.drifted {
+            if found.drifted {
                 applied.drifted.push(*net);
             }
-            applied.unproven |= news.unproven;
+            applied.unproven |= found.unproven;
         }
-        for (net, route) in shown {
+        for route in news.into_iter().chain(shown) {
+            let net = route.destination;
             self.update(net, |destination| {
                 let cell = destination.cell_mut(table);
                 cell.ours = Some(route);
@@ -78,6 +69,25 @@ impl Routes {
         }
         applied
     }
+}
+
+/// Our routes in ascending order, one for each destination, and what is not ours.
+fn sort_out(routes: Vec<ObservedRoute>) -> (Vec<ObservedRoute>, BTreeSet<IpNet>) {
+    let mut foreign = BTreeSet::new();
+    let mut ours: Vec<ObservedRoute> = routes
+        .into_iter()
+        .filter_map(|mut route| {
+            route.destination = route.destination.trunc();
+            if route.ownership == Ownership::Ours {
+                return Some(route);
+            }
+            foreign.insert(route.destination);
+            None
+        })
+        .collect();
+    ours.sort_by_key(|route| route.destination);
+    ours.dedup_by_key(|route| route.destination);
+    (ours, foreign)
 }
 
 #[derive(Default)]
@@ -95,8 +105,7 @@ fn merge(
     settle: Duration,
 ) -> News {
     let was_read_back = destination.read_back(table);
-    let want = destination.want.clone();
-    let cell = destination.cell_mut(table);
+    let (want, cell) = destination.want_and_cell(table);
     let mut news = News::default();
     let overlaps = cell
         .written
@@ -115,15 +124,15 @@ fn merge(
     } else if settled || cell.step == Step::Uncertain {
         news.changed = true;
         // A route that became a blackhole was not changed by anybody.
-        news.drifted = was_read_back
-            && seen.as_ref().and_then(|route| route.next_hop.as_ref()) != want.as_ref();
+        news.drifted =
+            was_read_back && seen.as_ref().and_then(|route| route.next_hop.as_ref()) != want;
         cell.proven = seen.is_some();
         cell.ours = seen;
         cell.certain();
     } else {
         news.unproven = true;
     }
-    if settled && satisfied(cell, want.as_ref()) {
+    if settled && cell.attempts > 0 && satisfied(cell, want) {
         cell.attempts = 0;
         news.changed |= cell.trouble.take().is_some();
     }

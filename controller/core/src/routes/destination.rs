@@ -93,6 +93,11 @@ impl Destination {
         &mut self.cells[table]
     }
 
+    pub(super) fn want_and_cell(&mut self, table: usize) -> (Option<&NextHop>, &mut Cell) {
+        self.cell_mut(table);
+        (self.want.as_ref(), &mut self.cells[table])
+    }
+
     pub(super) fn forget_table(&mut self, table: usize) {
         if table < self.cells.len() {
             self.cells.remove(table);

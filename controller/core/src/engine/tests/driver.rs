@@ -340,11 +340,11 @@ impl Driver {
 
     /// Writes that were begun since the log was cleared.
     pub(super) fn writes(&self) -> Vec<&RouteChange> {
-        let write = |action| match action {
+        let write = self.log.iter().filter_map(|action| match action {
             Action::WriteRoute { change, .. } => Some(change),
             _ => None,
-        };
-        self.log.iter().filter_map(write).collect()
+        });
+        write.collect()
     }
 
     pub(super) fn notices(&self, reason: Reason) -> usize {
