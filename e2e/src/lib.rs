@@ -45,6 +45,7 @@ mod binaries;
 mod cgroups;
 mod cluster;
 mod control_plane;
+pub mod demo;
 mod diagnostics;
 pub mod identity;
 pub mod images;

@@ -1,4 +1,4 @@
-//! Starts and ends clusters by hand.
+//! Starts and ends clusters by hand, and shows Signpost at work on one.
 #![allow(
     clippy::print_stdout,
     reason = "a command line program talks on standard output"
@@ -7,9 +7,10 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
-use signpost_e2e::keeper;
 use signpost_e2e::{Cluster, ClusterOptions};
+use signpost_e2e::{demo, keeper};
 
 /// Real Kubernetes clusters in namespaces of this machine, with Signpost as their network.
 #[derive(Parser)]
@@ -21,6 +22,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show Signpost at work: nodes join, pods ping each other along every path, a node leaves.
+    Demo {
+        /// How many nodes it begins with; one more joins.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=20))]
+        nodes: u8,
+        /// Leave the cluster running in the end, and say how to use and to end it.
+        #[arg(long, env = "KEEP", value_parser = FalseyValueParser::new())]
+        keep: bool,
+    },
     /// Start a cluster, say how to use it, and leave it running.
     Up {
         /// How many nodes it has.
@@ -58,6 +68,14 @@ fn run() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     signpost_e2e::end_on_signals(&runtime);
     match Cli::parse().command {
+        Command::Demo { nodes, keep } => {
+            let cluster = runtime.block_on(demo::run(nodes))?;
+            if keep {
+                println!("\ncluster {} stays.\n{}", cluster.id(), how_to(&cluster));
+                cluster.detach();
+            }
+            Ok(())
+        }
         Command::Up {
             nodes,
             dual_stack,
@@ -102,7 +120,7 @@ fn how_to(cluster: &Cluster) -> String {
         cluster.router().pid()
     );
     format!(
-        "use it:\n  export KUBECONFIG={}\n  {kubectl} get nodes,pods -A\n\
+        "use it:\n  export KUBECONFIG={}\n  {kubectl} get podnetwork,nodes,pods -A\n\
          enter the router:\n  {enter}\n\
          end it:\n  {exe} down {}",
         cluster.kubeconfig().display(),

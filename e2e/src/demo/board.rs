@@ -1,0 +1,119 @@
+//! The live table: each node, its pod CIDR, the router's route to it, its state.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, stdout};
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::watched::{Seen, Watched};
+use crate::Cluster;
+
+/// How often the table is drawn anew while something happens.
+const REFRESH: Duration = Duration::from_millis(200);
+
+/// A table of nodes that is redrawn in place on a terminal, and printed once per stage elsewhere.
+pub(super) struct Board<'a> {
+    cluster: &'a Cluster,
+    watched: Watched,
+    routed: BTreeMap<String, Duration>,
+    live: bool,
+}
+
+impl<'a> Board<'a> {
+    pub(super) fn new(cluster: &'a Cluster) -> Self {
+        let watched = Watched::start(cluster.client());
+        Self {
+            cluster,
+            watched,
+            routed: BTreeMap::new(),
+            live: stdout().is_terminal(),
+        }
+    }
+
+    /// Shows the table while `work` is done, and as it is afterwards.
+    pub(super) async fn follow<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = pin!(work);
+        let mut drawn = 0;
+        loop {
+            let done = tokio::select! {
+                result = &mut work => Some(result),
+                () = tokio::time::sleep(REFRESH) => None,
+            };
+            if self.live || done.is_some() {
+                let table = self.table().await?;
+                if drawn > 0 {
+                    // Up over what was drawn before, and clear it.
+                    print!("\x1b[{drawn}A\x1b[J");
+                }
+                println!("{table}");
+                drawn = table.lines().count() + 1;
+            }
+            if let Some(result) = done {
+                return result;
+            }
+        }
+    }
+
+    /// How long each node took to be routed, also of those that are gone.
+    pub(super) fn routed(&self) -> Vec<(String, Duration)> {
+        self.routed.clone().into_iter().collect()
+    }
+
+    async fn table(&mut self) -> Result<String> {
+        let nodes = self.watched.nodes();
+        let routes = routes(self.cluster).await?;
+        let mut table = format!(
+            "    {:<8} {:<16} {:<34} {:<26} ROUTED IN\n",
+            "NODE", "POD CIDR", "ROUTE ON THE ROUTER", "STATE"
+        );
+        for (name, node) in &nodes {
+            if let Some(took) = node.routed {
+                self.routed.insert(name.clone(), took);
+            }
+            let cidr = node.pod_cidrs.first().map_or("-", String::as_str);
+            let route = match routes.get(cidr) {
+                Some(via) => format!("{cidr} via {via}"),
+                None => "-".into(),
+            };
+            let took = node
+                .routed
+                .map_or("…".into(), |took| format!("{} ms", took.as_millis()));
+            let state = state(node);
+            writeln!(
+                table,
+                "    {name:<8} {cidr:<16} {route:<34} {state:<26} {took}"
+            )?;
+        }
+        Ok(table)
+    }
+}
+
+fn state(node: &Seen) -> String {
+    let ready = if node.ready { "Ready" } else { "NotReady" };
+    if node.reason.is_empty() {
+        ready.into()
+    } else {
+        format!("{ready}, {}", node.reason)
+    }
+}
+
+/// What the router's kernel says: next hop by destination, of Signpost's routes only.
+pub(super) async fn routes(cluster: &Cluster) -> Result<BTreeMap<String, String>> {
+    let protocol = signpost_api::LinuxCloud::default()
+        .route_protocol
+        .to_string();
+    let shown = cluster
+        .router()
+        .run(&["ip", "-json", "route", "show", "proto", &protocol])
+        .await?;
+    let routes: Vec<Value> = serde_json::from_str(&shown)?;
+    let text = |route: &Value, key: &str| route[key].as_str().unwrap_or("-").to_owned();
+    Ok(routes
+        .iter()
+        .map(|route| (text(route, "dst"), text(route, "gateway")))
+        .collect())
+}

@@ -1,0 +1,139 @@
+//! The demonstration: a cluster comes up, pods talk along every path, a node joins, one leaves.
+#![allow(clippy::print_stdout, reason = "what it shows is its purpose")]
+
+use std::fmt::Display;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+
+use crate::{Cluster, ClusterOptions, Pod, PodSpec};
+
+mod board;
+mod matrix;
+mod watched;
+
+use board::Board;
+use matrix::Matrix;
+
+/// How long a route may take to go after its node did.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What was timed, in order.
+type Timings = Vec<(String, Duration)>;
+
+/// Runs the whole demonstration; the cluster is given back running.
+///
+/// Fails if anything that it shows does not work.
+pub async fn run(nodes: u8) -> Result<Cluster> {
+    let mut timings = Timings::new();
+
+    heading(
+        "Starting a control plane: etcd, API server, scheduler, manager and Signpost's controller",
+    );
+    let begin = Instant::now();
+    let cluster = Cluster::start(ClusterOptions::new("demo").nodes(0)).await?;
+    note(&mut timings, "control plane and controller up", begin);
+
+    heading(format!(
+        "{nodes} nodes join: containerd, kubelet, kube-proxy and Signpost's agent on each"
+    ));
+    let mut board = Board::new(&cluster);
+    let names: Vec<String> = (1..=nodes).map(|number| format!("node-{number}")).collect();
+    let begin = Instant::now();
+    board
+        .follow(try_join_all(
+            names.iter().map(|name| cluster.add_node(name)),
+        ))
+        .await?;
+    note(&mut timings, format!("{nodes} nodes ready"), begin);
+
+    heading("Pods, two for each node, where the scheduler puts them");
+    let begin = Instant::now();
+    let mut pods = schedule(&cluster, 1..=2 * usize::from(nodes)).await?;
+    note(&mut timings, format!("{} pods ready", pods.len()), begin);
+    show_paths(&cluster, &pods).await?;
+
+    let joining = format!("node-{}", nodes + 1);
+    heading(format!("One more node joins: {joining}"));
+    let begin = Instant::now();
+    board.follow(cluster.add_node(&joining)).await?;
+    note(&mut timings, format!("{joining} ready"), begin);
+    let first = pods.len() + 1;
+    pods.push(
+        cluster
+            .run_pod(PodSpec::new(&format!("pod-{first}")).on(&joining))
+            .await?,
+    );
+    show_paths(&cluster, &pods).await?;
+
+    heading("A node leaves: node-1");
+    let begin = Instant::now();
+    board.follow(leave(&cluster, "node-1")).await?;
+    note(&mut timings, "node-1 gone, and the route to it", begin);
+    pods.retain(|pod| pod.node().name() != "node-1");
+    show_paths(&cluster, &pods).await?;
+
+    heading("What kubectl says");
+    let tables = [
+        "get",
+        "podnetwork,nodes,pods",
+        "--all-namespaces",
+        "--output=wide",
+    ];
+    println!("{}", cluster.kubectl(&tables).await?);
+
+    heading("Timings");
+    for (what, took) in board.routed() {
+        timings.push((
+            format!("{what}: from its Node object to its route read back"),
+            took,
+        ));
+    }
+    for (what, took) in timings {
+        println!("  {:>9.2} s  {what}", took.as_secs_f64());
+    }
+    Ok(cluster)
+}
+
+/// Creates pods without saying where, and waits until all are ready.
+async fn schedule(cluster: &Cluster, numbers: std::ops::RangeInclusive<usize>) -> Result<Vec<Pod>> {
+    let specs: Vec<PodSpec> = numbers
+        .map(|number| PodSpec::new(&format!("pod-{number}")))
+        .collect();
+    try_join_all(specs.into_iter().map(|spec| cluster.run_pod(spec))).await
+}
+
+/// Takes a node away and waits until the router's table leads there no more.
+async fn leave(cluster: &Cluster, name: &str) -> Result<()> {
+    let next_hop = cluster.node(name)?.link().node_v4().to_string();
+    cluster.remove_node(name).await?;
+    crate::wait::until("the route to go", LIMIT, async || {
+        let routes = board::routes(cluster).await?;
+        ensure!(
+            !routes.values().any(|via| *via == next_hop),
+            "a route via {next_hop} is there"
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// Pings along every path and prints who reaches whom.
+async fn show_paths(cluster: &Cluster, pods: &[Pod]) -> Result<()> {
+    let matrix = Matrix::measure(cluster, pods).await?;
+    println!("{matrix}");
+    ensure!(matrix.is_green(), "not every path works, see above");
+    Ok(())
+}
+
+fn heading(text: impl Display) {
+    println!("\n\x1b[1m==> {text}\x1b[0m");
+}
+
+fn note(timings: &mut Timings, what: impl Into<String>, begin: Instant) {
+    let what = what.into();
+    let took = begin.elapsed();
+    println!("    {what} after {:.1} s", took.as_secs_f64());
+    timings.push((what, took));
+}

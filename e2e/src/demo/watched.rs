@@ -1,0 +1,98 @@
+//! Nodes as a watch of the API server shows them, and when.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt as _, pin_mut};
+use k8s_openapi::api::core::v1::Node as NodeObject;
+use kube::Api;
+use kube::runtime::watcher::{self, Event, watcher};
+use tokio::task::JoinHandle;
+
+use crate::is_ready;
+
+/// One node as it was seen last.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    joined: Instant,
+    pub(super) pod_cidrs: Vec<String>,
+    pub(super) ready: bool,
+    /// The reason of the condition `NetworkUnavailable`.
+    pub(super) reason: String,
+    /// From the first sight until the node was said to be routed.
+    pub(super) routed: Option<Duration>,
+}
+
+/// A watch that runs until it is dropped.
+pub(super) struct Watched {
+    nodes: Arc<Mutex<BTreeMap<String, Seen>>>,
+    task: JoinHandle<()>,
+}
+
+impl Watched {
+    pub(super) fn start(client: kube::Client) -> Self {
+        let nodes = Arc::<Mutex<BTreeMap<String, Seen>>>::default();
+        let shared = Arc::clone(&nodes);
+        let task = tokio::spawn(async move {
+            let events = watcher(Api::<NodeObject>::all(client), watcher::Config::default());
+            pin_mut!(events);
+            while let Some(event) = events.next().await {
+                let mut nodes = lock(&shared);
+                match event {
+                    Ok(Event::InitApply(node) | Event::Apply(node)) => take(&mut nodes, &node),
+                    Ok(Event::Delete(node)) => {
+                        nodes.remove(&node.metadata.name.unwrap_or_default());
+                    }
+                    // The watcher reports a break and then lists anew by itself.
+                    Ok(Event::Init | Event::InitDone) | Err(_) => {}
+                }
+            }
+        });
+        Self { nodes, task }
+    }
+
+    pub(super) fn nodes(&self) -> BTreeMap<String, Seen> {
+        lock(&self.nodes).clone()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn lock(nodes: &Mutex<BTreeMap<String, Seen>>) -> MutexGuard<'_, BTreeMap<String, Seen>> {
+    nodes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take(nodes: &mut BTreeMap<String, Seen>, node: &NodeObject) {
+    let now = Instant::now();
+    let name = node.metadata.name.clone().unwrap_or_default();
+    let conditions = node
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    let network = conditions
+        .into_iter()
+        .find(|c| c.type_ == "NetworkUnavailable");
+    let seen = nodes.entry(name).or_insert_with(|| Seen {
+        joined: now,
+        pod_cidrs: Vec::new(),
+        ready: false,
+        reason: String::new(),
+        routed: None,
+    });
+    let spec = node.spec.as_ref();
+    seen.pod_cidrs = spec
+        .and_then(|spec| spec.pod_cidrs.clone())
+        .unwrap_or_default();
+    seen.ready = is_ready(node);
+    seen.reason = network
+        .and_then(|network| network.reason.clone())
+        .unwrap_or_default();
+    if network.is_some_and(|network| network.status == "False") {
+        seen.routed.get_or_insert(now - seen.joined);
+    }
+}
