@@ -35,6 +35,8 @@ pub(crate) struct Scenario {
     pub(crate) nodes: u8,
     /// Routes have names, as in a cloud that cannot replace a route in one step.
     pub(crate) handles: bool,
+    /// Shells tell an engine that it is elected only when its earlier writes have ended.
+    pub(crate) patient: bool,
     /// At the end, what stands in the way of nodes is taken away too.
     pub(crate) heal: bool,
     /// What each controller's clock shows at the start.
@@ -78,6 +80,7 @@ impl Scenario {
             nodes: rng.u8(1..=8),
             handles: rng.bool(),
             heal: rng.bool(),
+            patient: rng.bool(),
             origins: [rng.u64(0..1_000_000), rng.u64(0..1_000_000)],
         }
     }

@@ -272,14 +272,15 @@ impl World<'_> {
         self.elect(shell);
     }
 
-    /// Tells the engine that it may write, once nothing of an earlier term is under way any more.
+    /// Tells the engine that it may write; a patient shell only once nothing of an earlier term is
+    /// under way any more.
     fn elect(&mut self, shell: usize) {
         let now = self.local(shell);
         let place = &mut self.shells[shell];
         if place.leader || place.stopping || !place.election.may_write(now) {
             return;
         }
-        if place.known.writing() {
+        if place.known.writing() && self.scenario.patient {
             return self.send_shell(shell, self.now + 100, ToShell::Elect);
         }
         place.leader = true;

@@ -129,9 +129,13 @@ impl Mistake for Hasty {
 
     fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
         for action in &mut actions {
+            if let Action::WriteRoute { change, .. } = action {
+                self.routes.retain(|route| *route != change.destination());
+            }
             if let Action::SetPodCidrs { cidrs, .. } = action
                 && let Some(left) = &self.left
                 && left.iter().any(|block| self.routes.contains(block))
+                && !self.blocks.values().any(|blocks| blocks == left)
             {
                 cidrs.clone_from(left);
             }

@@ -95,8 +95,8 @@ impl World<'_> {
     }
 
     fn not_yet(&mut self) {
-        let bound = u64::try_from(BOUND.as_millis()).unwrap_or(u64::MAX);
-        if self.rest.well_since.is_none() && self.now > self.rest.calm + bound {
+        let latest = Time(self.rest.calm).after(BOUND).0;
+        if self.rest.well_since.unwrap_or(self.now) > latest {
             let why = std::mem::take(&mut self.rest.waits_for);
             let bound = BOUND.as_secs();
             return self.broken(Invariant::I7, || {
