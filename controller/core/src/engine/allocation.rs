@@ -15,7 +15,7 @@ use crate::{
     action::Reason,
     backoff::Pace,
     event::ApiError,
-    ipam::{AllocateError, Allocator, Claim, Fate, Released},
+    ipam::{AllocateError, Claim, Fate, Released},
     node::NodeKey,
     routes::{Destination, Trouble},
 };
@@ -30,8 +30,10 @@ pub(super) struct Assignment {
     pub(super) cidrs: Vec<IpNet>,
     /// The node is known to have them.
     pub(super) held: bool,
-    /// They were sent to the API server at least once.
-    sent: bool,
+    /// The answer was lost at that time, so the node may have them.
+    uncertain: Option<Time>,
+    /// Another node turned out to have one of them before they were written.
+    taken: bool,
     /// Carried over from an earlier leadership, in which they were sent.
     salvaged: bool,
     /// The node was then seen without them, at that time.
@@ -98,10 +100,17 @@ impl Engine {
         let Some(state) = self.nodes.get_mut(id) else {
             return;
         };
-        if state.assignment.held && state.assignment.missed.is_none() {
-            state.assignment.missed = Some(now);
+        let assignment = &mut state.assignment;
+        if assignment
+            .uncertain
+            .is_some_and(|at| now >= at.after(DOUBT))
+        {
+            assignment.uncertain = None;
+        }
+        if assignment.held && assignment.missed.is_none() {
+            assignment.missed = Some(now);
             self.timers.set(now.after(DOUBT), Due::Node(id));
-        } else if state.assignment.cidrs.is_empty() {
+        } else if assignment.cidrs.is_empty() {
             self.salvage(id);
         }
     }
@@ -118,7 +127,7 @@ impl Engine {
             return;
         }
         state.assignment = Assignment {
-            sent: true,
+            uncertain: Some(self.now.at),
             salvaged: true,
             ..Assignment::chosen(cidrs.clone(), ApiWrite::default())
         };
@@ -133,11 +142,15 @@ impl Engine {
         let Some(allocator) = &mut self.allocator else {
             return;
         };
-        if let Claim::Owner {
-            displaced: Some(displaced),
-        } = allocator.claim(key, created, cidr)
-            && let Some(id) = self.nodes.id(&displaced)
-        {
+        let other = match allocator.claim(key, created, cidr) {
+            Claim::Owner { displaced } => displaced,
+            Claim::Duplicate { owner } => Some(owner),
+            Claim::OutOfRange(_) => None,
+        };
+        if let Some(id) = other.and_then(|other| self.nodes.id(&other)) {
+            if let Some(state) = self.nodes.get_mut(id) {
+                state.assignment.taken |= !state.assignment.held;
+            }
             self.nodes.mark(id);
         }
         self.refresh_claims(cidr);
@@ -171,9 +184,12 @@ impl Engine {
         };
         let assignment = &state.assignment;
         let excluded = state.node.excluded;
-        let idle = assignment.write.step != ApiStep::Sent;
-        let withdrawn = excluded && !assignment.sent || self.lost_before_held(state);
-        if !assignment.cidrs.is_empty() && !assignment.held && idle && withdrawn {
+        let pending = !assignment.cidrs.is_empty() && !assignment.held;
+        let unwanted = excluded || self.spoilt(state);
+        if pending && unwanted && assignment.write.step != ApiStep::Sent {
+            if assignment.uncertain.is_some() {
+                return self.look_before_withdrawing(id);
+            }
             self.withdraw(id);
         }
         if excluded || !self.may_allocate() {
@@ -183,18 +199,39 @@ impl Engine {
         self.queue_pod_cidrs(id);
     }
 
-    /// What was chosen is somebody else's now, or turned out to have routes.
-    fn lost_before_held(&self, state: &NodeState) -> bool {
+    /// What was chosen is somebody else's now, or routes came to stand in the way.
+    fn spoilt(&self, state: &NodeState) -> bool {
         let Some(allocator) = &self.allocator else {
             return false;
         };
         let assignment = &state.assignment;
         let mut cidrs = assignment.cidrs.iter();
-        cidrs.any(|cidr| {
-            let routed = || self.routes.get(*cidr).is_some_and(Destination::has_ours);
-            allocator.owner(*cidr) != Some(&state.node.key)
-                || assignment.salvaged && self.recovered && routed()
-        })
+        assignment.taken
+            || cidrs.any(|cidr| {
+                let routed = || self.routes.get(*cidr).is_some_and(Destination::has_ours);
+                allocator.owner(*cidr) != Some(&state.node.key)
+                    || allocator.is_obstructed(*cidr)
+                    || assignment.salvaged && self.recovered && routed()
+            })
+    }
+
+    /// The node may have what is to be withdrawn: only a fresh sighting tells.
+    fn look_before_withdrawing(&mut self, id: NodeId) {
+        let now = self.now.at;
+        let backoff = self.backoff;
+        let Some(state) = self.nodes.get_mut(id) else {
+            return;
+        };
+        let Assignment {
+            uncertain, write, ..
+        } = &mut state.assignment;
+        let settled = uncertain.map_or(now, |at| at.after(DOUBT));
+        let due = settled.max(write.not_before);
+        if due <= now {
+            write.failed(backoff, &state.node.key, Pace::Quick, now);
+            self.actions.push(Action::ReadNode(state.node.key.clone()));
+        }
+        self.timers.set(due.max(write.not_before), Due::Node(id));
     }
 
     fn withdraw(&mut self, id: NodeId) {
@@ -249,28 +286,27 @@ impl Engine {
     pub(super) fn send_pod_cidrs(&mut self, id: NodeId) {
         let allowed = self.may_allocate();
         let now = self.now.at;
+        let Some(state) = self.nodes.get(id) else {
+            return;
+        };
+        let key = &state.node.key;
+        let wanted = allowed
+            && !state.gone
+            && !state.node.excluded
+            && state.assignment.unwritten(now)
+            && (state.assignment.held || !self.spoilt(state))
+            && !self.api.setting.contains_key(key);
         let Some(state) = self.nodes.get_mut(id) else {
             return;
         };
+        let key = &state.node.key;
         let assignment = &mut state.assignment;
         assignment.write.step = ApiStep::Idle;
-        let key = &state.node.key;
-        let owned = |allocator: &Allocator| {
-            let mut cidrs = assignment.cidrs.iter();
-            cidrs.all(|cidr| allocator.owner(*cidr) == Some(key))
-        };
-        let owned = assignment.held || self.allocator.as_ref().is_some_and(owned);
-        if !allowed
-            || !owned
-            || state.gone
-            || state.node.excluded
-            || !assignment.unwritten(now)
-            || self.api.setting.contains_key(key)
-        {
+        if !wanted {
+            self.nodes.mark(id);
             return;
         }
         assignment.write.step = ApiStep::Sent;
-        assignment.sent = true;
         let cidrs = assignment.cidrs.clone();
         self.api.setting.insert(key.clone(), cidrs.clone());
         self.actions.push(Action::SetPodCidrs {
@@ -295,6 +331,7 @@ impl Engine {
             Ok(()) if sent.as_ref() == Some(&assignment.cidrs) => {
                 assignment.held = true;
                 assignment.missed = None;
+                assignment.uncertain = None;
                 assignment.trouble = None;
                 *write = ApiWrite::default();
                 return;
@@ -306,8 +343,11 @@ impl Engine {
                 write.failed(backoff, key, Pace::Slow, now);
                 assignment.trouble = Some(Box::new(refused(error)));
             }
-            Err(ApiError::Transient | ApiError::Unknown) => {
+            Err(error @ (ApiError::Transient | ApiError::Unknown)) => {
                 write.failed(backoff, key, Pace::Quick, now);
+                if error == ApiError::Unknown {
+                    assignment.uncertain = Some(now);
+                }
                 return;
             }
         }

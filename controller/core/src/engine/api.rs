@@ -58,7 +58,11 @@ impl Engine {
             } else if let Some(id) = self.api.status.pop_front() {
                 self.send_status(id);
             } else {
-                return;
+                // What was queued and is no longer wanted may want something else instead.
+                self.judge_marked();
+                if self.api.pod_cidrs.is_empty() && self.api.status.is_empty() {
+                    return;
+                }
             }
         }
     }

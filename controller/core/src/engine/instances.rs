@@ -120,12 +120,15 @@ impl Engine {
         }
         let Known {
             state: known,
+            batch,
             switching,
             switch_not_before,
             ..
         } = &state.instance;
         if known.is_none() {
-            self.want_instance(id);
+            if batch.is_none() {
+                self.want_instance(id);
+            }
         } else if self.must_switch(id) && !switching {
             if *switch_not_before > self.now.at {
                 self.timers.set(*switch_not_before, Due::Node(id));

@@ -109,6 +109,9 @@ impl Engine {
         if !self.limits.routes {
             return true;
         }
+        if self.config.as_ref().is_none_or(|config| config.teardown) {
+            return false;
+        }
         let tables = 0..self.routes.tables.len();
         let read_back = |cidr: &IpNet| {
             self.routes.get(*cidr).is_some_and(|destination| {

@@ -191,7 +191,7 @@ impl Engine {
             Due::Destination(net) => self.consider(net),
             Due::FullTables => self.retry_full_tables(),
             Due::Refresh => self.refresh_instances(),
-            Due::Recheck => {}
+            Due::Recheck => self.abandon_strays(),
         }
     }
 

@@ -24,6 +24,15 @@ pub(crate) type NodeId = u64;
 /// How long sightings of a node that is gone are taken for late ones.
 const REMEMBER_GONE: Duration = Duration::from_secs(600);
 
+/// How it was learnt that a node is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Departure {
+    /// It was deleted, for good.
+    Deleted,
+    /// A list did not have it, which may have been older than what made it known.
+    Unlisted,
+}
+
 /// All that is known of a node.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeState {
@@ -55,7 +64,7 @@ pub(super) struct Nodes {
     draining: BTreeMap<NodeKey, NodeId>,
     marked: VecDeque<NodeId>,
     /// UIDs of nodes that are gone.
-    gone: BTreeSet<Arc<str>>,
+    gone: BTreeMap<Arc<str>, Departure>,
     gone_order: VecDeque<(Time, Arc<str>)>,
     last: NodeId,
 }
@@ -125,8 +134,8 @@ impl Nodes {
         }
     }
 
-    fn bury(&mut self, uid: &Arc<str>, now: Time) {
-        if self.gone.insert(uid.clone()) {
+    fn bury(&mut self, uid: &Arc<str>, departure: Departure, now: Time) {
+        if self.gone.insert(uid.clone(), departure).is_none() {
             self.gone_order.push_back((now, uid.clone()));
         }
         while let Some((at, _)) = self.gone_order.front()
@@ -158,7 +167,7 @@ impl Engine {
             .map(|(id, _)| id)
             .collect();
         for id in absent {
-            self.lose(id);
+            self.lose(id, Departure::Unlisted);
         }
         for node in nodes {
             self.nodes.gone.remove(&node.key.uid);
@@ -168,8 +177,13 @@ impl Engine {
     }
 
     pub(super) fn node_seen(&mut self, node: Node) {
-        if self.nodes.gone.contains(&node.key.uid) {
-            return;
+        match self.nodes.gone.get(&node.key.uid) {
+            Some(Departure::Deleted) => return,
+            Some(Departure::Unlisted) => {
+                self.nodes.gone.remove(&node.key.uid);
+                self.actions.push(Action::ReadNode(node.key.clone()));
+            }
+            None => {}
         }
         let known = self
             .nodes
@@ -181,7 +195,7 @@ impl Engine {
         {
             match node.created.cmp(&known.node.created) {
                 std::cmp::Ordering::Less => return,
-                std::cmp::Ordering::Greater => self.lose(id),
+                std::cmp::Ordering::Greater => self.lose(id, Departure::Deleted),
                 // Which of the two lives only the API server can tell.
                 std::cmp::Ordering::Equal => {
                     let known = known.node.key.clone();
@@ -196,8 +210,8 @@ impl Engine {
 
     pub(super) fn node_gone(&mut self, key: &NodeKey) {
         match self.nodes.id(key) {
-            Some(id) => self.lose(id),
-            None => self.nodes.bury(&key.uid, self.now.at),
+            Some(id) => self.lose(id, Departure::Deleted),
+            None => self.nodes.bury(&key.uid, Departure::Deleted, self.now.at),
         }
     }
 
@@ -259,7 +273,7 @@ impl Engine {
     }
 
     /// The node is gone for good.
-    fn lose(&mut self, id: NodeId) {
+    fn lose(&mut self, id: NodeId, departure: Departure) {
         let Some(state) = self.nodes.get_mut(id) else {
             return;
         };
@@ -267,7 +281,7 @@ impl Engine {
         let dead = matches!(state.instance.state, Some(InstanceState::Gone));
         let key = state.node.key.clone();
         self.nodes.living.remove(&key.name);
-        self.nodes.bury(&key.uid, self.now.at);
+        self.nodes.bury(&key.uid, departure, self.now.at);
         self.nodes.draining.insert(key.clone(), id);
         self.nodes.mark(id);
         self.unserved.remove(&id);

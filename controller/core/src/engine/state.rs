@@ -2,7 +2,7 @@
 
 use super::{
     Due, Engine, api::ApiWrites, guard::Guard, instances::Instances, listing::Listing,
-    nodes::Nodes, notices::Notices, writes::STRAY_LIMIT, writes::Writes,
+    nodes::Nodes, notices::Notices, writes::Writes,
 };
 use crate::{Action, config::Config, ipam::Allocator, routes::Routes};
 
@@ -97,10 +97,12 @@ impl Engine {
         let Some(elected) = self.elected else {
             return false;
         };
-        let Some(since) = self.strays.ended(self.now) else {
-            let until = self.strays.since.after(STRAY_LIMIT);
-            self.timers.set(until, Due::Recheck);
-            return false;
+        let since = match self.strays.ended() {
+            Ok(since) => since,
+            Err(until) => {
+                self.timers.set(until, Due::Recheck);
+                return false;
+            }
         };
         let since = elected.max(since);
         if self

@@ -1,7 +1,7 @@
 //! Route writes: how they are begun and what their end means.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
@@ -45,8 +45,8 @@ impl Writes {
 /// Writes that were in flight when an earlier leadership of this process ended.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Strays {
-    pub(super) since: Time,
-    routes: BTreeSet<u64>,
+    since: Time,
+    routes: BTreeMap<u64, (TableId, IpNet)>,
     last_end: Stamp,
     pod_cidrs: BTreeMap<NodeKey, Vec<IpNet>>,
 }
@@ -61,21 +61,24 @@ impl Strays {
             self.pod_cidrs.clear();
         }
         self.since = now.at;
-        self.routes.extend(writes.flights.keys());
+        let flights = std::mem::take(&mut writes.flights).into_iter();
+        let places = flights.map(|(write, it)| (write, (it.table().clone(), it.destination())));
+        self.routes.extend(places);
         self.pod_cidrs.append(&mut api.setting);
     }
 
-    /// When the last of them ended; `None` while some may still land.
-    pub(super) fn ended(&mut self, now: Stamp) -> Option<Stamp> {
+    /// When the last of them ended; as an error, when they count as ended at the latest.
+    pub(super) fn ended(&self) -> Result<Stamp, Time> {
         if self.routes.is_empty() {
-            return Some(self.last_end);
+            Ok(self.last_end)
+        } else {
+            Err(self.since.after(STRAY_LIMIT))
         }
-        if now.at < self.since.after(STRAY_LIMIT) {
-            return None;
-        }
-        self.routes.clear();
-        self.last_end = now;
-        Some(now)
+    }
+
+    fn under_way(&self, table: &TableId, cidr: IpNet) -> bool {
+        let mut places = self.routes.values();
+        places.any(|(its_table, its_cidr)| its_table == table && *its_cidr == cidr)
     }
 
     /// What was being set on a node.
@@ -91,7 +94,10 @@ impl Engine {
             let Some((cidr, table)) = self.writes.ready.pop_front() else {
                 return;
             };
-            let change = self.next_change(cidr, table);
+            let change = self.next_change(cidr, table).filter(|change| {
+                // Comes back when that write has ended.
+                !self.strays.under_way(change.table(), cidr)
+            });
             self.routes.update(cidr, |destination| {
                 let cell = destination.cell_mut(table);
                 if change.is_some() {
@@ -111,10 +117,7 @@ impl Engine {
 
     pub(super) fn route_written(&mut self, write: u64, result: Result<(), CloudError>) {
         let Some(change) = self.writes.flights.remove(&write) else {
-            if self.strays.routes.remove(&write) {
-                self.strays.last_end = self.now;
-            }
-            return;
+            return self.stray_ended(write);
         };
         self.writes.last_end = Some(self.now);
         let Some(table) = self.routes.table(change.table()) else {
@@ -131,6 +134,36 @@ impl Engine {
         }
         self.mark_involved(cidr);
         self.consider(cidr);
+    }
+
+    /// A write of an earlier leadership has ended one way or the other.
+    fn stray_ended(&mut self, write: u64) {
+        let Some((table, cidr)) = self.strays.routes.remove(&write) else {
+            return;
+        };
+        let now = self.now;
+        self.strays.last_end = now;
+        let known = self.elected.and_then(|_| self.routes.table(&table));
+        if let (Some(table), true) = (known, self.routes.get(cidr).is_some()) {
+            self.routes.update(cidr, |destination| {
+                destination.changed = now;
+                let cell = destination.cell_mut(table);
+                cell.written = Some(now);
+                cell.proven = false;
+                cell.step = Step::Uncertain;
+            });
+            self.listing.want(now.at);
+        }
+    }
+
+    /// Whatever was not answered by now has ended.
+    pub(super) fn abandon_strays(&mut self) {
+        if self.strays.ended().is_err_and(|until| until <= self.now.at) {
+            let writes: Vec<u64> = self.strays.routes.keys().copied().collect();
+            for write in writes {
+                self.stray_ended(write);
+            }
+        }
     }
 
     /// Has the nodes judged that a destination is, or was, for.

@@ -134,7 +134,8 @@ impl Destination {
 
     /// [`right`](Self::right), and read back.
     pub(crate) fn read_back(&self, table: usize) -> bool {
-        self.right(table) && self.cell(table).is_some_and(|cell| cell.proven)
+        let settled = |cell: &Cell| cell.proven && cell.step != Step::Writing;
+        self.right(table) && self.cell(table).is_some_and(settled)
     }
 
     /// Nothing can be lost by deleting its routes: packets along them are dropped already.
