@@ -25,6 +25,7 @@ const DUMP_ATTEMPTS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Channel {
     socket: Socket,
+    port: u32,
     sequence: u32,
     buffer: Vec<u8>,
 }
@@ -38,20 +39,26 @@ pub(crate) struct Answer<'a> {
 impl Channel {
     /// Opens a socket of `protocol` in the network namespace of the calling thread.
     pub(crate) fn open(protocol: isize) -> Result<Self> {
-        let open = || -> std::io::Result<Socket> {
+        let open = || -> std::io::Result<(Socket, u32)> {
             let mut socket = Socket::new(protocol)?;
-            socket.bind_auto()?;
+            let port = socket.bind_auto()?.port_number();
             socket.connect(&SocketAddr::new(0, 0))?;
             socket.set_cap_ack(true)?;
             socket.set_ext_ack(true)?;
-            Ok(socket)
+            Ok((socket, port))
         };
-        let socket = open().map_err(|error| Error::io("open a netlink socket", &error))?;
+        let (socket, port) = open().map_err(|error| Error::io("open a netlink socket", &error))?;
         Ok(Self {
             socket,
+            port,
             sequence: 0,
             buffer: Vec::with_capacity(RECEIVE_BYTES),
         })
+    }
+
+    /// The number under which the kernel knows this socket in its namespace.
+    pub(crate) fn port(&self) -> u32 {
+        self.port
     }
 
     pub(crate) fn socket(&self) -> &Socket {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use netlink_packet_core::NetlinkDeserializable as _;
 use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::LinkFlags;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
@@ -17,6 +18,8 @@ use crate::netns::Netns;
 use crate::route::Route;
 use crate::route_message::read_route;
 
+/// `RTNLGRP_LINK`.
+const GROUP_LINK: u32 = 1;
 /// `RTNLGRP_IPV4_ROUTE`.
 const GROUP_IPV4_ROUTE: u32 = 7;
 /// `RTNLGRP_IPV6_ROUTE`.
@@ -31,18 +34,19 @@ pub enum RouteEvent {
     Added(Route),
     /// A route was removed.
     Removed(Route),
+    /// An interface was set down or removed, and with it went the IPv4 routes over it: the kernel
+    /// says nothing about those.
+    LinkGone,
     /// Something changed, but what is not known: more changed at once than the socket could hold, or
     /// a notification could not be decoded. List the routes again.
     Overrun,
 }
 
 /// A subscription to the route changes of both families in one network namespace.
-///
-/// Routes that go because their interface went are notified for IPv6, but not for IPv4: the kernel
-/// is silent about those.
 #[derive(Debug)]
 pub struct RouteMonitor {
     socket: Socket,
+    ignored_port: Option<u32>,
     queue: VecDeque<RouteEvent>,
     buffer: Vec<u8>,
 }
@@ -53,6 +57,7 @@ impl RouteMonitor {
         let open = || -> std::io::Result<Socket> {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
             socket.bind(&SocketAddr::new(0, 0))?;
+            socket.add_membership(GROUP_LINK)?;
             socket.add_membership(GROUP_IPV4_ROUTE)?;
             socket.add_membership(GROUP_IPV6_ROUTE)?;
             Ok(socket)
@@ -60,6 +65,7 @@ impl RouteMonitor {
         let socket = open().map_err(|error| Error::io("subscribe to route changes", &error))?;
         Ok(Self {
             socket,
+            ignored_port: None,
             queue: VecDeque::new(),
             buffer: Vec::new(),
         })
@@ -68,6 +74,13 @@ impl RouteMonitor {
     /// Subscribes in `netns`.
     pub fn open_in(netns: &Netns) -> Result<Self> {
         netns.run(Self::open)?
+    }
+
+    /// Leaves out the changes that the socket of the same namespace with this [`port`] makes.
+    ///
+    /// [`port`]: crate::Socket::port
+    pub fn ignore_changes_of(&mut self, port: u32) {
+        self.ignored_port = Some(port);
     }
 
     /// Waits for the next change, at most for `timeout`; `None` after that time without one.
@@ -116,12 +129,21 @@ impl RouteMonitor {
                 return Ok(());
             };
             rest = next;
+            // The kernel stamps notifications with the socket that asked for the change.
+            if self.ignored_port == Some(header.port_number) {
+                continue;
+            }
             let event = match RouteNetlinkMessage::deserialize(&header, payload) {
                 Ok(RouteNetlinkMessage::NewRoute(message)) => {
                     read_route(&message).map(RouteEvent::Added)
                 }
                 Ok(RouteNetlinkMessage::DelRoute(message)) => {
                     read_route(&message).map(RouteEvent::Removed)
+                }
+                Ok(RouteNetlinkMessage::DelLink(_)) => Some(RouteEvent::LinkGone),
+                Ok(RouteNetlinkMessage::NewLink(link)) => {
+                    let down = !link.header.flags.contains(LinkFlags::Up);
+                    down.then_some(RouteEvent::LinkGone)
                 }
                 Ok(_) => None,
                 Err(_) => Some(RouteEvent::Overrun),

@@ -31,6 +31,12 @@ impl Socket {
         netns.run(Self::open)?
     }
 
+    /// The number under which the kernel knows this socket in its namespace. Notifications carry that
+    /// of the socket through which the change was made.
+    pub fn port(&self) -> u32 {
+        self.channel.port()
+    }
+
     pub(crate) fn execute(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<()> {
         self.channel.request(message, flags, |_| Ok(()))
     }

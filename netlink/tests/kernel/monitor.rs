@@ -38,6 +38,43 @@ fn changes_of_both_families_are_notified() {
 }
 
 #[test]
+fn changes_of_an_ignored_socket_are_left_out() {
+    let (netns, mut socket, index) = wired();
+    let mut monitor = RouteMonitor::open_in(&netns).unwrap();
+    monitor.ignore_changes_of(socket.port());
+    for destination in ["10.1.0.0/24", "fd01::/64"] {
+        let route = Route {
+            interface: Some(index),
+            ..Route::to(net(destination))
+        };
+        socket.add_route(&route).unwrap();
+        socket.replace_route(&route).unwrap();
+        assert!(socket.delete_route(&route).unwrap());
+    }
+    run(&netns, "ip route add 10.2.0.0/24 dev eth0");
+    loop {
+        match monitor.next(PATIENCE).unwrap().expect("an event in time") {
+            RouteEvent::Added(route) if route.destination == net("10.2.0.0/24") => break,
+            RouteEvent::Added(route) | RouteEvent::Removed(route) => {
+                let own = ["10.1.0.0/24", "fd01::/64"].map(net);
+                assert!(!own.contains(&route.destination), "{route:?}");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn an_interface_that_goes_is_notified() {
+    let (netns, _socket, _) = wired();
+    for command in ["ip link set eth0 down", "ip link del eth0"] {
+        let mut monitor = RouteMonitor::open_in(&netns).unwrap();
+        run(&netns, command);
+        while monitor.next(PATIENCE).unwrap().expect("an event in time") != RouteEvent::LinkGone {}
+    }
+}
+
+#[test]
 fn silence_ends_with_the_timeout() {
     let (netns, _socket, _) = wired();
     let mut monitor = RouteMonitor::open_in(&netns).unwrap();
