@@ -1,1 +1,186 @@
 //! The central router: routes in the kernel of the machine that runs the controller.
+//!
+//! A route is ours by its protocol number. A kernel's table is consistent, quick and has no quota, so
+//! this provider has no rate limits; what others change is told by the kernel itself.
+
+mod router;
+mod table;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::net::IpAddr;
+use std::sync::mpsc as blocking;
+use std::thread;
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+use signpost_core::{
+    Limits,
+    cloud::{
+        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, NextHop, RouteChange,
+        TableListing,
+    },
+    node::NodeKey,
+};
+use signpost_netlink::Netns;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Cloud;
+use router::Router;
+
+/// Where routes are put and how they are marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinuxConfig {
+    /// Protocol number of our routes. No other program on the machine may use it.
+    pub route_protocol: u8,
+    /// Number of the route table; 254 is the main one.
+    pub table: u32,
+}
+
+/// Work for the thread that owns the netlink socket.
+enum Request {
+    List(Vec<IpNet>, oneshot::Sender<Vec<TableListing>>),
+    Write(RouteChange, oneshot::Sender<Result<(), CloudError>>),
+}
+
+/// The router that this program runs on.
+///
+/// One thread does all netlink work, which is short but blocks; it ends with this value.
+#[derive(Debug)]
+pub struct LinuxRouter {
+    requests: blocking::Sender<Request>,
+    netns: Netns,
+    config: LinuxConfig,
+    port: u32,
+}
+
+impl LinuxRouter {
+    /// Programs the routes of the network namespace of the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// If netlink cannot be used, which takes a Linux kernel and no privilege.
+    pub fn open(config: LinuxConfig) -> Result<Self, CloudError> {
+        let netns = Netns::current().map_err(|error| table::error(&error))?;
+        let router = Router::open(&netns, config)?;
+        let port = router.port();
+        router.warn_if_not_forwarding(&netns);
+        let (requests, inbox) = blocking::channel();
+        thread::Builder::new()
+            .name("linux-routes".into())
+            .spawn(move || serve(router, &inbox))
+            .map_err(|error| CloudError::new(CloudErrorKind::Transient, error.to_string()))?;
+        Ok(Self {
+            requests,
+            netns,
+            config,
+            port,
+        })
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, CloudError> {
+        let gone = || CloudError::new(CloudErrorKind::Unknown, "the netlink thread has ended");
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
+
+/// Serves requests until nobody can make any more. Writes that have queued up share one look into
+/// the table.
+fn serve(mut router: Router, inbox: &blocking::Receiver<Request>) {
+    while let Ok(first) = inbox.recv() {
+        let mut writes = Vec::new();
+        let mut listings = Vec::new();
+        for request in std::iter::once(first).chain(inbox.try_iter()) {
+            match request {
+                Request::Write(change, reply) => writes.push((change, reply)),
+                Request::List(ranges, reply) => listings.push((ranges, reply)),
+            }
+        }
+        let (changes, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
+        for (outcome, reply) in router.write(&changes).into_iter().zip(replies) {
+            // Whoever asked may have given up.
+            let _ = reply.send(outcome);
+        }
+        for (ranges, reply) in listings {
+            let _ = reply.send(router.list(&ranges));
+        }
+    }
+}
+
+#[async_trait]
+impl Cloud for LinuxRouter {
+    fn provider(&self) -> &'static str {
+        "linux"
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::LOCAL
+    }
+
+    async fn read_instances(
+        &self,
+        queries: &[InstanceQuery],
+    ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)> {
+        queries
+            .iter()
+            .map(|query| (query.node.clone(), Ok(instance(query))))
+            .collect()
+    }
+
+    async fn enable_forwarding(&self, _query: &InstanceQuery) -> Result<(), CloudError> {
+        Ok(())
+    }
+
+    async fn list_routes(&self, ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError> {
+        self.ask(|reply| Request::List(ranges.to_vec(), reply))
+            .await
+    }
+
+    async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError> {
+        self.ask(|reply| Request::Write(change.clone(), reply))
+            .await?
+    }
+
+    fn changes(&self) -> Option<mpsc::Receiver<()>> {
+        match watch::start(&self.netns, self.port, self.config.table) {
+            Ok(receiver) => Some(receiver),
+            Err(error) => {
+                tracing::warn!(%error, "changes of routes are noticed by listings only");
+                None
+            }
+        }
+    }
+}
+
+/// Routes lead to the node's own addresses.
+fn instance(query: &InstanceQuery) -> InstanceState {
+    let next_hop = |wanted: fn(&IpAddr) -> bool| {
+        let mut addresses = query.internal_ips.iter();
+        addresses
+            .find(|address| wanted(address))
+            .map(|address| NextHop::Address(*address))
+    };
+    let next_hop_v4 = next_hop(IpAddr::is_ipv4);
+    // A link-local address means nothing without an interface.
+    let next_hop_v6 =
+        next_hop(|address| matches!(address, IpAddr::V6(ip) if !ip.is_unicast_link_local()));
+    if next_hop_v4.is_none() && next_hop_v6.is_none() {
+        return InstanceState::Unsupported(
+            "the node has no address of type InternalIP that routes could lead to: give the \
+             kubelet one with --node-ip"
+                .into(),
+        );
+    }
+    InstanceState::Found(Instance {
+        id: query.node.name.clone(),
+        next_hop_v4,
+        next_hop_v6,
+        forwarding: true,
+    })
+}

@@ -1,0 +1,92 @@
+//! The kernel's routes in the terms of the engine.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use signpost_core::cloud::{
+    CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, Route as Wanted, TableId,
+};
+use signpost_netlink::{Errno, ErrorKind, Route, RouteKind, table};
+
+use super::LinuxConfig;
+
+/// The name of a table, as `ip route` calls it.
+pub(super) fn id(number: u32) -> TableId {
+    match number {
+        table::MAIN => TableId("main".into()),
+        number => TableId(number.to_string().into()),
+    }
+}
+
+/// A route as the engine sees it.
+pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
+    let leads_on = route.kind == RouteKind::Unicast && !route.multipath;
+    ObservedRoute {
+        destination: route.destination,
+        next_hop: route.gateway.filter(|_| leads_on).map(NextHop::Address),
+        ownership: if route.protocol == config.route_protocol {
+            Ownership::Ours
+        } else {
+            Ownership::Foreign
+        },
+        blackhole: matches!(
+            route.kind,
+            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
+        ),
+        // Routes to one destination differ in their metric.
+        handle: Some(handle(route)),
+    }
+}
+
+/// The name of a route among those to its destination.
+pub(super) fn handle(route: &Route) -> Arc<str> {
+    format!("metric {}", route.metric).into()
+}
+
+/// The kernel's route for one that should exist.
+pub(super) fn wanted(route: &Wanted, config: LinuxConfig) -> Result<Route, CloudError> {
+    let NextHop::Address(gateway) = route.next_hop else {
+        let detail = format!(
+            "a kernel's route leads to an address, not to {}",
+            route.next_hop
+        );
+        return Err(CloudError::new(CloudErrorKind::Invalid, detail));
+    };
+    Ok(Route {
+        protocol: config.route_protocol,
+        table: config.table,
+        gateway: Some(gateway),
+        ..Route::to(route.destination)
+    })
+}
+
+/// Whether a route of somebody else is of interest: its destination lies in one of the ranges.
+pub(super) fn lies_in(destination: IpNet, ranges: &[IpNet]) -> bool {
+    ranges.iter().any(|range| range.contains(&destination))
+}
+
+/// A netlink error in the engine's terms.
+pub(super) fn error(error: &signpost_netlink::Error) -> CloudError {
+    let (kind, remedy) = match error.kind() {
+        ErrorKind::Kernel { errno, .. } => match errno {
+            Errno::EEXIST => (CloudErrorKind::AlreadyExists, ""),
+            Errno::ENOENT | Errno::ESRCH => (CloudErrorKind::NotFound, ""),
+            Errno::EPERM | Errno::EACCES => (
+                CloudErrorKind::Denied,
+                "; run with the capability NET_ADMIN",
+            ),
+            Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN => (
+                CloudErrorKind::Transient,
+                "; this machine needs an interface in the node's network to route to it",
+            ),
+            Errno::EINVAL | Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP => {
+                (CloudErrorKind::Invalid, "")
+            }
+            _ => (CloudErrorKind::Transient, ""),
+        },
+        // The request may have been carried out before its answer was lost.
+        ErrorKind::System(_) | ErrorKind::Decode(_) => (CloudErrorKind::Unknown, ""),
+        _ => (CloudErrorKind::Transient, ""),
+    };
+    CloudError::new(kind, format!("{error}{remedy}"))
+}
