@@ -99,11 +99,11 @@ fn forward_names_dropping_chains_of_others_and_leaves_them() {
     run(&world.node, "nft add table inet firewall");
     run(
         &world.node,
-        "nft add chain inet firewall fwd { type filter hook forward priority 0 ; policy drop ; }",
+        "nft add chain inet firewall routed { type filter hook forward priority 0 ; policy drop ; }",
     );
     let before = run(&world.node, "nft list ruleset");
     let others = ensure(&world.node, &["10.244.0.0/16"]);
-    assert_eq!(others, BTreeSet::from(["inet firewall fwd".to_owned()]));
+    assert_eq!(others, BTreeSet::from(["inet firewall routed".to_owned()]));
     assert_eq!(run(&world.node, "nft list ruleset"), before);
 }
 

@@ -29,6 +29,10 @@ impl World {
             node: Netns::create().unwrap(),
             outside: Netns::create().unwrap(),
         };
+        // Otherwise IPv6 is silent for the first second, until duplicate address detection is over.
+        for netns in [&world.pod, &world.node, &world.outside] {
+            run(netns, "sysctl -qw net.ipv6.conf.default.accept_dad=0");
+        }
         let mut socket = Socket::open_in(&world.node).unwrap();
         for (name, far) in [("pod0", &world.pod), ("uplink", &world.outside)] {
             let near = VethEnd {
@@ -88,12 +92,13 @@ impl World {
         world
     }
 
-    /// Whether packets of the pod come to the outside and back, in both families.
+    /// Whether packets of the pod come to the outside and back, in both families. One of several is
+    /// enough: IPv6 is silent until the interfaces have got their link-local addresses.
     fn pings(&self) -> (bool, bool) {
         let ping = |address: &str| {
             let mut command = Command::new("ping");
             command
-                .args(["-n", "-q", "-c1", "-W1", address])
+                .args(["-n", "-q", "-c4", "-i0.3", "-W1", address])
                 .stdout(Stdio::null());
             self.pod
                 .run(move || command.status())
