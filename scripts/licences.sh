@@ -7,7 +7,7 @@ allowed='^(Apache-2\.0( WITH LLVM-exception)?|MIT(-0)?|BSD-[23]-Clause|ISC|Zlib|
 refused=$(cargo metadata --format-version 1 --locked | jq -r --arg allowed "$allowed" '
   .packages[] | select(.source != null)
   | (.license // "none") as $license
-  | select([$license | gsub("/"; " OR ") | gsub("[()]"; "") | split(" AND ")[]
+  | select([$license | gsub(" */ *"; " OR ") | gsub("[()]"; "") | split(" AND ")[]
             | [split(" OR ")[] | test($allowed)] | any] | all | not)
   | "  \(.name) \(.version): \($license)"')
 if [ -n "$refused" ]; then
