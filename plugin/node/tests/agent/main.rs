@@ -1,0 +1,346 @@
+//! The agent's program beside a real API server, both in one fresh network namespace, under the
+//! agent's own service account. Needs root, the API server's binaries, iproute2 and nftables.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use signpost_api::PodNetwork;
+use signpost_netlink::Netns;
+use signpost_testing::{ControlPlane, Options};
+
+const ACCOUNT: &str = "system:serviceaccount:signpost-system:signpost-node";
+const RBAC: &str = include_str!("../../../../manifests/base/node-rbac.yaml");
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The API server, and the agent with folders of its own.
+struct World {
+    control_plane: ControlPlane,
+    client: Client,
+    folder: PathBuf,
+    agent: Child,
+}
+
+impl World {
+    async fn start() -> Self {
+        for command in [
+            "ip link set lo up",
+            "ip link add uplink mtu 1460 type veth peer name outside",
+            "ip link set outside up",
+            "ip link set uplink up",
+            "ip address add 192.0.2.1/24 dev uplink",
+            "ip route add default via 192.0.2.9",
+        ] {
+            run(command);
+        }
+        let options = Options::default().service_account("signpost-system", "signpost-node");
+        let control_plane = ControlPlane::start_with(options).await.unwrap();
+        let client = control_plane.client().await.unwrap();
+        let (role, binding) = (
+            document::<ClusterRole>(1),
+            document::<ClusterRoleBinding>(2),
+        );
+        let post = PostParams::default();
+        Api::all(client.clone()).create(&post, &role).await.unwrap();
+        Api::all(client.clone())
+            .create(&post, &binding)
+            .await
+            .unwrap();
+        let folder = control_plane.dir().to_owned();
+        fs::write(folder.join("plugin"), "the plugin").unwrap();
+        let agent = start_agent(&control_plane);
+        Self {
+            control_plane,
+            client,
+            folder,
+            agent,
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("agent.log")).unwrap()
+    }
+
+    fn conflist(&self) -> Option<Value> {
+        let text = fs::read(self.folder.join("conf/10-signpost.conflist")).ok()?;
+        Some(serde_json::from_slice(&text).unwrap())
+    }
+
+    async fn logs(&self, text: &str) {
+        self.eventually(text, || self.log().contains(text)).await;
+    }
+
+    async fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(
+                Instant::now() < deadline,
+                "{what} is not so; the agent's log:\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn create_crd(&self) {
+        let crds: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        crds.create(&PostParams::default(), &signpost_api::crd())
+            .await
+            .unwrap();
+        let established = || async {
+            let crd = crds.get(signpost_api::CRD_NAME).await.unwrap();
+            let conditions = crd.status.into_iter().filter_map(|status| status.conditions);
+            conditions
+                .flatten()
+                .any(|c| c.type_ == "Established" && c.status == "True")
+        };
+        while !established().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn create_network(&self) {
+        let network = json!({
+            "apiVersion": "signpost.dev/v1alpha1",
+            "kind": "PodNetwork",
+            "metadata": {"name": "default"},
+            "spec": {
+                "pools": [{"name": "main", "cidr": "10.244.0.0/16", "nodePrefixLength": 24}],
+                "cloud": {"provider": "linux"},
+            },
+        });
+        let networks: Api<PodNetwork> = Api::all(self.client.clone());
+        let network = serde_json::from_value(network).unwrap();
+        networks
+            .create(&PostParams::default(), &network)
+            .await
+            .unwrap();
+    }
+
+    async fn patch_network(&self, datapath: Value) {
+        let networks: Api<PodNetwork> = Api::all(self.client.clone());
+        let patch = Patch::Merge(json!({"spec": {"datapath": datapath}}));
+        networks
+            .patch("default", &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+
+    async fn create_node(&self, name: &str, address: &str) {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let node = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+        nodes.create(&PostParams::default(), &node).await.unwrap();
+        let addresses = json!([{"type": "InternalIP", "address": address}]);
+        self.patch_node_status(name, json!({"addresses": addresses}))
+            .await;
+    }
+
+    async fn patch_node_status(&self, name: &str, status: Value) {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let patch = Patch::Strategic(json!({"status": status}));
+        nodes
+            .patch_status(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+
+    async fn set_pod_cidrs(&self, name: &str) {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let spec = json!({"podCIDR": "10.244.1.0/24", "podCIDRs": ["10.244.1.0/24"]});
+        let patch = Patch::Merge(json!({"spec": spec}));
+        nodes
+            .patch(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+
+    async fn set_unavailable(&self, name: &str, status: &str) {
+        let condition = json!({
+            "type": "NetworkUnavailable",
+            "status": status,
+            "reason": "RouteMissing",
+            "message": "table main has no route yet",
+        });
+        self.patch_node_status(name, json!({"conditions": [condition]}))
+            .await;
+    }
+
+    /// Ends the agent like a kubelet does, and returns whether it called that success.
+    fn terminate(&mut self) -> bool {
+        run(&format!("kill -TERM {}", self.agent.id()));
+        self.agent.wait().unwrap().success()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.agent.kill();
+        let _ = self.agent.wait();
+    }
+}
+
+fn start_agent(control_plane: &ControlPlane) -> Child {
+    let folder = control_plane.dir();
+    let kubeconfig = control_plane.kubeconfig_for(ACCOUNT).unwrap();
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("agent.log"))
+        .unwrap();
+    Command::new(env!("CARGO_BIN_EXE_signpost-node"))
+        .args(["--node-name", "n1", "--check-period", "1"])
+        .args(["--kubeconfig".as_ref(), kubeconfig.as_os_str()])
+        .args(["--plugin".as_ref(), folder.join("plugin").as_os_str()])
+        .args(["--cni-bin-dir".as_ref(), folder.join("bin").as_os_str()])
+        .args(["--cni-conf-dir".as_ref(), folder.join("conf").as_os_str()])
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// A document of the agent's RBAC manifest.
+fn document<T: DeserializeOwned>(index: usize) -> T {
+    serde_yaml::from_str(RBAC.split("\n---\n").nth(index).unwrap()).unwrap()
+}
+
+/// Runs a program, which must succeed. Returns what it prints.
+fn run(command: &str) -> String {
+    let mut words = command.split_whitespace();
+    let output = Command::new(words.next().unwrap())
+        .args(words)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs the test on a thread in a namespace of its own, where all it starts and opens stays.
+fn in_namespace(test: impl AsyncFnOnce() + Send) {
+    let netns = Netns::create().unwrap();
+    let body = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(test());
+    };
+    netns.run(body).unwrap();
+}
+
+#[test]
+fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
+    in_namespace(async || {
+        let mut world = World::start().await;
+        world.logs("manifests/crd").await;
+        world.create_crd().await;
+        world.logs("this machine's Node object").await;
+        world.create_node("n1", "192.0.2.1").await;
+        world.create_node("n2", "192.0.2.2").await;
+        world.logs("waiting for pod CIDRs").await;
+        world.set_pod_cidrs("n1").await;
+        world.set_unavailable("n1", "True").await;
+        world
+            .logs("RouteMissing: table main has no route yet")
+            .await;
+        world.set_unavailable("n1", "False").await;
+        world.logs("the PodNetwork named default: create it").await;
+        assert_eq!(world.conflist(), None);
+
+        world.create_network().await;
+        world
+            .eventually("a conflist", || world.conflist().is_some())
+            .await;
+        let plugin = &world.conflist().unwrap()["plugins"][0];
+        assert_eq!(plugin["subnets"], json!(["10.244.1.0/24"]));
+        assert_eq!(plugin["mtu"], 1460);
+        assert!(world.folder.join("bin/signpost-cni").exists());
+        let exempt = || run("nft list set inet signpost exempt4");
+        assert!(exempt().contains("192.0.2.1-192.0.2.2"), "{}", exempt());
+        world.create_node("n3", "192.0.2.130").await;
+        world
+            .eventually("n3 exempt", || exempt().contains("192.0.2.130"))
+            .await;
+
+        // Whoever lists the nodes' range needs no agent that follows all nodes.
+        let except = json!({"exceptCIDRs": ["192.0.2.0/25"]});
+        world
+            .patch_network(json!({"mtu": 1400, "masquerade": except}))
+            .await;
+        world
+            .eventually("the range exempt", || exempt().contains("192.0.2.0/25"))
+            .await;
+        assert!(!exempt().contains("192.0.2.130"));
+        world
+            .eventually("the MTU", || {
+                world.conflist().unwrap()["plugins"][0]["mtu"] == 1400
+            })
+            .await;
+
+        // Losing routes or the API server does not undo anything, and changes are still followed.
+        world.set_unavailable("n1", "True").await;
+        world.control_plane.restart_apiserver().await.unwrap();
+        world.client = world.control_plane.client().await.unwrap();
+        run("nft flush ruleset");
+        world
+            .eventually("mended rules", || {
+                run("nft list tables").contains("signpost")
+            })
+            .await;
+        world
+            .patch_network(json!({"masquerade": {"enabled": false}}))
+            .await;
+        world
+            .eventually("no rules", || run("nft list tables").is_empty())
+            .await;
+        assert!(world.conflist().is_some());
+
+        assert!(world.terminate(), "{}", world.log());
+        assert!(world.conflist().is_some());
+        assert!(
+            world
+                .log()
+                .contains("the node and its pods go on as they are")
+        );
+    });
+}
+
+#[test]
+fn agent_gives_up_a_configuration_of_an_earlier_life() {
+    in_namespace(async || {
+        let mut world = World::start().await;
+        world.create_crd().await;
+        world.create_network().await;
+        fs::create_dir_all(world.folder.join("conf")).unwrap();
+        let stale = json!({"plugins": [{"subnets": ["10.244.9.0/24"]}]}).to_string();
+        fs::write(world.folder.join("conf/10-signpost.conflist"), stale).unwrap();
+        world.logs("this machine's Node object").await;
+        assert!(
+            world.conflist().is_some(),
+            "as long as nothing is known nothing is undone"
+        );
+        world.create_node("n1", "192.0.2.1").await;
+        world
+            .eventually("no conflist", || world.conflist().is_none())
+            .await;
+        world.set_pod_cidrs("n1").await;
+        world.set_unavailable("n1", "False").await;
+        world
+            .eventually("a conflist", || world.conflist().is_some())
+            .await;
+        assert!(world.terminate());
+    });
+}
