@@ -1,6 +1,8 @@
 //! ADD.
 
 use std::collections::HashSet;
+use std::net::UdpSocket;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -320,4 +322,65 @@ fn add_logs_to_the_file_and_standard_output_carries_only_the_result() {
         lines[1].contains("ERROR") && lines[1].contains("subnets[1]"),
         "{log}"
     );
+}
+
+/// What a service proxy does: destination NAT on the node, and masquerading of a pod that reaches
+/// itself.
+const SERVICE: &str = "
+table inet service {
+  chain prerouting {
+    type nat hook prerouting priority -100
+    ip daddr 10.96.0.1 udp dport 53 dnat ip to 10.244.1.2:5353
+    ip6 daddr fd96::1 udp dport 53 dnat ip6 to [fd00:0:0:1::2]:5353
+  }
+  chain postrouting {
+    type nat hook postrouting priority 100
+    ip saddr 10.244.1.2 ip daddr 10.244.1.2 masquerade
+    ip6 saddr fd00:0:0:1::2 ip6 daddr fd00:0:0:1::2 masquerade
+  }
+}";
+
+#[test]
+fn add_lets_a_pod_reach_itself_and_others_through_a_service() {
+    let node = Node::new();
+    let (one, two) = (Pod::new("one"), Pod::new("two"));
+    node.add(&one);
+    node.add(&two);
+    let rules = std::env::temp_dir().join(format!("signpost-cni-test-{}.nft", std::process::id()));
+    std::fs::write(&rules, SERVICE).unwrap();
+    run(&node.netns, &format!("nft -f {}", rules.display()));
+    std::fs::remove_file(&rules).unwrap();
+    for (listen, service) in [
+        ("0.0.0.0:5353", "10.96.0.1:53"),
+        ("[::]:5353", "[fd96::1]:53"),
+    ] {
+        let bind = |pod: &Pod, address: &'static str| {
+            let socket = pod
+                .netns
+                .run(move || UdpSocket::bind(address))
+                .unwrap()
+                .unwrap();
+            socket
+                .set_read_timeout(Some(Duration::from_secs(5)))
+                .unwrap();
+            socket
+        };
+        let server = bind(&one, listen);
+        for client in [&one, &two] {
+            let any = if service.starts_with('[') {
+                "[::]:0"
+            } else {
+                "0.0.0.0:0"
+            };
+            let client = bind(client, any);
+            client.connect(service).unwrap();
+            client.send(b"question").unwrap();
+            let mut buffer = [0; 16];
+            let (_, source) = server.recv_from(&mut buffer).unwrap();
+            server.send_to(b"answer", source).unwrap();
+            let length = client.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"answer", "{service}");
+        }
+        drop(server);
+    }
 }
