@@ -77,6 +77,9 @@ impl Engine {
                 ),
             }));
         }
+        if hold && !before {
+            self.doubt_departures();
+        }
         if before && !hold {
             for cidr in self.routes.unclaimed().clone() {
                 self.consider(cidr);

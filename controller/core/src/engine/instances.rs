@@ -155,7 +155,6 @@ impl Engine {
                     break;
                 };
                 if let Some(state) = self.nodes.get_mut(id)
-                    && !state.gone
                     && state.instance.batch.is_none()
                 {
                     state.instance.batch = Some(number);
@@ -199,12 +198,14 @@ impl Engine {
     ) {
         let batch = answers
             .iter()
-            .find_map(|(key, _)| self.nodes.get(self.nodes.id(key)?)?.instance.batch)
+            .find_map(|(key, _)| self.nodes.get(self.nodes.any_id(key)?)?.instance.batch)
             .or_else(|| self.instances.batches.first_key_value().map(|(it, _)| *it));
         let asked = batch.and_then(|batch| self.instances.batches.remove(&batch));
         for (key, answer) in answers {
             if let Some(id) = self.nodes.id(&key) {
                 self.instance_read(id, &key, answer);
+            } else if let Some(id) = self.nodes.any_id(&key) {
+                self.departed_read(id, &answer);
             }
         }
         // Whoever is left over in the batch was not answered.
@@ -257,6 +258,33 @@ impl Engine {
         self.nodes.mark(id);
         if retry {
             self.want_instance(id);
+        }
+    }
+
+    /// Asks for the instances of nodes that are gone and whose routes are held back: if the
+    /// instance is gone too, nothing can be lost.
+    pub(super) fn doubt_departures(&mut self) {
+        let departed = self.routes.unclaimed().iter().filter_map(|cidr| {
+            let destination = self.routes.get(*cidr)?;
+            destination.former.filter(|_| destination.has_ours())
+        });
+        self.instances.wanted.extend(departed);
+    }
+
+    fn departed_read(&mut self, id: NodeId, answer: &Result<InstanceState, CloudError>) {
+        let Some(state) = self.nodes.get_mut(id) else {
+            return;
+        };
+        state.instance.batch = None;
+        if *answer != Ok(InstanceState::Gone) {
+            return;
+        }
+        for cidr in state.assignment.cidrs.clone() {
+            let destination = self.routes.get(cidr);
+            if destination.is_some_and(|it| !it.claimed && it.former == Some(id)) {
+                self.routes.update(cidr, |it| it.dead = true);
+                self.consider(cidr);
+            }
         }
     }
 

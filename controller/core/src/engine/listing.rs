@@ -174,6 +174,9 @@ impl Engine {
         self.find_conflicts();
         if self.listing.complete == Some(begun) {
             self.end_quarantines(begun);
+            if self.guard.held {
+                self.doubt_departures();
+            }
         }
         self.obstruct();
     }

@@ -48,6 +48,8 @@ pub(super) struct Driver {
     pub(super) instances: BTreeMap<Arc<str>, InstanceState>,
     pub(super) log: Vec<Action>,
     pub(super) fault: Fault,
+    /// Listings do not show this yet.
+    pub(super) hidden: Option<IpNet>,
     queue: VecDeque<Action>,
     held: Vec<Action>,
 }
@@ -133,6 +135,7 @@ impl Driver {
             instances: BTreeMap::new(),
             log: Vec::new(),
             fault: Box::new(|_| None),
+            hidden: None,
             queue: VecDeque::new(),
             held: Vec::new(),
         }
@@ -292,7 +295,11 @@ impl Driver {
     pub(super) fn list(&self) -> Vec<TableListing> {
         let listing = |(table, routes): (&TableId, &BTreeMap<_, ObservedRoute>)| TableListing {
             table: table.clone(),
-            routes: Ok(routes.values().cloned().collect()),
+            routes: Ok(routes
+                .values()
+                .filter(|route| Some(route.destination) != self.hidden)
+                .cloned()
+                .collect()),
         };
         self.tables.iter().map(listing).collect()
     }

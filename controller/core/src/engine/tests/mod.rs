@@ -1,2 +1,7 @@
+mod api;
+mod drift;
 mod driver;
+mod failures;
+mod guard;
+mod leadership;
 mod life;

@@ -1,0 +1,93 @@
+//! The deletion guard.
+
+use std::time::Duration;
+
+use super::driver::*;
+use crate::{Action, Config, Event, action::Reason, cloud::InstanceState};
+
+fn ten() -> Driver {
+    let nodes = (0..10).map(|number| node(&format!("n{number}"), &[]));
+    let mut driver = Driver::leading(LIMITS, config(16), nodes.collect());
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.engine.summary().nodes_routed, 10);
+    driver.log.clear();
+    driver
+}
+
+fn routes(driver: &Driver) -> usize {
+    driver.tables[&table("main")].len()
+}
+
+#[test]
+fn a_few_nodes_may_go_at_once() {
+    let mut driver = ten();
+    for name in ["n1", "n2", "n3"] {
+        driver.delete(name);
+    }
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(routes(&driver), 7);
+}
+
+#[test]
+fn a_mass_deletion_is_held_until_the_limit_is_raised() {
+    let mut driver = ten();
+    driver.nodes.clear();
+    driver.list_nodes();
+    driver.pass(Duration::from_secs(300));
+    assert_eq!(routes(&driver), 10);
+    assert_eq!(driver.engine.summary().deletions_held, 10);
+    assert_eq!(driver.notices(Reason::DeletionsHeld), 1);
+    let raised = Config {
+        max_deletion_percent: 100,
+        ..config(16)
+    };
+    driver.tell(Event::Configured(Some(raised)));
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(routes(&driver), 0);
+    assert_eq!(driver.engine.summary().deletions_held, 0);
+}
+
+#[test]
+fn a_mass_deletion_is_forgotten_when_the_nodes_return() {
+    let mut driver = ten();
+    let nodes = std::mem::take(&mut driver.nodes);
+    driver.list_nodes();
+    driver.pass(Duration::from_secs(10));
+    driver.nodes = nodes;
+    driver.list_nodes();
+    driver.pass(Duration::from_secs(100));
+    assert!(driver.writes().is_empty());
+    let summary = driver.engine.summary();
+    assert_eq!(summary.deletions_held, 0);
+    assert_eq!(summary.nodes_routed, 10);
+}
+
+#[test]
+fn deletions_one_after_the_other_count_together_for_a_minute() {
+    let mut driver = ten();
+    for number in 0..5 {
+        driver.delete(&format!("n{number}"));
+        driver.pass(Duration::from_secs(1));
+    }
+    assert_eq!(routes(&driver), 7, "three of ten are 30 %");
+    driver.pass(Duration::from_secs(70));
+    assert_eq!(routes(&driver), 5);
+}
+
+#[test]
+fn routes_to_instances_that_are_gone_are_not_held() {
+    let mut driver = ten();
+    for number in 0..8 {
+        let name = format!("n{number}");
+        driver.delete(&name);
+        if number < 6 {
+            driver.instances.insert(name.into(), InstanceState::Gone);
+        }
+    }
+    let asked = |action: &Action| matches!(action, Action::ReadInstances(_));
+    assert!(driver.log.iter().any(asked));
+    driver.pass(Duration::from_secs(40));
+    assert_eq!(routes(&driver), 4, "six are gone for certain");
+    driver.pass(Duration::from_secs(40));
+    assert_eq!(routes(&driver), 2, "and two may always go");
+}

@@ -1,0 +1,138 @@
+//! Elections, configuration and provider `none`.
+
+use std::time::Duration;
+
+use super::driver::*;
+use crate::{
+    Action, Event, Limits,
+    action::Reason,
+    cloud::{CloudErrorKind, RouteChange},
+    node::NetworkCondition,
+    summary::Phase,
+};
+
+#[test]
+fn without_configuration_nothing_new_is_begun() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[])]);
+    driver.log.clear();
+    driver.tell(Event::Configured(None));
+    driver.add(node("b", &[]));
+    driver.delete("a");
+    driver.tell(Event::RoutesMayHaveChanged);
+    driver.pass(Duration::from_secs(100));
+    assert_eq!(driver.log, []);
+    assert_eq!(driver.engine.next_wake(), None);
+    driver.tell(Event::Configured(Some(config(16))));
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(driver.phase("b"), Some(Phase::Routed));
+    assert_eq!(driver.phase("a"), None);
+}
+
+#[test]
+fn a_configuration_that_comes_after_the_election_is_enough() {
+    let mut driver = Driver::new(LIMITS, config(16));
+    driver.tell(Event::Configured(None));
+    driver.elect(vec![node("a", &["10.0.3.0/24"]), node("b", &[])]);
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(driver.log, []);
+    driver.tell(Event::Configured(Some(config(16))));
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(driver.phase("a"), Some(Phase::Routed));
+    assert_eq!(driver.phase("b"), Some(Phase::Routed));
+}
+
+#[test]
+fn nothing_is_deleted_before_nodes_and_routes_were_both_read() {
+    let mut driver = Driver::new(LIMITS, config(16));
+    driver.put("main", route("10.0.0.0/24", "a"));
+    driver.tell(Event::Elected);
+    driver.pass(Duration::from_secs(100));
+    assert!(driver.writes().is_empty());
+    assert!(!driver.engine.summary().recovered);
+    driver.tell(Event::NodesListed(vec![]));
+    driver.pass(Duration::from_secs(5));
+    assert!(matches!(driver.writes()[..], [RouteChange::Delete { .. }]));
+    assert!(driver.tables[&table("main")].is_empty());
+}
+
+#[test]
+fn nothing_is_allocated_while_a_table_cannot_be_listed() {
+    let mut driver = Driver::new(LIMITS, config(16));
+    driver.fault = Box::new(|action| {
+        let listing = matches!(action, Action::ListRoutes { .. });
+        listing.then_some(Answer::Cloud(CloudErrorKind::Denied))
+    });
+    driver.elect(vec![node("a", &[])]);
+    driver.pass(Duration::from_secs(300));
+    assert_eq!(driver.cidrs("a"), []);
+    let summary = driver.engine.summary();
+    assert!(!summary.recovered);
+    assert_eq!(summary.cloud_error.as_deref(), Some("denied: as told"));
+    driver.release();
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.phase("a"), Some(Phase::Routed));
+    assert_eq!(driver.engine.summary().cloud_error, None);
+}
+
+#[test]
+fn a_new_leader_waits_for_its_own_writes_of_an_earlier_leadership() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+    driver.fault =
+        Box::new(|action| matches!(action, Action::WriteRoute { .. }).then_some(Answer::Held));
+    driver.add(node("a", &[]));
+    driver.tell(Event::Deposed);
+    driver.fault = Box::new(|_| None);
+    driver.log.clear();
+    driver.elect(vec![node("b", &[])]);
+    driver.pass(Duration::from_secs(3));
+    assert_eq!(driver.cidrs("b"), []);
+    assert!(
+        driver.writes().is_empty(),
+        "the destination is being written"
+    );
+    driver.release();
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(driver.phase("a"), Some(Phase::Routed));
+    assert_eq!(driver.phase("b"), Some(Phase::Routed));
+}
+
+#[test]
+fn a_block_sent_in_an_earlier_leadership_is_not_given_to_another_node() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+    driver.fault =
+        Box::new(|action| matches!(action, Action::SetPodCidrs { .. }).then_some(Answer::Held));
+    driver.add(node("b", &[]));
+    driver.tell(Event::Deposed);
+    driver.fault = Box::new(|_| None);
+    driver.elect(vec![node("a", &[])]);
+    driver.pass(Duration::from_secs(3));
+    driver.release();
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(driver.cidrs("b"), [net("10.0.0.0/24")]);
+    assert_eq!(driver.cidrs("a"), [net("10.0.1.0/24")]);
+}
+
+#[test]
+fn provider_none_allocates_and_frees_without_a_look_at_routes() {
+    let none = Limits {
+        routes: false,
+        ..LIMITS
+    };
+    let nodes = vec![node("a", &[]), node("b", &[])];
+    let mut driver = Driver::leading(none, config(23), nodes);
+    assert_eq!(driver.phase("a"), Some(Phase::Routed));
+    assert_eq!(driver.nodes["a"].network, NetworkCondition::Available);
+    let block = driver.cidrs("a");
+    driver.delete("a");
+    driver.add(node("c", &[]));
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(driver.cidrs("c"), block);
+    let cloud = |action: &Action| {
+        matches!(
+            action,
+            Action::ListRoutes { .. } | Action::WriteRoute { .. } | Action::ReadInstances(_)
+        )
+    };
+    assert!(!driver.log.iter().any(cloud));
+    assert_eq!(driver.notices(Reason::PoolExhausted), 0);
+}
