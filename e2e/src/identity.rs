@@ -27,6 +27,9 @@ pub const CONTROLLER: &str = "signpost-controller";
 /// The agents' service account, and their program.
 pub const AGENT: &str = "signpost-node";
 
+/// The CNI plugin, which the agents install from the folder that they are in.
+pub const PLUGIN: &str = "signpost-cni";
+
 /// As long as anybody may explore a cluster that is left running.
 const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
 const LIMIT: Duration = Duration::from_secs(30);
@@ -84,7 +87,8 @@ pub(crate) async fn start_controller(parts: &Parts) -> Result<()> {
     let kubeconfig = parts.pki.dir().join(format!("{CONTROLLER}.kubeconfig"));
     let mut argv = vec![own_binary(CONTROLLER)?.display().to_string()];
     argv.extend(controller_arguments(&kubeconfig));
-    parts.router.start(Service::new(CONTROLLER, argv)).await
+    let service = Service::new(CONTROLLER, argv).env("NO_COLOR", "1");
+    parts.router.start(service).await
 }
 
 /// Starts the agent on a node.
@@ -92,7 +96,8 @@ pub(crate) async fn start_agent(parts: &Parts, node: &Node) -> Result<()> {
     let kubeconfig = parts.pki.dir().join(format!("{AGENT}.kubeconfig"));
     let mut argv = vec![own_binary(AGENT)?.display().to_string()];
     argv.extend(agent_arguments(&kubeconfig, node.name()));
-    node.machine().start(Service::new(AGENT, argv)).await
+    let service = Service::new(AGENT, argv).env("NO_COLOR", "1");
+    node.machine().start(service).await
 }
 
 /// Waits until pods can be created: every namespace needs the account that the manager makes.

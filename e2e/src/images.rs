@@ -30,6 +30,11 @@ pub(crate) fn pack(binaries: &Binaries, folder: &Path) -> Result<Vec<PathBuf>> {
         |name: &str, program: &Path, links: &[String], command: &[&str]| -> Result<PathBuf> {
             let content =
                 fs::read(program).with_context(|| format!("reading {}", program.display()))?;
+            ensure!(
+                is_static(&content),
+                "{} is not linked statically. Remedy: apt-get install busybox-static",
+                program.display()
+            );
             let file_name = program
                 .file_name()
                 .context("a program has a name")?
@@ -52,6 +57,13 @@ fn find_busybox() -> Result<PathBuf> {
         .map(PathBuf::from)
         .find(|path| path.exists())
         .context("no busybox on this machine. Remedy: apt-get install busybox-static")
+}
+
+/// Whether a program runs without a dynamic loader, which an image would have to carry.
+fn is_static(program: &[u8]) -> bool {
+    // The loader's path is in the program's interpreter section, which linkers put at its start.
+    let start = &program[..program.len().min(4096)];
+    !start.windows(4).any(|bytes| bytes == b"/ld-")
 }
 
 fn applets(busybox: &Path) -> Result<Vec<String>> {

@@ -124,12 +124,24 @@ impl Cluster {
                 }
                 Ok(())
             });
-            waited.await.map_err(|error| match self.node(name) {
-                Ok(node) => node.machine().with_log(&error, "kubelet"),
-                Err(_) => error,
-            })?;
+            waited
+                .await
+                .map_err(|error| self.with_logs_of(name, error))?;
         }
         Ok(())
+    }
+
+    /// Adds the ends of those logs to an error that may say why a node did not come up.
+    fn with_logs_of(&self, name: &str, error: anyhow::Error) -> anyhow::Error {
+        let Ok(node) = self.node(name) else {
+            return error;
+        };
+        let error = node.machine().with_log(&error, "kubelet");
+        if !self.with_signpost {
+            return error;
+        }
+        let error = node.machine().with_log(&error, identity::AGENT);
+        self.router().with_log(&error, identity::CONTROLLER)
     }
 
     /// Creates Node objects that no machine stands behind, `bare-0` and on, and gives their names.

@@ -12,7 +12,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use super::{Cluster, ClusterOptions, Parts};
 use crate::addresses::Link;
-use crate::binaries::Binaries;
+use crate::binaries::{Binaries, own_binary};
 use crate::keeper::{self, Keeper};
 use crate::machine::{Machine, MachineSpec, Service};
 use crate::node::Node;
@@ -34,6 +34,12 @@ impl Cluster {
             rustix::process::geteuid().is_root(),
             "a cluster in namespaces needs root. Remedy: run this as root"
         );
+        if options.pod_network.is_some() {
+            // Before anything is started: a clear word about what was not built.
+            for program in [identity::CONTROLLER, identity::AGENT, identity::PLUGIN] {
+                own_binary(program)?;
+            }
+        }
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}-{}-{number}", options.name, std::process::id());
         let binaries = tokio::task::spawn_blocking(move || {

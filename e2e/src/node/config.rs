@@ -21,6 +21,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
 [plugins."io.containerd.cri.v1.runtime"]
   # Root in a container or a small machine may not lower scores.
   restrict_oom_score_adj = true
+  # A profile would be loaded into the host's kernel and stay there.
+  disable_apparmor = true
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["/opt/cni/bin"]
     conf_dir = "/etc/cni/net.d"
