@@ -142,6 +142,8 @@ faults! {
 
     /// A pool is added.
     PoolAdded 2 World;
+    /// A pool is removed while nodes have its blocks; the next that is added is cut from its range.
+    PoolRemoved 1 World;
     /// A pool is drained, or made active again.
     PoolDrained 2 Block;
     /// A range is reserved.

@@ -37,6 +37,10 @@ pub(crate) struct Knowledge {
     pub(crate) route_writes: BTreeMap<u64, RouteChange>,
     /// When the last write of a route was begun, and when it ended.
     pub(crate) written: BTreeMap<(TableId, IpNet), (u64, u64)>,
+    /// When it was elected.
+    pub(crate) elected: u64,
+    /// Destinations whose routes were deleted lately, and when.
+    pub(crate) deleted: Vec<(u64, IpNet)>,
     /// The nodes whose pod CIDRs are being written.
     pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
     /// How many instances are being switched to forwarding.
@@ -53,6 +57,8 @@ impl Knowledge {
             Event::Elected => {
                 self.nodes.clear();
                 self.cidrs.clear();
+                self.deleted.clear();
+                self.elected = now;
                 self.tables.clear();
                 // Its answer is of no use any more.
                 self.listing = None;

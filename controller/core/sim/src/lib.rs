@@ -1,12 +1,13 @@
 //! Deterministic simulation of the engine against a model of the world.
 
+mod actions;
 mod api;
-mod api_calls;
+
 mod apply;
-mod apply_routes;
+
 mod brain;
 mod cloud;
-mod cloud_calls;
+
 mod coverage;
 mod dice;
 mod faults;

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use signpost_core::{Event, Node, NodeKey, Time, event::ApiError, lease::Record};
 
-use crate::{api::ApiCall, cloud_calls::CloudCall};
+use crate::{api::ApiCall, cloud::calls::CloudCall};
 
 /// Something that arrives somewhere.
 #[derive(Debug)]

@@ -1,9 +1,18 @@
 //! The bounds that the documentation of the actions and of the limits states.
 
-use signpost_core::Action;
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use signpost_core::{
+    Action,
+    cloud::{Ownership, RouteChange},
+};
 
 use super::Invariant;
-use crate::world::World;
+use crate::{queue::Sender, world::World};
+
+/// Deletions that are at most so many milliseconds apart count together.
+const GUARDED: u64 = 30_000;
 
 impl World<'_> {
     /// An engine is about to begin something beside what is under way.
@@ -39,6 +48,44 @@ impl World<'_> {
         if let Some(complaint) = complaint {
             self.broken(Invariant::Contract, || {
                 format!("controller {shell}: {complaint}")
+            });
+        }
+    }
+
+    /// A route was deleted. Deletions beyond the share that may vanish at once are held back.
+    pub(crate) fn check_guard(&mut self, from: Sender, change: &RouteChange) {
+        let RouteChange::Delete { route, .. } = change else {
+            return;
+        };
+        let place = &self.shells[from.shell];
+        let known = &place.known;
+        let config = known.config.as_ref();
+        let lost = route.next_hop.as_ref();
+        let lost = route.blackhole || lost.is_some_and(|hop| self.cloud.leads_nowhere(hop));
+        let teardown = config.is_none_or(|config| config.teardown);
+        let percent = config.map_or(0, |config| config.max_deletion_percent);
+        let earlier = place.life != from.life || from.sent < known.elected;
+        if lost || teardown || earlier {
+            return;
+        }
+        let now = self.now;
+        let known = &mut self.shells[from.shell].known;
+        let deleted = &mut known.deleted;
+        deleted.retain(|(at, destination)| now < at + GUARDED && *destination != route.destination);
+        deleted.push((now, route.destination));
+        let deleted = known.deleted.iter().map(|(_, destination)| *destination);
+        let listed = known.tables.values().flatten();
+        let listed = listed.flat_map(|seen| seen.routes.iter());
+        let ours = listed.filter(|route| route.ownership == Ownership::Ours);
+        let ours = ours.map(|route| route.destination);
+        let written = known.written.keys().map(|(_, destination)| *destination);
+        let all: BTreeSet<IpNet> = ours.chain(deleted).chain(written).collect();
+        // A block that was deleted and is in use again counts twice.
+        let (count, all) = (known.deleted.len(), all.len() + known.deleted.len());
+        let allowed = (all * usize::from(percent) / 100).max(2);
+        if count > allowed {
+            self.broken(Invariant::Contract, || {
+                format!("{count} of {all} destinations deleted although {percent} % may be")
             });
         }
     }

@@ -6,6 +6,7 @@ mod ownership;
 mod read_back;
 mod rest;
 mod routes;
+mod well;
 
 use std::fmt;
 

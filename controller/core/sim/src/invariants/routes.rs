@@ -74,7 +74,7 @@ impl World<'_> {
         }
     }
 
-    /// A route that is changed was listed as ours.
+    /// A route that is changed was not listed as foreign, unless that listing was late.
     fn check_was_ours(&mut self, shell: usize, change: &RouteChange, old: &ObservedRoute) {
         let seen = self.shells[shell].known.tables.get(change.table());
         let shown = seen
@@ -84,7 +84,10 @@ impl World<'_> {
                 routes.find(|route| route.destination == old.destination)
             })
             .map(|route| route.ownership);
-        if old.ownership != Ownership::Ours || shown == Some(Ownership::Foreign) {
+        let table = self.cloud.tables.get(change.table());
+        let there = table.and_then(|table| table.routes.get(&old.destination));
+        let foreign = shown == Some(Ownership::Foreign) && there.is_some_and(|held| !held.ours);
+        if old.ownership != Ownership::Ours || foreign {
             self.broken(Invariant::I4, || {
                 format!("{} is not ours", crate::trail::change(change))
             });

@@ -1,5 +1,7 @@
 //! The model API server: nodes, the log that watches read, the lease.
 
+pub(crate) mod calls;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use ipnet::IpNet;

@@ -1,5 +1,8 @@
 //! The model cloud: route tables and machines, as they truly are.
 
+pub(crate) mod calls;
+mod reads;
+
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
@@ -146,7 +149,8 @@ impl Cloud {
         true
     }
 
-    fn leads_nowhere(&self, hop: &NextHop) -> bool {
+    /// The hop is no machine's that is there.
+    pub(crate) fn leads_nowhere(&self, hop: &NextHop) -> bool {
         matches!(hop, NextHop::Target(_))
             && !self.machines.values().any(|machine| {
                 machine.state != MachineState::Gone

@@ -5,18 +5,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 use signpost_core::{
     Event, NodeKey,
-    cloud::{
-        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, ObservedRoute,
-        Ownership, RouteChange, TableListing,
-    },
+    cloud::{CloudError, CloudErrorKind, InstanceQuery, RouteChange},
 };
 
 use crate::{
-    api_calls::WRITE_LIMIT,
-    cloud::{MachineState, address_hop},
-    dice::mix,
+    api::calls::WRITE_LIMIT,
+    cloud::MachineState,
     queue::{Message, Sender, ToShell},
-    scenario::{CloudKind, net},
+    scenario::CloudKind,
     world::World,
 };
 
@@ -84,7 +80,7 @@ impl World<'_> {
     }
 
     /// Why the cloud refuses a request right away, if it does.
-    fn cloud_refusal(&mut self, from: Sender, write: bool) -> Option<CloudError> {
+    pub(super) fn cloud_refusal(&mut self, from: Sender, write: bool) -> Option<CloudError> {
         let mut rng = self.dice.rng(("cloud refusal", from.shell));
         let modes = &self.cloud.modes;
         if self.now < modes.down {
@@ -182,6 +178,7 @@ impl World<'_> {
         });
         if result.is_ok() {
             self.check_leads_to_owner(from, change);
+            self.check_guard(from, change);
             self.routes_changed(50);
         }
         result
@@ -215,82 +212,9 @@ impl World<'_> {
             _ => Err(gave_up(CloudErrorKind::NotFound)),
         }
     }
-
-    fn instance(&self, query: &InstanceQuery) -> InstanceState {
-        let id = query.node.name.clone();
-        if self.scenario.cloud != CloudKind::Cloud {
-            return InstanceState::Found(Instance {
-                id,
-                next_hop_v4: address_hop(&query.internal_ips, net("0.0.0.0/0")),
-                next_hop_v6: address_hop(&query.internal_ips, net("::/0")),
-                forwarding: true,
-            });
-        }
-        let machine = query
-            .provider_id
-            .as_ref()
-            .and_then(|id| self.cloud.machines.get(id));
-        match machine {
-            None => InstanceState::Gone,
-            Some(machine) => match machine.state {
-                MachineState::Gone => InstanceState::Gone,
-                MachineState::Unsupported => InstanceState::Unsupported("no interface".into()),
-                MachineState::Running => InstanceState::Found(Instance {
-                    id,
-                    next_hop_v4: machine.v4.clone(),
-                    next_hop_v6: machine.v6.clone(),
-                    forwarding: machine.forwarding || !self.cloud.limits.forwarding,
-                }),
-            },
-        }
-    }
-
-    fn list(&mut self, from: Sender, ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError> {
-        if let Some(error) = self.cloud_refusal(from, false) {
-            return Err(error);
-        }
-        if self.now < self.cloud.modes.listing_fails {
-            return Err(gave_up(CloudErrorKind::Transient));
-        }
-        let settle = u64::try_from(self.cloud.limits.settle.as_millis()).unwrap_or(u64::MAX);
-        // A write reaches the table within its time limit and shows within the settling time.
-        let oldest = from.sent.saturating_sub(settle.saturating_sub(WRITE_LIMIT));
-        let nonce = self.dice.span(0..=u64::MAX, ("views", from.shell));
-        let cloud = &self.cloud;
-        let listed = cloud.tables.iter().enumerate().map(|(index, (id, table))| {
-            let then = if settle == 0 || mix(nonce, index as u64).is_multiple_of(3) {
-                self.now
-            } else {
-                oldest + mix(nonce, index as u64) % (self.now - oldest + 1)
-            };
-            let shown = table.view(then).iter().filter(|(destination, held)| {
-                held.ours || ranges.iter().any(|range| range.contains(*destination))
-            });
-            let routes = shown.map(|(destination, held)| ObservedRoute {
-                destination: *destination,
-                next_hop: held.hop.clone(),
-                ownership: if held.ours {
-                    Ownership::Ours
-                } else {
-                    Ownership::Foreign
-                },
-                blackhole: cloud.blackhole(held),
-                handle: held.handle.clone(),
-            });
-            TableListing {
-                table: id.clone(),
-                routes: if self.now < table.fails {
-                    Err(gave_up(CloudErrorKind::Transient))
-                } else {
-                    Ok(routes.collect())
-                },
-            }
-        });
-        Ok(listed.collect())
-    }
 }
 
-fn gave_up(kind: CloudErrorKind) -> CloudError {
+pub(super) fn gave_up(kind: CloudErrorKind) -> CloudError {
     CloudError::new(kind, "as the schedule has it")
 }
 

@@ -1,15 +1,16 @@
 //! The model of a controller's process: election, watch and engine, as the real shell has them.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+mod election;
+mod watch;
+
+use std::{collections::VecDeque, sync::Arc};
 
 use signpost_core::{
     Event, Time,
-    event::ApiError,
-    lease::{Election, Record, Step, Terms},
+    lease::{Election, Terms},
 };
 
 use crate::{
-    api::{ApiCall, Change},
     brain::Brain,
     dice::mix,
     knowledge::Knowledge,
@@ -198,180 +199,6 @@ impl World<'_> {
         if event_first && self.shells[shell].leader {
             self.depose(shell);
         }
-    }
-
-    /// Tells the engine that it may not write any more.
-    pub(crate) fn depose(&mut self, shell: usize) {
-        if std::mem::take(&mut self.shells[shell].leader) {
-            self.tell(shell, Event::Deposed);
-        }
-    }
-
-    fn look(&mut self, shell: usize) {
-        if !self.shells[shell].stopping {
-            self.send_api(shell, ApiCall::ReadLease);
-        }
-    }
-
-    fn look_after(&mut self, shell: usize, span: Duration) {
-        let at = Time(self.now).after(span).0;
-        self.send_shell(shell, at, ToShell::Look);
-    }
-
-    fn lease_read(&mut self, shell: usize, record: Result<Option<Record>, ApiError>) {
-        let now = self.local(shell);
-        let place = &mut self.shells[shell];
-        let Ok(record) = record else {
-            let span = place.election.terms().look_every;
-            self.look_after(shell, span);
-            return;
-        };
-        if place.stopping {
-            return;
-        }
-        let exists = record.is_some();
-        let holder = identity(shell, place.life);
-        let over = match place.election.decide(record, now) {
-            Step::Create => None,
-            Step::Take { version, .. } => Some(version),
-            Step::Wait(until) => {
-                if exists {
-                    place.election.lost();
-                    self.depose(shell);
-                }
-                let at = self.to_world(shell, until);
-                self.send_shell(shell, at, ToShell::Look);
-                return;
-            }
-        };
-        let begun = now;
-        self.send_api(
-            shell,
-            ApiCall::WriteLease {
-                over,
-                holder,
-                begun,
-            },
-        );
-    }
-
-    fn lease_written(&mut self, shell: usize, begun: Time, result: Result<(), ApiError>) {
-        let now = self.local(shell);
-        let place = &mut self.shells[shell];
-        let terms = place.election.terms();
-        if result.is_err() {
-            self.look_after(shell, Duration::from_millis(500));
-            return;
-        }
-        place.election.renewed(begun);
-        let fence = place.election.fence().unwrap_or(now);
-        let next = self.to_world(shell, begun.after(terms.renew_every));
-        self.send_shell(shell, next, ToShell::Look);
-        let at = self.to_world(shell, fence);
-        self.send_shell(shell, at, ToShell::Fence);
-        self.elect(shell);
-    }
-
-    /// Tells the engine that it may write; a patient shell only once nothing of an earlier term is
-    /// under way any more.
-    fn elect(&mut self, shell: usize) {
-        let now = self.local(shell);
-        let place = &mut self.shells[shell];
-        if place.leader || place.stopping || !place.election.may_write(now) {
-            return;
-        }
-        if place.known.writing() && self.scenario.patient {
-            return self.send_shell(shell, self.now + 100, ToShell::Elect);
-        }
-        place.leader = true;
-        self.tell(shell, Event::Elected);
-        self.relist(shell);
-    }
-
-    /// Nothing is under way any more: gives the lease back and ends.
-    fn release(&mut self, shell: usize) {
-        let me = identity(shell, self.shells[shell].life);
-        if self.api.holder() == Some(&me) {
-            let over = self.api.lease.as_ref().map(|lease| lease.version.clone());
-            // A release that fails is a crash, which is another fault.
-            let _ = self.api.write_lease(over.as_ref(), &"".into());
-        }
-        let back = self.dice.span(100..=20_000, ("back", shell));
-        self.kill(shell, back);
-    }
-
-    fn relist(&mut self, shell: usize) {
-        let place = &mut self.shells[shell];
-        place.streams += 1;
-        let stream = place.streams;
-        self.send_api(shell, ApiCall::ListNodes { stream });
-    }
-
-    /// The watch in force breaks.
-    pub(crate) fn break_watch(&mut self, shell: usize) {
-        let place = &mut self.shells[shell];
-        place.streams += 1;
-        place.stream = place.streams;
-    }
-
-    /// The watch in force starts again from an earlier change.
-    pub(crate) fn rewind_watch(&mut self, shell: usize, by: usize) -> bool {
-        let place = &mut self.shells[shell];
-        let to = place.next.saturating_sub(by).max(place.base);
-        let back = to < place.next;
-        place.next = to;
-        if back {
-            self.watch_goes_on(shell);
-        }
-        back
-    }
-
-    /// Brings what has changed up to now, after a while.
-    pub(crate) fn watch_goes_on(&mut self, shell: usize) {
-        let upto = self.api.log.len();
-        let lag = if self.now < self.watch_delayed[shell] {
-            200..=8_000
-        } else {
-            1..=60
-        };
-        let lag = self.dice.span(lag, ("watch", shell, upto));
-        let stream = self.shells[shell].stream;
-        self.send_shell(shell, self.now + lag, ToShell::Watch { stream, upto });
-    }
-
-    fn watch(&mut self, shell: usize, stream: u32, upto: usize) {
-        while self.shells[shell].stream == stream && self.shells[shell].next < upto {
-            let next = self.shells[shell].next;
-            self.shells[shell].next += 1;
-            let event = match &self.api.log[next] {
-                Change::Seen(node) => Event::NodeSeen(node.clone()),
-                Change::Gone(key) => Event::NodeGone(key.clone()),
-            };
-            self.tell(shell, event);
-        }
-    }
-
-    /// A node that was read on request. What the watch brought meanwhile is newer.
-    fn node_read(
-        &mut self,
-        shell: usize,
-        key: &signpost_core::NodeKey,
-        node: Option<signpost_core::Node>,
-        upto: usize,
-    ) {
-        let newer = self.api.log[upto..self.shells[shell].next.max(upto)]
-            .iter()
-            .rfind(|change| change.key().name == key.name);
-        let node = match newer {
-            Some(Change::Seen(node)) => Some(node.clone()),
-            Some(Change::Gone(_)) => None,
-            None => node,
-        };
-        let event = match node {
-            Some(node) if node.key == *key => Event::NodeSeen(node),
-            _ => Event::NodeGone(key.clone()),
-        };
-        self.tell(shell, event);
     }
 
     /// Has the engine woken when it wants to be.

@@ -1,0 +1,95 @@
+//! What reads of the model cloud show, which may be late.
+
+use ipnet::IpNet;
+use signpost_core::cloud::{
+    CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, ObservedRoute, Ownership,
+    TableListing,
+};
+
+use super::{MachineState, address_hop, calls::gave_up};
+use crate::{
+    api::calls::WRITE_LIMIT,
+    dice::mix,
+    queue::Sender,
+    scenario::{CloudKind, net},
+    world::World,
+};
+
+impl World<'_> {
+    pub(super) fn instance(&self, query: &InstanceQuery) -> InstanceState {
+        let id = query.node.name.clone();
+        if self.scenario.cloud != CloudKind::Cloud {
+            return InstanceState::Found(Instance {
+                id,
+                next_hop_v4: address_hop(&query.internal_ips, net("0.0.0.0/0")),
+                next_hop_v6: address_hop(&query.internal_ips, net("::/0")),
+                forwarding: true,
+            });
+        }
+        let machine = query
+            .provider_id
+            .as_ref()
+            .and_then(|id| self.cloud.machines.get(id));
+        match machine {
+            None => InstanceState::Gone,
+            Some(machine) => match machine.state {
+                MachineState::Gone => InstanceState::Gone,
+                MachineState::Unsupported => InstanceState::Unsupported("no interface".into()),
+                MachineState::Running => InstanceState::Found(Instance {
+                    id,
+                    next_hop_v4: machine.v4.clone(),
+                    next_hop_v6: machine.v6.clone(),
+                    forwarding: machine.forwarding || !self.cloud.limits.forwarding,
+                }),
+            },
+        }
+    }
+
+    pub(super) fn list(
+        &mut self,
+        from: Sender,
+        ranges: &[IpNet],
+    ) -> Result<Vec<TableListing>, CloudError> {
+        if let Some(error) = self.cloud_refusal(from, false) {
+            return Err(error);
+        }
+        if self.now < self.cloud.modes.listing_fails {
+            return Err(gave_up(CloudErrorKind::Transient));
+        }
+        let settle = u64::try_from(self.cloud.limits.settle.as_millis()).unwrap_or(u64::MAX);
+        // A write reaches the table within its time limit and shows within the settling time.
+        let oldest = from.sent.saturating_sub(settle.saturating_sub(WRITE_LIMIT));
+        let nonce = self.dice.span(0..=u64::MAX, ("views", from.shell));
+        let cloud = &self.cloud;
+        let listed = cloud.tables.iter().enumerate().map(|(index, (id, table))| {
+            let then = if settle == 0 || mix(nonce, index as u64).is_multiple_of(3) {
+                self.now
+            } else {
+                oldest + mix(nonce, index as u64) % (self.now - oldest + 1)
+            };
+            let shown = table.view(then).iter().filter(|(destination, held)| {
+                held.ours || ranges.iter().any(|range| range.contains(*destination))
+            });
+            let routes = shown.map(|(destination, held)| ObservedRoute {
+                destination: *destination,
+                next_hop: held.hop.clone(),
+                ownership: if held.ours {
+                    Ownership::Ours
+                } else {
+                    Ownership::Foreign
+                },
+                blackhole: cloud.blackhole(held),
+                handle: held.handle.clone(),
+            });
+            TableListing {
+                table: id.clone(),
+                routes: if self.now < table.fails {
+                    Err(gave_up(CloudErrorKind::Transient))
+                } else {
+                    Ok(routes.collect())
+                },
+            }
+        });
+        Ok(listed.collect())
+    }
+}
