@@ -1,5 +1,5 @@
 //! The built plugin in real network namespaces: a node, pods, and packets between them. Needs root,
-//! iproute2, iputils-ping and nftables.
+//! iproute2, busybox and nftables.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 

@@ -57,7 +57,7 @@ impl Node {
             "ip link set uplink mtu 1450 up",
             "ip address add 192.0.2.10/24 dev uplink",
             "ip address add 2001:db8::10/64 dev uplink nodad",
-            "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
+            "busybox sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
         ] {
             run(&node.netns, command);
         }
@@ -170,8 +170,8 @@ impl Pod {
     pub(crate) fn pings(&self, address: &str) -> bool {
         let address = address.to_owned();
         let ping = move || {
-            Command::new("ping")
-                .args(["-n", "-q", "-c1", "-W2", &address])
+            Command::new("busybox")
+                .args(["ping", "-q", "-c1", "-W2", &address])
                 .stdout(Stdio::null())
                 .status()
         };

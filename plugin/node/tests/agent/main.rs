@@ -99,7 +99,10 @@ impl World {
             .unwrap();
         let established = || async {
             let crd = crds.get(signpost_api::CRD_NAME).await.unwrap();
-            let conditions = crd.status.into_iter().filter_map(|status| status.conditions);
+            let conditions = crd
+                .status
+                .into_iter()
+                .filter_map(|status| status.conditions);
             conditions
                 .flatten()
                 .any(|c| c.type_ == "Established" && c.status == "True")

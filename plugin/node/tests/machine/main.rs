@@ -1,5 +1,5 @@
 //! What the agent does to a machine, in real network namespaces: a node that forwards between a pod
-//! and the outside. Needs root, iproute2, iputils-ping, nftables and iptables (both variants).
+//! and the outside. Needs root, iproute2, busybox, nftables and iptables (both variants).
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 
@@ -31,7 +31,10 @@ impl World {
         };
         // Otherwise IPv6 is silent for the first second, until duplicate address detection is over.
         for netns in [&world.pod, &world.node, &world.outside] {
-            run(netns, "sysctl -qw net.ipv6.conf.default.accept_dad=0");
+            run(
+                netns,
+                "busybox sysctl -qw net.ipv6.conf.default.accept_dad=0",
+            );
         }
         let mut socket = Socket::open_in(&world.node).unwrap();
         for (name, far) in [("pod0", &world.pod), ("uplink", &world.outside)] {
@@ -87,7 +90,7 @@ impl World {
         let world = Self::new();
         run(
             &world.node,
-            "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
+            "busybox sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
         );
         world
     }
@@ -96,9 +99,9 @@ impl World {
     /// enough: IPv6 is silent until the interfaces have got their link-local addresses.
     fn pings(&self) -> (bool, bool) {
         let ping = |address: &str| {
-            let mut command = Command::new("ping");
+            let mut command = Command::new("busybox");
             command
-                .args(["-n", "-q", "-c4", "-i0.3", "-W1", address])
+                .args(["ping", "-q", "-c4", "-i0.3", "-W1", address])
                 .stdout(Stdio::null());
             self.pod
                 .run(move || command.status())

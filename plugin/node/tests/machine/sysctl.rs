@@ -9,7 +9,7 @@ fn forwarding_is_turned_on_for_both_families() {
     let world = World::new();
     run(
         &world.node,
-        "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0",
+        "busybox sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0",
     );
     assert_eq!(world.pings(), (false, false));
     for _ in 0..2 {
@@ -27,12 +27,12 @@ fn forwarding_keeps_listening_to_router_advertisements() {
     let world = World::new();
     run(
         &world.node,
-        "sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.uplink.accept_ra=1 net.ipv6.conf.pod0.accept_ra=0",
+        "busybox sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.uplink.accept_ra=1 net.ipv6.conf.pod0.accept_ra=0",
     );
     world.node.run(sysctl::forward_ipv6).unwrap().unwrap();
     let values = run(
         &world.node,
-        "sysctl -n net.ipv6.conf.uplink.accept_ra net.ipv6.conf.pod0.accept_ra",
+        "busybox sysctl -n net.ipv6.conf.uplink.accept_ra net.ipv6.conf.pod0.accept_ra",
     );
     assert_eq!(values.split_whitespace().collect::<Vec<_>>(), ["2", "0"]);
 }

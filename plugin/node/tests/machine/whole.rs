@@ -48,7 +48,7 @@ fn machine_gets_its_configuration_last_with_the_mtu_of_the_default_route() {
     let world = World::new();
     run(
         &world.node,
-        "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0",
+        "busybox sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0",
     );
     run(&world.node, "iptables-nft -P FORWARD DROP");
     run(&world.node, "ip link set uplink mtu 1460");
