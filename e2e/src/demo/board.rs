@@ -24,14 +24,14 @@ pub(super) struct Board<'a> {
 }
 
 impl<'a> Board<'a> {
-    pub(super) fn new(cluster: &'a Cluster) -> Self {
-        let watched = Watched::start(cluster.client());
-        Self {
+    pub(super) async fn new(cluster: &'a Cluster) -> Result<Self> {
+        let watched = Watched::start(cluster.client()).await?;
+        Ok(Self {
             cluster,
             watched,
             routed: BTreeMap::new(),
             live: stdout().is_terminal(),
-        }
+        })
     }
 
     /// Shows the table while `work` is done, and as it is afterwards.

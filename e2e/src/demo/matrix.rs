@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use anyhow::Result;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::paint;
 use crate::addresses::EXTERNAL_V4;
 use crate::{Cluster, Pod};
 
@@ -135,11 +136,12 @@ impl fmt::Display for Matrix {
                     .cells
                     .iter()
                     .find(|cell| (cell.from, cell.to) == (number, to));
-                match cell.map(|cell| cell.reached) {
-                    Some(true) => write!(f, " \x1b[32m{:>8}\x1b[0m", "ok")?,
-                    Some(false) => write!(f, " \x1b[31m{:>8}\x1b[0m", "LOST")?,
-                    None => write!(f, " {:>8}", "·")?,
-                }
+                let shown = match cell.map(|cell| cell.reached) {
+                    Some(true) => paint::green(format!("{:>8}", "ok")),
+                    Some(false) => paint::red(format!("{:>8}", "LOST")),
+                    None => format!("{:>8}", "·"),
+                };
+                write!(f, " {shown}")?;
             }
             writeln!(f)?;
         }
@@ -147,11 +149,13 @@ impl fmt::Display for Matrix {
             let all = self.cells.iter().filter(|cell| cell.path == path);
             let reached = all.clone().filter(|cell| cell.reached).count();
             let count = all.count();
-            let colour = if reached == count { 32 } else { 31 };
-            writeln!(
-                f,
-                "    \x1b[{colour}m{reached:>3} of {count:>3}\x1b[0m  {name}"
-            )?;
+            let figures = format!("{reached:>3} of {count:>3}");
+            let painted = if reached == count {
+                paint::green(figures)
+            } else {
+                paint::red(figures)
+            };
+            writeln!(f, "    {painted}  {name}")?;
         }
         Ok(())
     }

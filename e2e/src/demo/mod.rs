@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
+use kube::Api;
+use signpost_api::PodNetwork;
 
 use crate::{Cluster, ClusterOptions, Pod, PodSpec};
 
 mod board;
 mod matrix;
+mod paint;
 mod watched;
 
 use board::Board;
@@ -38,7 +41,7 @@ pub async fn run(nodes: u8) -> Result<Cluster> {
     heading(format!(
         "{nodes} nodes join: containerd, kubelet, kube-proxy and Signpost's agent on each"
     ));
-    let mut board = Board::new(&cluster);
+    let mut board = Board::new(&cluster).await?;
     let names: Vec<String> = (1..=nodes).map(|number| format!("node-{number}")).collect();
     let begin = Instant::now();
     board
@@ -75,6 +78,7 @@ pub async fn run(nodes: u8) -> Result<Cluster> {
     show_paths(&cluster, &pods).await?;
 
     heading("What kubectl says");
+    wait_for_status(&cluster, usize::from(nodes)).await?;
     let tables = [
         "get",
         "podnetwork,nodes,pods",
@@ -91,7 +95,7 @@ pub async fn run(nodes: u8) -> Result<Cluster> {
         ));
     }
     for (what, took) in timings {
-        println!("  {:>9.2} s  {what}", took.as_secs_f64());
+        println!("  {:>9}  {what}", duration(took));
     }
     Ok(cluster)
 }
@@ -127,13 +131,43 @@ async fn show_paths(cluster: &Cluster, pods: &[Pod]) -> Result<()> {
     Ok(())
 }
 
+/// Waits until the `PodNetwork` tells of just these nodes: its status is written once a second.
+async fn wait_for_status(cluster: &Cluster, nodes: usize) -> Result<()> {
+    let network: Api<PodNetwork> = Api::all(cluster.client());
+    crate::wait::until("the PodNetwork's status", LIMIT, async || {
+        let status = network
+            .get(signpost_api::NAME)
+            .await?
+            .status
+            .unwrap_or_default();
+        let counts = status.nodes.unwrap_or_default();
+        ensure!(
+            usize::try_from(counts.total) == Ok(nodes) && counts.routed == counts.total,
+            "it says {} of {} nodes are routed",
+            counts.routed,
+            counts.total
+        );
+        Ok(())
+    })
+    .await
+}
+
 fn heading(text: impl Display) {
-    println!("\n\x1b[1m==> {text}\x1b[0m");
+    println!("\n{}", paint::bold(format!("==> {text}")));
 }
 
 fn note(timings: &mut Timings, what: impl Into<String>, begin: Instant) {
     let what = what.into();
     let took = begin.elapsed();
-    println!("    {what} after {:.1} s", took.as_secs_f64());
+    println!("    {what} after {}", duration(took));
     timings.push((what, took));
+}
+
+/// Milliseconds below a second, tenths of seconds above.
+fn duration(took: Duration) -> String {
+    if took < Duration::from_secs(1) {
+        format!("{} ms", took.as_millis())
+    } else {
+        format!("{:.1} s", took.as_secs_f64())
+    }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, pin_mut};
 use k8s_openapi::api::core::v1::Node as NodeObject;
 use kube::Api;
 use kube::runtime::watcher::{self, Event, watcher};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::is_ready;
@@ -31,10 +33,13 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn start(client: kube::Client) -> Self {
+    /// Begins to watch; what happens after this returned is seen when it happens.
+    pub(super) async fn start(client: kube::Client) -> Result<Self> {
         let nodes = Arc::<Mutex<BTreeMap<String, Seen>>>::default();
         let shared = Arc::clone(&nodes);
+        let (listed, first_list) = oneshot::channel();
         let task = tokio::spawn(async move {
+            let mut listed = Some(listed);
             let events = watcher(Api::<NodeObject>::all(client), watcher::Config::default());
             pin_mut!(events);
             while let Some(event) = events.next().await {
@@ -44,12 +49,17 @@ impl Watched {
                     Ok(Event::Delete(node)) => {
                         nodes.remove(&node.metadata.name.unwrap_or_default());
                     }
+                    Ok(Event::InitDone) => {
+                        // Nobody waits for the lists after the first.
+                        listed.take().map(|listed| listed.send(()));
+                    }
                     // The watcher reports a break and then lists anew by itself.
-                    Ok(Event::Init | Event::InitDone) | Err(_) => {}
+                    Ok(Event::Init) | Err(_) => {}
                 }
             }
         });
-        Self { nodes, task }
+        first_list.await.context("watching nodes")?;
+        Ok(Self { nodes, task })
     }
 
     pub(super) fn nodes(&self) -> BTreeMap<String, Seen> {
