@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -66,20 +66,26 @@ pub(crate) async fn set_up(cluster: &Cluster, pod_network: Option<&Value>) -> Re
         let token = token(&cluster.client(), account).await?;
         parts.pki.token_kubeconfig(account, &api_url(), &token)?;
     }
-    let object = json!({
-        "apiVersion": "signpost.dev/v1alpha1",
-        "kind": "PodNetwork",
-        "metadata": {"name": "default"},
-        "spec": spec,
-    });
-    // A fresh definition takes a moment until objects of it are accepted.
-    wait::until("the PodNetwork to be accepted", LIMIT, async || {
-        cluster
-            .kubectl_with_input(&["apply", "--filename", "-"], &object.to_string())
-            .await
-    })
-    .await?;
+    create_pod_network(&cluster.client(), spec).await?;
     start_controller(parts).await
+}
+
+/// Creates the one `PodNetwork`.
+async fn create_pod_network(client: &kube::Client, spec: &Value) -> Result<()> {
+    let kind = GroupVersionKind::gvk("signpost.dev", "v1alpha1", "PodNetwork");
+    let kind = ApiResource::from_gvk(&kind);
+    let object = DynamicObject::new("default", &kind).data(json!({"spec": spec}));
+    let networks: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
+    // A fresh definition takes a moment until objects of it are accepted.
+    let created = wait::until("the PodNetwork to be accepted", LIMIT, async || {
+        match networks.create(&PostParams::default(), &object).await {
+            // Waiting would not make it valid.
+            Err(kube::Error::Api(status)) if status.code == 422 => Ok(Err(status)),
+            other => Ok(Ok(other?)),
+        }
+    });
+    created.await?.context("creating the PodNetwork")?;
+    Ok(())
 }
 
 /// Starts the controller on the router machine.

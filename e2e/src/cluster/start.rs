@@ -121,16 +121,23 @@ impl Cluster {
         for number in 1..=options.nodes {
             nodes.push(cluster.new_node(&format!("node-{number}"))?);
         }
-        let ready = async {
+        let control_plane = async {
             control_plane::start(&client, &parts).await?;
             timings.push(("control plane ready", begin.elapsed()));
-            identity::set_up(&cluster, options.pod_network.as_ref()).await
+            Ok(())
         };
         let boot = try_join_all(nodes.iter().map(|node| node.boot()));
-        tokio::try_join!(ready, boot, cluster.start_external())?;
-        timings.push(("machines and identities up", begin.elapsed()));
+        tokio::try_join!(control_plane, boot, cluster.start_external())?;
+        timings.push(("machines up", begin.elapsed()));
 
-        try_join_all(nodes.iter().map(|node| cluster.join(node))).await?;
+        let join = try_join_all(nodes.iter().map(|node| node.start_kubernetes()));
+        let identity = identity::set_up(&cluster, options.pod_network.as_ref());
+        tokio::try_join!(join, identity)?;
+        if cluster.with_signpost {
+            let agents = nodes.iter().map(|node| identity::start_agent(&parts, node));
+            try_join_all(agents).await?;
+            timings.push(("Signpost started", begin.elapsed()));
+        }
         let names: Vec<&str> = nodes.iter().map(|node| node.name()).collect();
         cluster.wait_registered(&names, NODES_LIMIT).await?;
         timings.push(("nodes registered", begin.elapsed()));
