@@ -20,7 +20,7 @@ pub struct Cli {
 enum Command {
     /// Run the controller until it is told to stop (SIGTERM or SIGINT).
     Run(RunArgs),
-    /// Print the CustomResourceDefinition of PodNetwork as YAML, for `kubectl apply -f -`.
+    /// Print the `CustomResourceDefinition` of `PodNetwork` as YAML, for `kubectl apply -f -`.
     Crd,
 }
 
@@ -101,7 +101,7 @@ pub struct RunArgs {
     )]
     pub log_format: logging::Format,
 
-    /// error, warn, info, debug or trace, or directives such as info,signpost_cloud=debug.
+    /// error, warn, info, debug or trace, or directives such as `info,signpost_cloud=debug`.
     #[arg(
         long,
         env = "SIGNPOST_LOG_LEVEL",

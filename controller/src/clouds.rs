@@ -19,7 +19,7 @@ use tokio::{
 use crate::{errors::Category, metrics::Metrics};
 
 /// How long a call that only reads may take, all its pages together.
-const LONGEST_READ: Duration = Duration::from_mins(2);
+const LONGEST_READ: Duration = Duration::from_secs(120);
 
 /// Makes the provider that `section` asks for. `longest_write` bounds its writes.
 ///
@@ -45,8 +45,14 @@ pub fn build(
 
 #[cfg(feature = "linux")]
 fn linux(section: &signpost_api::Cloud) -> Result<Arc<dyn Cloud>, String> {
-    let _ = section;
-    Err("not written yet".to_owned())
+    let settings = section.linux.clone().unwrap_or_default();
+    let config = signpost_cloud::linux::LinuxConfig {
+        route_protocol: settings.route_protocol,
+        table: settings.table,
+    };
+    let router = signpost_cloud::linux::LinuxRouter::open(config)
+        .map_err(|error| format!("the kernel's routes cannot be reached: {}", error.detail))?;
+    Ok(Arc::new(router))
 }
 
 #[cfg(not(feature = "linux"))]

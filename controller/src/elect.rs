@@ -1,17 +1,15 @@
 //! The lease: I/O around [`Election`], in a task of its own.
 
+mod object;
+
 use std::{sync::Arc, time::Duration};
 
 use http::Method;
-use k8s_openapi::{
-    api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
-    jiff::Timestamp,
-};
+use k8s_openapi::api::coordination::v1::Lease;
 use signpost_core::{
     Time,
     event::ApiError,
-    lease::{Election, Record, Step, Terms},
+    lease::{Election, Step, Terms},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -178,17 +176,17 @@ impl Elector {
                 Err(failure) => return Round::Failed(failure),
             },
         };
-        let record = lease.as_ref().map(record);
+        let record = lease.as_ref().map(object::record);
         let begun = now();
         let (purpose, method, path, lease) = match self.election.decide(record, begun) {
             Step::Wait(until) => return Round::Waiting(until),
             Step::Create => {
-                let lease = self.wish(Lease::default(), true);
+                let lease = object::held(&self.candidate, Lease::default(), true);
                 let path = self.candidate.collection();
                 (CREATE, Method::POST, path, lease)
             }
             Step::Take { transition, .. } => {
-                let lease = self.wish(lease.unwrap_or_default(), transition);
+                let lease = object::held(&self.candidate, lease.unwrap_or_default(), transition);
                 (UPDATE, Method::PUT, self.candidate.path(), lease)
             }
         };
@@ -231,32 +229,6 @@ impl Elector {
         }
     }
 
-    /// The object with ourselves as holder.
-    fn wish(&self, lease: Lease, transition: bool) -> Lease {
-        let terms = self.candidate.terms;
-        let time = MicroTime(Timestamp::now());
-        let mut spec = lease.spec.unwrap_or_default();
-        if transition {
-            spec.acquire_time = Some(time.clone());
-            let transitions = spec
-                .lease_transitions
-                .map_or(0, |count| count.saturating_add(1));
-            spec.lease_transitions = Some(transitions);
-        }
-        spec.renew_time = Some(time);
-        spec.holder_identity = Some(self.candidate.identity.to_string());
-        let seconds = i32::try_from(terms.duration.as_secs()).unwrap_or(i32::MAX);
-        spec.lease_duration_seconds = Some(seconds);
-        let mut metadata = lease.metadata;
-        metadata.managed_fields = None;
-        metadata.name = Some(self.candidate.name.clone());
-        metadata.namespace = Some(self.candidate.namespace.clone());
-        Lease {
-            metadata,
-            spec: Some(spec),
-        }
-    }
-
     fn elected(&mut self) {
         self.fence.set(self.election.fence());
         if self.term.borrow().is_some() {
@@ -286,15 +258,12 @@ impl Elector {
     /// Gives the lease back, so that the next leader need not wait for its end.
     async fn release(mut self) {
         self.fence.set(None);
-        let Some(mut lease) = self.written.take() else {
+        let Some(lease) = self.written.take() else {
             return;
         };
         self.election.lost();
         self.resigned();
-        lease.metadata.managed_fields = None;
-        let spec = lease.spec.get_or_insert_with(LeaseSpec::default);
-        spec.holder_identity = Some(String::new());
-        spec.renew_time = Some(MicroTime(Timestamp::now()));
+        let lease = object::released(lease);
         let wait = self.candidate.terms.renew_every;
         let path = self.candidate.path();
         let released = self
@@ -305,24 +274,6 @@ impl Elector {
             Ok(_) => tracing::info!("the lease is given back"),
             Err(failure) => tracing::warn!("the lease is left to expire: {failure}"),
         }
-    }
-}
-
-fn record(lease: &Lease) -> Record {
-    let spec = lease.spec.as_ref();
-    let seconds = spec
-        .and_then(|spec| spec.lease_duration_seconds)
-        .and_then(|seconds| u64::try_from(seconds).ok())
-        .unwrap_or_default();
-    let ObjectMeta {
-        resource_version, ..
-    } = &lease.metadata;
-    Record {
-        holder: spec
-            .and_then(|spec| spec.holder_identity.as_deref())
-            .map(Into::into),
-        duration: Duration::from_secs(seconds),
-        version: resource_version.as_deref().unwrap_or_default().into(),
     }
 }
 

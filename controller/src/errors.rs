@@ -79,6 +79,16 @@ impl ApiFailure {
         Self { kind, message }
     }
 
+    /// For a write that can only be refused as invalid because the object is not, or says not, what
+    /// the write was meant for: the API server says so of a UID or a pod CIDR that differs.
+    #[must_use]
+    pub fn or_conflict(mut self) -> Self {
+        if self.kind == ApiError::Invalid {
+            self.kind = ApiError::Conflict;
+        }
+        self
+    }
+
     /// No answer came within the time limit.
     pub fn timeout(verb: &str, resource: &str) -> Self {
         Self {

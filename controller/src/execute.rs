@@ -123,7 +123,7 @@ impl Executor {
                 }
             }
             Action::NodeRouted { node, took } => {
-                tracing::info!(node = %node, took_ms = took.as_millis(), "routed");
+                tracing::info!(node = %node, seconds = took.as_secs_f64(), "routed");
                 let metrics = self.context.api.metrics();
                 metrics.node_routing.observe(took.as_secs_f64());
             }

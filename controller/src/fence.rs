@@ -38,11 +38,11 @@ mod tests {
     fn opens_until_its_time_and_closes_by_itself() {
         let fence = Fence::default();
         assert!(!fence.may_write());
-        fence.set(Some(clock::now().after(Duration::from_mins(1))));
+        fence.set(Some(clock::now().after(Duration::from_secs(60))));
         assert!(fence.may_write());
         fence.set(Some(clock::now()));
         assert!(!fence.may_write());
-        fence.set(Some(clock::now().after(Duration::from_mins(1))));
+        fence.set(Some(clock::now().after(Duration::from_secs(60))));
         fence.set(None);
         assert!(!fence.may_write());
     }

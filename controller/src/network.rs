@@ -114,8 +114,8 @@ pub async fn watch(api: KubeApi, wishes: watch::Sender<Wish>) {
                 listed = Some(object);
                 continue;
             }
-            watcher::Event::InitDone => listed.take().map_or(Wish::Absent, read),
-            watcher::Event::Apply(object) => read(object),
+            watcher::Event::InitDone => listed.take().as_ref().map_or(Wish::Absent, read),
+            watcher::Event::Apply(object) => read(&object),
             watcher::Event::Delete(_) => Wish::Absent,
         };
         match &wish {
@@ -142,7 +142,7 @@ pub async fn watch(api: KubeApi, wishes: watch::Sender<Wish>) {
 }
 
 /// What an object says.
-pub fn read(raw: DynamicObject) -> Wish {
+pub fn read(raw: &DynamicObject) -> Wish {
     let object = Object {
         uid: raw.uid().unwrap_or_default(),
         version: raw.resource_version().unwrap_or_default(),
@@ -216,7 +216,7 @@ mod tests {
             "metadata": {"name": "default", "uid": "u", "generation": 3, "resourceVersion": "9"},
             "spec": spec,
         });
-        read(serde_json::from_value(raw).unwrap())
+        read(&serde_json::from_value(raw).unwrap())
     }
 
     fn spec() -> Value {

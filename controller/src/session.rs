@@ -273,5 +273,5 @@ async fn next_change(changes: &mut Option<mpsc::Receiver<()>>) {
         }
         *changes = None;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

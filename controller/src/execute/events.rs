@@ -120,7 +120,10 @@ fn shortened(mut text: String) -> String {
     const LONGEST: usize = 1024;
     const MARK: &str = "…";
     if text.len() > LONGEST {
-        let end = text.floor_char_boundary(LONGEST - MARK.len());
+        let mut end = LONGEST - MARK.len();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
         text.truncate(end);
         text.push_str(MARK);
     }

@@ -45,7 +45,9 @@ pub async fn write(
     let path = format!("/api/v1/nodes/{}/status", node.name);
     let moved = conditions.of(&node.name) != Some(wanted);
     let body = body(node, status, moved, &Time(Timestamp::now()));
-    api.patch(PATCH, &path, PatchKind::Strategic, &body).await?;
+    api.patch(PATCH, &path, PatchKind::Strategic, &body)
+        .await
+        .map_err(ApiFailure::or_conflict)?;
     conditions.set(Arc::clone(&node.name), wanted);
     Ok(())
 }

@@ -33,15 +33,9 @@ pub(super) async fn set(context: Arc<Context>, node: NodeKey, cidrs: Vec<IpNet>)
 /// not the object's.
 pub async fn write(api: &KubeApi, node: &NodeKey, cidrs: &[IpNet]) -> Result<(), ApiFailure> {
     let path = format!("/api/v1/nodes/{}", node.name);
-    let mut result = api
-        .patch(PATCH, &path, PatchKind::Merge, &body(node, cidrs))
-        .await;
-    if let Err(failure) = &mut result
-        && failure.kind == ApiError::Invalid
-    {
-        failure.kind = ApiError::Conflict;
-    }
-    result
+    let body = body(node, cidrs);
+    let result = api.patch(PATCH, &path, PatchKind::Merge, &body).await;
+    result.map_err(ApiFailure::or_conflict)
 }
 
 fn body(node: &NodeKey, cidrs: &[IpNet]) -> Value {
