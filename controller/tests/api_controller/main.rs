@@ -1,0 +1,9 @@
+//! The controller against a real API server: what it writes, what it is refused, and what it says.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
+mod lease;
+mod patches;
+mod program;
+mod running;
+mod support;

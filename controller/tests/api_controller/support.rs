@@ -1,0 +1,194 @@
+//! One API server with the manifests applied, for all tests of this program.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::Node;
+use kube::{
+    Client, CustomResourceExt,
+    api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+use signpost_api::{NAME, PodNetwork};
+use signpost_controller::{
+    api::{Bounds, KubeApi},
+    clock,
+    fence::Fence,
+    metrics::Metrics,
+};
+use signpost_core::{NodeKey, lease::Terms};
+use signpost_testing::{Binaries, ControlPlane, Options};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+
+pub(crate) const CONTROLLER: &str = "system:serviceaccount:signpost-system:signpost-controller";
+pub(crate) const NOBODY: &str = "system:serviceaccount:signpost-system:nobody";
+
+/// Ends with the process.
+static CONTROL_PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
+
+/// Nodes, the lease and the `PodNetwork` are shared, so one test at a time has them.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// The API server without nodes and without a `PodNetwork`, for one test.
+pub(crate) struct World {
+    pub(crate) control_plane: &'static ControlPlane,
+    /// The administrator's.
+    pub(crate) client: Client,
+    pub(crate) nodes: Api<Node>,
+    pub(crate) networks: Api<DynamicObject>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+pub(crate) async fn world() -> World {
+    let turn = TURN.lock().await;
+    let control_plane = CONTROL_PLANE.get_or_init(start).await;
+    let client = control_plane.client().await.unwrap();
+    let networks = Api::all_with(client.clone(), &PodNetwork::api_resource());
+    let world = World {
+        control_plane,
+        nodes: Api::all(client.clone()),
+        networks,
+        client,
+        _turn: turn,
+    };
+    world.clean().await;
+    world
+}
+
+async fn start() -> ControlPlane {
+    let options = Options::default()
+        .service_account("signpost-system", "signpost-controller")
+        .service_account("signpost-system", "nobody");
+    let control_plane = ControlPlane::start_with(options).await.unwrap();
+    // The second time the kinds of the first are known.
+    for _ in 0..20 {
+        if apply(&control_plane, &manifests().join("base")).is_ok() {
+            return control_plane;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    apply(&control_plane, &manifests().join("base")).unwrap();
+    control_plane
+}
+
+fn manifests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests")
+}
+
+fn apply(control_plane: &ControlPlane, folder: &Path) -> Result<(), String> {
+    let output = Command::new(Binaries::find().unwrap().kubectl().unwrap())
+        .arg("--kubeconfig")
+        .arg(control_plane.kubeconfig().unwrap())
+        .args(["apply", "--server-side", "-k"])
+        .arg(folder)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+impl World {
+    async fn clean(&self) {
+        let none = DeleteParams::default();
+        self.nodes
+            .delete_collection(&none, &ListParams::default())
+            .await
+            .unwrap();
+        let unkept = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        // There may be none.
+        let _ = self
+            .networks
+            .patch(NAME, &PatchParams::default(), &unkept)
+            .await;
+        let _ = self.networks.delete(NAME, &none).await;
+        self.set_lease(json!({"holderIdentity": ""})).await;
+    }
+
+    /// Writes the lease's spec, whoever holds it.
+    pub(crate) async fn set_lease(&self, spec: Value) {
+        let leases = self.leases();
+        let patch = Patch::Merge(json!({"spec": spec}));
+        leases
+            .patch("signpost-controller", &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn leases(&self) -> Api<k8s_openapi::api::coordination::v1::Lease> {
+        Api::namespaced(self.client.clone(), "signpost-system")
+    }
+
+    pub(crate) async fn add_node(&self, name: &str) -> NodeKey {
+        let node = serde_json::from_value(json!({
+            "metadata": {"name": name},
+            "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]},
+        }))
+        .unwrap();
+        let node = self
+            .nodes
+            .create(&PostParams::default(), &node)
+            .await
+            .unwrap();
+        NodeKey {
+            name: name.into(),
+            uid: node.metadata.uid.unwrap().into(),
+        }
+    }
+
+    pub(crate) async fn pod_cidrs(&self, name: &str) -> Vec<String> {
+        let spec = self.nodes.get(name).await.unwrap().spec;
+        spec.unwrap_or_default().pod_cidrs.unwrap_or_default()
+    }
+
+    pub(crate) async fn create_network(&self, spec: Value) {
+        let object = serde_json::from_value(json!({
+            "apiVersion": "signpost.dev/v1alpha1", "kind": "PodNetwork",
+            "metadata": {"name": NAME}, "spec": spec,
+        }))
+        .unwrap();
+        self.networks
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn network(&self) -> Value {
+        let object = self.networks.get_opt(NAME).await.unwrap();
+        serde_json::to_value(object).unwrap()
+    }
+
+    /// The API as the controller uses it under its own account.
+    pub(crate) async fn controller_api(&self) -> (KubeApi, Fence) {
+        let client = self.control_plane.client_for(CONTROLLER).await.unwrap();
+        let fence = Fence::default();
+        fence.set(Some(clock::now().after(Duration::from_secs(600))));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let bounds = Bounds::of(Terms::default());
+        let api = KubeApi::new(client, bounds, fence.clone(), metrics);
+        (api, fence)
+    }
+}
+
+/// Waits until `condition` is true; panics with `what` after `seconds`.
+pub(crate) async fn eventually<F>(what: &str, seconds: u64, mut condition: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    let waited = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(seconds), waited)
+        .await
+        .is_err()
+    {
+        panic!("not within {seconds} s: {what}");
+    }
+}
