@@ -131,16 +131,16 @@ impl Election {
     }
 
     fn decide_absent(&mut self, now: Time) -> Step {
-        let last = self
-            .seen
-            .take()
-            .map(|(record, since)| since.after(record.duration));
-        let unknown = now.after(self.terms.duration);
-        let believed = *self.absent_until.get_or_insert(last.unwrap_or(unknown));
-        if self.may_write(now) || now >= believed {
+        // The last record seen says nothing: it may have been written anew, by its holder or by
+        // another one, between that look and the deletion.
+        let last = self.seen.take();
+        let duration = last.map_or(Duration::ZERO, |(record, _)| record.duration);
+        let unheld = now.after(duration.max(self.terms.duration));
+        let unheld = *self.absent_until.get_or_insert(unheld);
+        if self.may_write(now) || now >= unheld {
             Step::Create
         } else {
-            Step::Wait(believed.min(now.after(self.terms.look_every)))
+            Step::Wait(unheld.min(now.after(self.terms.look_every)))
         }
     }
 
@@ -191,14 +191,18 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_record_still_counts_until_it_would_have_expired() {
+    fn a_deleted_record_may_have_been_renewed_after_the_last_look() {
         let mut election = Election::new("b", Terms::default());
         election.decide(Some(record("a", "1")), Time(0));
         assert_eq!(
             election.decide(None, Time(14_000)),
-            Step::Wait(Time(15_000))
+            Step::Wait(Time(16_000))
         );
-        assert_eq!(election.decide(None, Time(15_000)), Step::Create);
+        assert_eq!(
+            election.decide(None, Time(28_999)),
+            Step::Wait(Time(29_000))
+        );
+        assert_eq!(election.decide(None, Time(29_000)), Step::Create);
     }
 
     #[test]
