@@ -1,5 +1,6 @@
 //! What is under test, as the simulated shell sees it.
 
+use crate::coverage::Transition;
 use signpost_core::{Action, Engine, Event, Limits, Summary, Time, summary::NodeView};
 
 /// The engine, or something deliberately wrong around it.
@@ -10,6 +11,8 @@ pub trait Brain {
     fn next_wake(&self) -> Option<Time>;
     /// See [`Engine::nodes`].
     fn nodes(&self) -> Vec<NodeView>;
+    /// See [`Engine::transitions`].
+    fn transitions(&self) -> Vec<(Transition, u64)>;
     /// See [`Engine::summary`].
     fn summary(&self) -> Summary;
 }
@@ -25,6 +28,11 @@ impl Brain for Engine {
 
     fn nodes(&self) -> Vec<NodeView> {
         Engine::nodes(self)
+    }
+
+    fn transitions(&self) -> Vec<(Transition, u64)> {
+        let all = Engine::transitions(self).iter();
+        all.map(|(from, to, count)| ((from, to), count)).collect()
     }
 
     fn summary(&self) -> Summary {

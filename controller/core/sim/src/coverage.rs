@@ -2,26 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use signpost_core::summary::{NodeView, Phase};
+use signpost_core::summary::Phase;
 
-use crate::faults::Fault;
+use crate::{brain::Brain, faults::Fault};
 
 /// A step in the life of a node as the engine sees it; `None`: unknown to the engine.
 pub type Transition = (Option<Phase>, Option<Phase>);
 
 /// Steps that a long walk must meet.
-pub const EXPECTED: &[Transition] = &[
-    (None, Some(Phase::Pending)),
-    (None, Some(Phase::Routing)),
-    (Some(Phase::Pending), Some(Phase::Allocated)),
-    (Some(Phase::Allocated), Some(Phase::Routing)),
-    (Some(Phase::Routing), Some(Phase::Routed)),
-    (Some(Phase::Routed), Some(Phase::Routing)),
-    (Some(Phase::Routing), Some(Phase::Draining)),
-    (Some(Phase::Routed), Some(Phase::Draining)),
-    (Some(Phase::Pending), None),
-    (Some(Phase::Draining), None),
-];
+pub const EXPECTED: &[Transition] = {
+    use Phase::{Allocated, Draining, Pending, Routed, Routing};
+    &[
+        (None, Some(Pending)),
+        (Some(Pending), None),
+        (Some(Pending), Some(Allocated)),
+        (Some(Pending), Some(Routing)),
+        (Some(Allocated), None),
+        (Some(Allocated), Some(Pending)),
+        (Some(Allocated), Some(Routing)),
+        (Some(Allocated), Some(Routed)),
+        (Some(Routing), None),
+        (Some(Routing), Some(Pending)),
+        (Some(Routing), Some(Routed)),
+        (Some(Routing), Some(Draining)),
+        (Some(Routed), None),
+        (Some(Routed), Some(Pending)),
+        (Some(Routed), Some(Routing)),
+        (Some(Routed), Some(Draining)),
+        (Some(Draining), None),
+    ]
+};
 
 /// Counts of what was met.
 #[derive(Debug, Clone, Default)]
@@ -45,25 +55,10 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Counts the differences between two views of all nodes, both by name.
-    pub(crate) fn compare(&mut self, before: &[NodeView], after: &[NodeView]) {
-        let phase = |views: &[NodeView], view: &NodeView| {
-            let same = views.iter().find(|other| other.key == view.key);
-            same.map(|view| view.phase)
-        };
-        for view in after {
-            let was = phase(before, view);
-            if was != Some(view.phase) {
-                *self.transitions.entry((was, Some(view.phase))).or_default() += 1;
-            }
-        }
-        for view in before {
-            if phase(after, view).is_none() {
-                *self
-                    .transitions
-                    .entry((Some(view.phase), None))
-                    .or_default() += 1;
-            }
+    /// Counts what one engine has met in its life.
+    pub(crate) fn count(&mut self, brain: &dyn Brain) {
+        for (transition, count) in brain.transitions() {
+            *self.transitions.entry(transition).or_default() += count;
         }
     }
 
@@ -93,7 +88,8 @@ impl Coverage {
             .iter()
             .filter(|transition| !self.transitions.contains_key(transition))
             .map(|transition| format!("transition {}", arrow(*transition)));
-        faults.chain(transitions).collect()
+        let held = (self.held == 0).then(|| "deletions held at the end".to_owned());
+        faults.chain(transitions).chain(held).collect()
     }
 }
 

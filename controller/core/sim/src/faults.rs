@@ -44,6 +44,8 @@ pub(crate) enum Target {
 faults! {
     /// A node joins.
     NodeAdded 10 Node;
+    /// A node joins without addresses and provider id, which come later.
+    NodeAddedBare 2 Node;
     /// Several nodes join at once.
     NodesAdded 4 Nodes;
     /// A node is deleted.
@@ -113,6 +115,8 @@ faults! {
     QuotaTight 2 Table;
     /// A foreign route with the destination of a block.
     ForeignRouteEqual 4 Block;
+    /// A foreign route takes the place of a route of ours.
+    ForeignRouteInstead 2 Block;
     /// A foreign route inside a block.
     ForeignRouteMoreSpecific 2 Block;
     /// A foreign route that covers several blocks of a pool.
@@ -152,7 +156,7 @@ faults! {
     PercentChanged 2 World;
     /// The configuration is gone, or invalid, for a while.
     ConfigAbsent 2 World;
-    /// The configuration is being deleted: everything goes.
+    /// The configuration is being deleted: everything goes. Sometimes there is a new one later.
     Teardown 1 World;
 }
 
@@ -175,14 +179,14 @@ impl Entry {
         use Fault::{
             ApiAnswersLost, ApiDenies, ApiDown, ApiFlaky, ApiSlow, CloudAnswersLost, CloudDenies,
             CloudDown, CloudSlow, CloudThrottles, ConfigAbsent, ControllerCrashed,
-            ControllerPaused, ControllerStopped, EtcdRestored, ListingFails, QuotaTight,
-            TableFails, WatchBroken, WatchDelayed,
+            ControllerPaused, ControllerStopped, EtcdRestored, ListingFails, NodeAddedBare,
+            QuotaTight, TableFails, WatchBroken, WatchDelayed,
         };
         match self.fault {
             ApiAnswersLost | ApiDenies | ApiDown | ApiFlaky | ApiSlow | CloudAnswersLost
             | CloudDenies | CloudDown | CloudSlow | CloudThrottles | ConfigAbsent
             | ControllerCrashed | ControllerPaused | ListingFails | QuotaTight | TableFails
-            | WatchBroken | WatchDelayed => self.at + self.millis(),
+            | WatchBroken | WatchDelayed | NodeAddedBare => self.at + self.millis(),
             // The writes under way end first.
             ControllerStopped => self.at + self.millis() + 6_000,
             // Long enough for every lease to run out, as such a repair is.

@@ -19,6 +19,10 @@ pub(crate) enum Message {
     Resume { shell: usize },
     /// What stands in the way of nodes is taken away.
     Heal,
+    /// A node that joined without them gets its addresses and provider id.
+    Complete { key: NodeKey },
+    /// There is a new configuration after the old one was deleted.
+    Recreate,
     /// The configuration is there again.
     ConfigBack,
     /// The API server is back as it was at that time.

@@ -88,9 +88,9 @@ impl Scenario {
     /// What happens, in the order of time.
     pub(crate) fn schedule(&self) -> Vec<Entry> {
         let mut rng = fastrand::Rng::with_seed(mix(self.seed, 2));
-        let horizon = rng.u64(20_000..=120_000);
+        let horizon = rng.u64(20_000..=200_000);
         let total: u32 = Fault::ALL.iter().map(|fault| fault.weight()).sum();
-        let mut entries: Vec<Entry> = (0..rng.usize(5..=24))
+        let mut entries: Vec<Entry> = (0..rng.usize(5..=40))
             .map(|_| {
                 let mut ticket = rng.u32(0..total);
                 let fault = Fault::ALL

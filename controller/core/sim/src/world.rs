@@ -1,6 +1,6 @@
 //! The whole world: what is where, and what happens next.
 
-use signpost_core::{Config, Event, summary::NodeView};
+use signpost_core::{Config, Event};
 
 use crate::{
     api::Api,
@@ -113,6 +113,9 @@ impl<'a> World<'a> {
             self.dispatch(message);
             self.announce();
         }
+        for shell in &self.shells {
+            self.coverage.count(&*shell.brain);
+        }
         self.coverage.schedules = 1;
         self.coverage.simulated = self.now;
     }
@@ -134,6 +137,11 @@ impl<'a> World<'a> {
             Message::Start { shell } => self.start(shell),
             Message::Resume { shell } => self.resume(shell),
             Message::Heal => self.heal(),
+            Message::Complete { key } => self.complete(&key),
+            Message::Recreate => {
+                self.config = Some(self.wishes.clone());
+                self.configure(|config| config.teardown = false);
+            }
             Message::ConfigBack => {
                 self.config = Some(self.wishes.clone());
                 self.config_changed();
@@ -197,11 +205,7 @@ impl<'a> World<'a> {
         };
         let busy = place.burst.1 > BUSY;
         place.known.learn(&event, self.now);
-        let before = place.brain.nodes();
-        let restart = matches!(event, Event::Elected | Event::Deposed);
         let actions = place.brain.handle(event, now);
-        let after = place.brain.nodes();
-        self.count(restart, &before, &after);
         if busy {
             self.broken(Invariant::I7, || "the engine runs in circles".into());
         }
@@ -209,13 +213,6 @@ impl<'a> World<'a> {
             self.act(shell, action);
         }
         self.set_alarm(shell);
-    }
-
-    fn count(&mut self, restart: bool, before: &[NodeView], after: &[NodeView]) {
-        // Forgetting everything is no step in the life of a node.
-        if !restart && before != after {
-            self.coverage.compare(before, after);
-        }
     }
 
     /// Has every controller read the configuration.

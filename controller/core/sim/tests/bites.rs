@@ -8,7 +8,7 @@ use signpost_core::{
     cloud::{NextHop, Ownership, RouteChange},
     summary::NodeView,
 };
-use signpost_sim::{Brain, Invariant, MakeBrain, Options, real, run, schedule, shrink};
+use signpost_sim::{Brain, Invariant, MakeBrain, Options, Transition, real, run, schedule, shrink};
 
 /// A mistake: it sees what the engine is told and may change it, then what the engine wants.
 trait Mistake: Default + 'static {
@@ -53,6 +53,10 @@ impl<M: Mistake> Brain for Wrong<M> {
         self.engine.nodes()
     }
 
+    fn transitions(&self) -> Vec<(Transition, u64)> {
+        Brain::transitions(&self.engine)
+    }
+
     fn summary(&self) -> Summary {
         self.engine.summary()
     }
@@ -69,10 +73,14 @@ fn is_caught(make: MakeBrain<'_>, unfenced: bool, expected: Invariant) {
         let violation = run(seed, &schedule(seed), options).violation?;
         Some((seed, violation))
     });
-    let (seed, violation) = caught.expect("no seed finds it");
+    let Some((seed, violation)) = caught else {
+        panic!("no seed finds it");
+    };
     assert_eq!(violation.invariant, expected, "seed {seed}: {violation:?}");
     let all = schedule(seed);
-    let (left, violation) = shrink(seed, &all, options).expect("it failed before");
+    let Some((left, violation)) = shrink(seed, &all, options) else {
+        panic!("seed {seed} fails no more");
+    };
     assert!(left.len() <= all.len());
     assert_eq!(violation.invariant, expected);
 }
@@ -301,6 +309,24 @@ impl Mistake for Restless {
 #[test]
 fn i7_writes_that_never_end_are_caught() {
     is_caught(&Wrong::<Restless>::make, false, Invariant::I7);
+}
+
+/// Believes that everything may be deleted.
+#[derive(Default)]
+struct Reckless;
+
+impl Mistake for Reckless {
+    fn hear(&mut self, mut event: Event) -> Option<Event> {
+        if let Event::Configured(Some(config)) = &mut event {
+            config.max_deletion_percent = 100;
+        }
+        Some(event)
+    }
+}
+
+#[test]
+fn contract_more_deletions_than_allowed_are_caught() {
+    is_caught(&Wrong::<Reckless>::make, false, Invariant::Contract);
 }
 
 /// Lists twice.

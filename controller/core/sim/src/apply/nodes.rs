@@ -9,9 +9,20 @@ use crate::{
     api::{ApiNode, Origin},
     cloud::{Machine, MachineState},
     faults::{Entry, Fault},
+    queue::Message,
     scenario::{CloudKind, NAMES, blocks, label, net},
     world::World,
 };
+
+fn machine_id(node: &NodeKey) -> Arc<str> {
+    format!("i-{}", node.uid).into()
+}
+
+fn addresses(node: u8, dual: bool) -> Vec<IpAddr> {
+    let v4 = IpAddr::from([192, 168, 0, node + 10]);
+    let v6 = IpAddr::from([0xfd99, 0, 0, 0, 0, 0, 0, u16::from(node)]);
+    [v4].into_iter().chain(dual.then_some(v6)).collect()
+}
 
 pub(crate) fn name(node: u8) -> Arc<str> {
     format!("n{node}").into()
@@ -24,6 +35,7 @@ impl World<'_> {
         let id = name(target);
         match entry.fault {
             Fault::NodeAdded => self.join(target),
+            Fault::NodeAddedBare => self.join_bare(target, entry.ends()),
             Fault::NodesAdded => several().filter(|node| self.join(*node)).count() > 1,
             Fault::NodeDeleted => self.leave(target, amount.is_multiple_of(2)),
             Fault::NodesDeleted => {
@@ -91,17 +103,14 @@ impl World<'_> {
         }
         let uid = self.api.next_uid(&name);
         let mut rng = self.dice.rng(("joins", target));
-        let machine: Arc<str> = format!("i-{uid}").into();
-        let mut ips = vec![IpAddr::from([192, 168, 0, target + 10])];
-        if rng.u8(0..10) < 9 {
-            ips.push(IpAddr::from([0xfd99, 0, 0, 0, 0, 0, 0, u16::from(target)]));
-        }
+        let key = NodeKey { name, uid };
+        let machine = machine_id(&key);
         let node = Node {
-            key: NodeKey { name, uid },
+            key,
             created: 1_700_000_000 + i64::try_from(self.now / 1_000).unwrap_or(0),
             labels: label(if rng.u8(0..3) == 0 { "b" } else { "a" }),
             provider_id: Some(machine.clone()),
-            internal_ips: ips,
+            internal_ips: addresses(target, rng.u8(0..10) < 9),
             pod_cidrs: Vec::new(),
             network: NetworkCondition::Unknown,
             excluded: rng.u8(0..40) == 0,
@@ -123,6 +132,35 @@ impl World<'_> {
             },
         );
         true
+    }
+
+    fn join_bare(&mut self, target: u8, complete: u64) -> bool {
+        let joined = self.join(target);
+        if joined {
+            self.api.change(&name(target), |node| {
+                node.node.internal_ips.clear();
+                node.node.provider_id = None;
+            });
+            // Nobody has seen it otherwise.
+            let bare = self.api.log.pop();
+            self.api.log.pop();
+            self.api.log.extend(bare);
+            let key = self.api.nodes[&name(target)].node.key.clone();
+            self.queue.push(complete, Message::Complete { key });
+        }
+        joined
+    }
+
+    /// A node that joined bare gets what it lacks.
+    pub(crate) fn complete(&mut self, key: &NodeKey) {
+        if self.api.get(key).is_none() {
+            return;
+        }
+        let number = key.name[1..].parse().unwrap_or(0);
+        self.api.change(&key.name, |node| {
+            node.node.internal_ips = addresses(number, true);
+            node.node.provider_id = Some(machine_id(key));
+        });
     }
 
     fn leave(&mut self, target: u8, machine_too: bool) -> bool {

@@ -10,6 +10,14 @@ use crate::{
     world::World,
 };
 
+fn foreign() -> Held {
+    Held {
+        hop: Some(NextHop::Target("not-ours".into())),
+        ours: false,
+        handle: None,
+    }
+}
+
 impl World<'_> {
     pub(crate) fn apply_to_table(&mut self, entry: Entry) -> bool {
         let Some(id) = self.cloud.pick(entry.target) else {
@@ -76,7 +84,7 @@ impl World<'_> {
                 let outer = outer.ok().filter(|outer| *outer != cidr);
                 outer.is_some_and(|outer| self.foreign(&id, outer))
             }
-            Fault::RouteDeletedByHand | Fault::RouteAlteredByHand => {
+            Fault::RouteDeletedByHand | Fault::RouteAlteredByHand | Fault::ForeignRouteInstead => {
                 let table = self.cloud.tables.get(&id);
                 let ours: Vec<IpNet> = table
                     .map(|table| {
@@ -88,14 +96,18 @@ impl World<'_> {
                     return false;
                 }
                 let one = ours[usize::from(target) % ours.len()];
-                let delete = entry.fault == Fault::RouteDeletedByHand;
                 let now = self.now;
-                self.cloud.edit(&id, now, |routes| {
-                    if delete {
-                        routes.remove(&one);
-                    } else if let Some(held) = routes.get_mut(&one) {
+                self.cloud.edit(&id, now, |routes| match entry.fault {
+                    Fault::RouteAlteredByHand => {
                         let other = NextHop::Target("somewhere-else".into());
-                        held.hop = (!amount.is_multiple_of(4)).then_some(other);
+                        let hop = (!amount.is_multiple_of(4)).then_some(other);
+                        routes.entry(one).and_modify(|held| held.hop = hop);
+                    }
+                    Fault::ForeignRouteInstead => {
+                        routes.insert(one, foreign());
+                    }
+                    _ => {
+                        routes.remove(&one);
                     }
                 });
                 self.changed_by_hand()
@@ -115,14 +127,9 @@ impl World<'_> {
     }
 
     fn foreign(&mut self, id: &TableId, destination: IpNet) -> bool {
-        let held = Held {
-            hop: Some(NextHop::Target("not-ours".into())),
-            ours: false,
-            handle: None,
-        };
         let now = self.now;
         let added = self.cloud.edit(id, now, |routes| {
-            routes.entry(destination).or_insert(held);
+            routes.entry(destination).or_insert_with(foreign);
         });
         added && self.changed_by_hand()
     }

@@ -132,5 +132,10 @@ impl World<'_> {
         self.rest.torn_down = true;
         self.config = None;
         self.config_changed();
+        if self.dice.percent(50, "recreate") {
+            let later = self.now + self.dice.span(100..=15_000, "recreate");
+            self.rest.calm = self.rest.calm.max(later);
+            self.queue.push(later, Message::Recreate);
+        }
     }
 }

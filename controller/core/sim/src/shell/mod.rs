@@ -121,6 +121,7 @@ impl World<'_> {
         if self.shells[shell].state == State::Down {
             return false;
         }
+        self.coverage.count(&*self.shells[shell].brain);
         let life = self.shells[shell].life;
         let brain = (self.make)(self.scenario.limits, 0);
         self.shells[shell] = Shell::new(shell, brain);
