@@ -58,11 +58,11 @@ impl Suite {
     ) {
         let (runtime, room) = (Arc::clone(&self.runtime), Arc::clone(&self.room));
         let trial = Trial::test(name, move || {
-            runtime.block_on(async {
+            let ended = runtime.block_on(async {
                 let _permit = room.acquire().await;
                 test().await
-            })?;
-            Ok(())
+            });
+            ended.map_err(|error| format!("{error:#}").into())
         });
         self.trials.push(trial);
     }
@@ -171,7 +171,7 @@ impl Shared {
         let caught = std::panic::catch_unwind(AssertUnwindSafe(|| {
             runtime
                 .block_on(test(&cluster))
-                .map_err(|error| format!("{error:?}"))
+                .map_err(|error| format!("{error:#}"))
         }));
         let message = match caught {
             Ok(Ok(())) => return Ok(()),
@@ -205,7 +205,7 @@ impl Shared {
             }
             Err(error) => {
                 *started = Started::Failed;
-                Err(format!("{error:?}").into())
+                Err(format!("{error:#}").into())
             }
         }
     }
