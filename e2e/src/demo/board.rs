@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::watched::{Seen, Watched};
-use crate::Cluster;
+use crate::{Cluster, identity};
 
 /// How often the table is drawn anew while something happens.
 const REFRESH: Duration = Duration::from_millis(200);
@@ -19,7 +19,6 @@ const REFRESH: Duration = Duration::from_millis(200);
 pub(super) struct Board<'a> {
     cluster: &'a Cluster,
     watched: Watched,
-    routed: BTreeMap<String, Duration>,
     live: bool,
 }
 
@@ -29,7 +28,6 @@ impl<'a> Board<'a> {
         Ok(Self {
             cluster,
             watched,
-            routed: BTreeMap::new(),
             live: stdout().is_terminal(),
         })
     }
@@ -58,30 +56,23 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// How long each node took to be routed, also of those that are gone.
-    pub(super) fn routed(&self) -> Vec<(String, Duration)> {
-        self.routed.clone().into_iter().collect()
-    }
-
-    async fn table(&mut self) -> Result<String> {
+    async fn table(&self) -> Result<String> {
         let nodes = self.watched.nodes();
         let routes = routes(self.cluster).await?;
+        let times = routed(self.cluster);
         let mut table = format!(
             "    {:<8} {:<16} {:<34} {:<26} ROUTED IN\n",
             "NODE", "POD CIDR", "ROUTE ON THE ROUTER", "STATE"
         );
         for (name, node) in &nodes {
-            if let Some(took) = node.routed {
-                self.routed.insert(name.clone(), took);
-            }
             let cidr = node.pod_cidrs.first().map_or("-", String::as_str);
             let route = match routes.get(cidr) {
                 Some(via) => format!("{cidr} via {via}"),
                 None => "-".into(),
             };
-            let took = node
-                .routed
-                .map_or("…".into(), |took| format!("{} ms", took.as_millis()));
+            let took = times
+                .get(name)
+                .map_or("…".into(), |took| super::duration(*took));
             let state = state(node);
             writeln!(
                 table,
@@ -116,4 +107,25 @@ pub(super) async fn routes(cluster: &Cluster) -> Result<BTreeMap<String, String>
         .iter()
         .map(|route| (text(route, "dst"), text(route, "gateway")))
         .collect())
+}
+
+/// How long each node took from the controller's first sight of it until its route was read back, as
+/// the controller logged it.
+pub(super) fn routed(cluster: &Cluster) -> BTreeMap<String, Duration> {
+    let log = std::fs::read_to_string(cluster.router().log(identity::CONTROLLER));
+    let log = log.unwrap_or_default();
+    let lines = log.lines().filter(|line| line.contains(" routed "));
+    lines
+        .filter_map(|line| {
+            let field = |name| {
+                line.split_whitespace()
+                    .find_map(|word| word.strip_prefix(name))
+            };
+            let seconds: f64 = field("seconds=")?.parse().ok()?;
+            Some((
+                field("node=")?.to_owned(),
+                Duration::try_from_secs_f64(seconds).ok()?,
+            ))
+        })
+        .collect()
 }

@@ -88,9 +88,9 @@ pub async fn run(nodes: u8) -> Result<Cluster> {
     println!("{}", cluster.kubectl(&tables).await?);
 
     heading("Timings");
-    for (what, took) in board.routed() {
+    for (what, took) in board::routed(&cluster) {
         timings.push((
-            format!("{what}: from its Node object to its route read back"),
+            format!("{what}: from first sight of the node to its route read back"),
             took,
         ));
     }

@@ -1,8 +1,7 @@
-//! Nodes as a watch of the API server shows them, and when.
+//! Nodes as a watch of the API server shows them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, pin_mut};
@@ -17,13 +16,10 @@ use crate::is_ready;
 /// One node as it was seen last.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    joined: Instant,
     pub(super) pod_cidrs: Vec<String>,
     pub(super) ready: bool,
     /// The reason of the condition `NetworkUnavailable`.
     pub(super) reason: String,
-    /// From the first sight until the node was said to be routed.
-    pub(super) routed: Option<Duration>,
 }
 
 /// A watch that runs until it is dropped.
@@ -78,7 +74,6 @@ fn lock(nodes: &Mutex<BTreeMap<String, Seen>>) -> MutexGuard<'_, BTreeMap<String
 }
 
 fn take(nodes: &mut BTreeMap<String, Seen>, node: &NodeObject) {
-    let now = Instant::now();
     let name = node.metadata.name.clone().unwrap_or_default();
     let conditions = node
         .status
@@ -88,11 +83,9 @@ fn take(nodes: &mut BTreeMap<String, Seen>, node: &NodeObject) {
         .into_iter()
         .find(|c| c.type_ == "NetworkUnavailable");
     let seen = nodes.entry(name).or_insert_with(|| Seen {
-        joined: now,
         pod_cidrs: Vec::new(),
         ready: false,
         reason: String::new(),
-        routed: None,
     });
     let spec = node.spec.as_ref();
     seen.pod_cidrs = spec
@@ -102,7 +95,4 @@ fn take(nodes: &mut BTreeMap<String, Seen>, node: &NodeObject) {
     seen.reason = network
         .and_then(|network| network.reason.clone())
         .unwrap_or_default();
-    if network.is_some_and(|network| network.status == "False") {
-        seen.routed.get_or_insert(now - seen.joined);
-    }
 }
