@@ -9,6 +9,7 @@ needs=(
   runc:runc                                               # containerd's runtime
   ip:iproute2 nft:nftables iptables:iptables              # topology, kube-proxy, tests
   busybox:busybox-static                                  # the tool image of the pods
+  jq:jq                                                   # reading the dependencies' licences
   unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount
 )
 
