@@ -5,7 +5,9 @@
 use std::process::ExitCode;
 
 mod harness;
+mod rows;
 mod suite;
+mod support;
 mod wire;
 
 use signpost_e2e::ClusterOptions;
@@ -32,6 +34,8 @@ fn main() -> std::io::Result<ExitCode> {
         .parallel(named!(wire::external_host_knows_nodes_and_no_pods))
         .parallel(named!(wire::pods_are_run_and_entered))
         .serial(named!(wire::services_are_restarted_unless_stopped));
+
+    rows::add_to(&mut suite);
 
     Ok(suite.run())
 }

@@ -1,0 +1,179 @@
+//! Objects of the API server, as tests look at them and change them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use anyhow::{Context, Result, ensure};
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::{Node, Service};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use signpost_e2e::{Cluster, wait};
+
+use super::LIMIT;
+
+/// All Node objects, sorted by name.
+pub(crate) async fn nodes(cluster: &Cluster) -> Result<Vec<Node>> {
+    let nodes: Api<Node> = Api::all(cluster.client());
+    Ok(nodes.list(&ListParams::default()).await?.items)
+}
+
+/// One Node object.
+pub(crate) async fn node(cluster: &Cluster, name: &str) -> Result<Node> {
+    let nodes: Api<Node> = Api::all(cluster.client());
+    nodes
+        .get(name)
+        .await
+        .with_context(|| format!("reading node {name}"))
+}
+
+/// The name of an object for messages.
+pub(crate) fn name(node: &Node) -> &str {
+    node.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// `spec.podCIDRs`; empty if it is not set yet.
+pub(crate) fn pod_cidrs(node: &Node) -> Result<Vec<IpNet>> {
+    let cidrs = node
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.pod_cidrs.clone())
+        .unwrap_or_default();
+    let parse = |cidr: String| {
+        cidr.parse()
+            .with_context(|| format!("{cidr} in spec.podCIDRs of {}", name(node)))
+    };
+    cidrs.into_iter().map(parse).collect()
+}
+
+/// Waits until a node has its pod CIDRs, and gives them.
+pub(crate) async fn allocated(cluster: &Cluster, name: &str) -> Result<Vec<IpNet>> {
+    wait::until(&format!("{name} to have a pod CIDR"), LIMIT, async || {
+        let cidrs = pod_cidrs(&node(cluster, name).await?)?;
+        ensure!(!cidrs.is_empty(), "spec.podCIDRs is empty");
+        Ok(cidrs)
+    })
+    .await
+}
+
+/// The node's addresses of type `InternalIP`.
+pub(crate) fn internal_ips(node: &Node) -> Vec<IpAddr> {
+    let addresses = node
+        .status
+        .as_ref()
+        .and_then(|status| status.addresses.as_ref());
+    let addresses = addresses
+        .into_iter()
+        .flatten()
+        .filter(|address| address.type_ == "InternalIP");
+    addresses
+        .filter_map(|address| address.address.parse().ok())
+        .collect()
+}
+
+/// A condition's status and reason, such as `("False", "RouteCreated")`.
+pub(crate) fn condition(node: &Node, kind: &str) -> Option<(String, String)> {
+    let conditions = node.status.as_ref()?.conditions.as_ref()?;
+    let condition = conditions
+        .iter()
+        .find(|condition| condition.type_ == kind)?;
+    Some((
+        condition.status.clone(),
+        condition.reason.clone().unwrap_or_default(),
+    ))
+}
+
+/// Creates one Node object that no machine stands behind, with labels. `number` chooses its address,
+/// from behind those of [`Cluster::create_bare_nodes`].
+pub(crate) async fn create_bare_node(
+    cluster: &Cluster,
+    name: &str,
+    number: u8,
+    labels: &[(&str, &str)],
+) -> Result<()> {
+    let labels: BTreeMap<&str, &str> = labels.iter().copied().collect();
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"unschedulable": true},
+        "status": {"addresses": [{"type": "InternalIP", "address": format!("172.29.255.{number}")}]},
+    });
+    let nodes: Api<Node> = Api::all(cluster.client());
+    let object = serde_json::from_value(object)?;
+    nodes
+        .create(&PostParams::default(), &object)
+        .await
+        .with_context(|| format!("creating {name}"))?;
+    Ok(())
+}
+
+/// A Service with a cluster IP of each family, port 80 to port `to` of pods with the label `app`.
+pub(crate) async fn create_service(cluster: &Cluster, app: &str, to: u16) -> Result<Vec<IpAddr>> {
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": app},
+        "spec": {
+            "selector": {"app": app},
+            "ports": [{"port": 80, "targetPort": to}],
+            "ipFamilyPolicy": "PreferDualStack",
+        },
+    });
+    let services: Api<Service> = Api::namespaced(cluster.client(), "default");
+    let service = services
+        .create(&PostParams::default(), &serde_json::from_value(object)?)
+        .await?;
+    let addresses = service
+        .spec
+        .and_then(|spec| spec.cluster_ips)
+        .unwrap_or_default();
+    let parse = |address: String| address.parse().context("a cluster IP");
+    addresses.into_iter().map(parse).collect()
+}
+
+/// The `PodNetwork`.
+pub(crate) fn pod_networks(cluster: &Cluster) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("signpost.dev", "v1alpha1", "PodNetwork");
+    Api::all_with(
+        cluster.client(),
+        &ApiResource::from_gvk_with_plural(&kind, "podnetworks"),
+    )
+}
+
+/// The `PodNetwork` as JSON.
+pub(crate) async fn pod_network(cluster: &Cluster) -> Result<Value> {
+    let object = pod_networks(cluster).get("default").await?;
+    Ok(serde_json::to_value(object)?)
+}
+
+/// Merges a patch into the `spec` of the `PodNetwork`.
+pub(crate) async fn change_pod_network(cluster: &Cluster, spec: &Value) -> Result<()> {
+    let patch = Patch::Merge(json!({"spec": spec}));
+    let params = PatchParams::default();
+    pod_networks(cluster)
+        .patch("default", &params, &patch)
+        .await
+        .with_context(|| format!("changing the PodNetwork: {spec}"))?;
+    Ok(())
+}
+
+/// A number of the status by its JSON pointer below `/status`, such as `/routes/desired`.
+pub(crate) async fn status_number(cluster: &Cluster, pointer: &str) -> Result<u64> {
+    let network = pod_network(cluster).await?;
+    let pointer = format!("/status{pointer}");
+    let number = network.pointer(&pointer).and_then(Value::as_u64);
+    number.with_context(|| format!("the PodNetwork has no {pointer}: {}", network["status"]))
+}
+
+/// Waits until a number of the status is as expected.
+pub(crate) async fn status_becomes(cluster: &Cluster, pointer: &str, expected: u64) -> Result<()> {
+    let what = format!("status{pointer} of the PodNetwork to be {expected}");
+    wait::until(&what, LIMIT, async || {
+        let seen = status_number(cluster, pointer).await?;
+        ensure!(seen == expected, "it is {seen}");
+        Ok(())
+    })
+    .await
+}
