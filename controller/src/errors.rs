@@ -152,6 +152,22 @@ fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'stat
     std::iter::successors(error.source(), |&cause| cause.source())
 }
 
+/// An error with its causes in one line. Some libraries repeat the cause in their own words, which
+/// is said once here.
+pub fn chain(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.ends_with(&cause) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&cause);
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use kube::core::Status;
@@ -197,5 +213,13 @@ mod tests {
         let failure = ApiFailure::new(&answer(403), "patch", "nodes/status");
         assert!(failure.message.contains("patch nodes/status"), "{failure}");
         assert!(failure.message.contains(INSTALL), "{failure}");
+    }
+
+    #[test]
+    fn a_cause_that_its_context_repeats_is_said_once() {
+        let error = anyhow::anyhow!("no such file")
+            .context("cannot read: no such file")
+            .context("--kubeconfig x");
+        assert_eq!(chain(&error), "--kubeconfig x: cannot read: no such file");
     }
 }

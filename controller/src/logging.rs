@@ -1,5 +1,7 @@
 //! Logs on standard error: one line for each thing that happened.
 
+use std::io::IsTerminal;
+
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
@@ -25,6 +27,8 @@ pub fn start(format: Format, level: &str) -> Result<()> {
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours belong on a terminal, not in a file.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match format {
         Format::Text => builder.with_target(false).init(),

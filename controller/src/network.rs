@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::{
     api::KubeApi,
     errors::Category,
-    watching::{Trouble, Watched, lasting},
+    watching::{Trouble, Watched, config, lasting},
 };
 
 /// Keeps the object until our routes are gone.
@@ -95,7 +95,7 @@ impl Valid {
 pub async fn watch(api: KubeApi, wishes: watch::Sender<Wish>) {
     let resource = ApiResource::erase::<PodNetwork>(&());
     let networks = Api::<DynamicObject>::all_with(api.client(), &resource);
-    let config = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
+    let config = config().fields(&format!("metadata.name={NAME}"));
     let stream = lasting(
         watcher(networks, config),
         NETWORKS,

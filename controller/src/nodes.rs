@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     api::KubeApi,
-    watching::{Watched, lasting},
+    watching::{Watched, config, lasting},
 };
 use interner::Interner;
 pub use lite::{EXCLUDE_LABEL, NodeLite};
@@ -62,10 +62,7 @@ impl Conditions {
 ///
 /// The first list is a consistent read, so that it shows what an earlier leader wrote last.
 pub async fn watch(api: KubeApi, conditions: Conditions, events: mpsc::Sender<Event>) {
-    let stream = watcher(
-        Api::<NodeLite>::all(api.client()),
-        watcher::Config::default(),
-    );
+    let stream = watcher(Api::<NodeLite>::all(api.client()), config());
     let mut stream = std::pin::pin!(lasting(stream, NODES, Arc::clone(api.metrics())));
     let mut listing: Vec<Node> = Vec::new();
     let mut strings = Interner::default();

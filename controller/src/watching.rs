@@ -4,7 +4,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::{Stream, StreamExt};
-use kube::runtime::watcher::{Error, Event};
+use kube::runtime::watcher::{Config, Error, Event};
 
 use crate::{
     errors::{ApiFailure, Category},
@@ -40,6 +40,13 @@ impl Trouble {
             tracing::info!("{what} again");
         }
     }
+}
+
+/// How a watch is kept up: it ends and is resumed every minute, so that a connection that somebody
+/// on the way forgot is noticed that soon.
+pub fn config() -> Config {
+    const SECONDS: u32 = 60;
+    Config::default().timeout(SECONDS)
 }
 
 /// What is watched and what to do if there is no such thing.
