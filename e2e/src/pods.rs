@@ -170,7 +170,8 @@ impl Pod {
         self.node.machine().run(&argv).await.with_context(context)
     }
 
-    /// A command inside the pod, to be run as the caller likes; killed when dropped.
+    /// A command inside the pod, to be run as the caller likes. Dropping it ends its standard input
+    /// and nothing more: the signal that kills what entered the pod does not reach into the pod.
     pub fn command(&self, argv: &[&str]) -> Result<tokio::process::Command> {
         let argv = self.enter("main", argv)?;
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();

@@ -39,10 +39,7 @@ pub(crate) fn add_to(suite: &mut Suite) {
             router::r18_the_router_has_exactly_the_routes_of_the_nodes
         ))
         .serial(named!(router::r18_foreign_routes_are_left_alone))
-        .serial(named!(router::r18_a_route_changed_by_hand_is_mended))
-        .serial(named!(
-            rights::each_program_uses_exactly_the_verbs_that_it_is_granted
-        ));
+        .serial(named!(router::r18_a_route_changed_by_hand_is_mended));
     suite
         .shared(dual_stack())
         .parallel(named!(
@@ -64,6 +61,9 @@ pub(crate) fn add_to(suite: &mut Suite) {
         .serial(named!(
             joining::r13_pods_are_forwarded_where_the_policy_is_drop
         ));
+    suite.alone(named!(
+        rights::each_program_uses_exactly_the_verbs_that_it_is_granted
+    ));
     suite.alone(named!(
         teardown::r07_a_deleted_pod_network_leaves_only_what_is_foreign
     ));

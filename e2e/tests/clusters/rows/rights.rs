@@ -1,93 +1,118 @@
 //! Each program is granted what it uses, and uses what it is granted.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
-use signpost_e2e::{Access, Cluster, identity, wait};
+use signpost_e2e::{Access, Cluster, ClusterOptions, identity, wait};
 
-use crate::support::{LIMIT, objects, routes};
+use crate::support::{LIMIT, objects, recorded, routes};
 
+/// A block of the pool that a test gives to a node itself.
+const CIDR: &str = "10.244.254.0/24";
+/// A range inside it, which somebody else routes.
+const FOREIGN: &str = "10.244.254.128/25";
 const SIGCONT: i32 = 18;
 const SIGSTOP: i32 = 19;
 
 /// The API server's audit log shows exactly the verbs that the roles in `manifests/base` grant: one
 /// missing would show as denied, one needless as never used.
-pub(crate) async fn each_program_uses_exactly_the_verbs_that_it_is_granted(
-    cluster: &Cluster,
-) -> Result<()> {
-    make_it_use_them(cluster).await?;
+pub(crate) async fn each_program_uses_exactly_the_verbs_that_it_is_granted() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::new("rights").nodes(1)).await?;
+    let result = Box::pin(use_and_compare(&cluster)).await;
+    recorded(&[&cluster], result).await
+}
+
+async fn use_and_compare(cluster: &Cluster) -> Result<()> {
+    conflict(cluster).await?;
+    same_trouble_twice(cluster).await?;
+    lost_lease(cluster).await?;
+    teardown(cluster).await?;
     for account in [identity::CONTROLLER, identity::AGENT] {
         let granted = granted(cluster, account).await?;
-        let what = format!("{account} to use what it is granted, and nothing else");
-        wait::until(&what, LIMIT, async || {
-            let seen = cluster.audited(account)?;
-            let denied: Vec<&Access> = seen.iter().filter(|access| access.denied).collect();
-            ensure!(
-                denied.is_empty(),
-                "it was denied {denied:?}: the role lacks them"
-            );
-            let used: BTreeSet<_> = seen
-                .into_iter()
-                .map(|access| Access {
-                    denied: false,
-                    ..access
-                })
-                .collect();
-            let needless: Vec<&Access> = granted.difference(&used).collect();
-            ensure!(needless.is_empty(), "granted and never used: {needless:?}");
-            let unexplained: Vec<&Access> = used.difference(&granted).collect();
-            ensure!(
-                unexplained.is_empty(),
-                "used by another role's grace: {unexplained:?}"
-            );
-            Ok(())
-        })
-        .await?;
+        let seen = cluster.audited(account)?;
+        let denied: Vec<&Access> = seen.iter().filter(|access| access.denied).collect();
+        ensure!(
+            denied.is_empty(),
+            "{account} was denied {denied:?}: its roles lack them"
+        );
+        let needless: Vec<&Access> = granted.difference(&seen).collect();
+        ensure!(
+            needless.is_empty(),
+            "{account} never used what it is granted: {needless:?}"
+        );
+        let unexplained: Vec<&Access> = seen.difference(&granted).collect();
+        ensure!(
+            unexplained.is_empty(),
+            "{account} used what none of its own roles grants: {unexplained:?}"
+        );
     }
     Ok(())
 }
 
-/// Does what the controller reacts to with its rarer verbs.
-async fn make_it_use_them(cluster: &Cluster) -> Result<()> {
-    // A node whose pod CIDR is set by somebody else while the controller wants to: it reads it again.
-    cluster
-        .router()
-        .signal("signpost-controller", SIGSTOP)
-        .await?;
+/// A node whose pod CIDR somebody else sets while the controller is about to: it reads it again.
+async fn conflict(cluster: &Cluster) -> Result<()> {
+    let router = cluster.router();
+    router.signal(identity::CONTROLLER, SIGSTOP).await?;
     objects::create_bare_node(cluster, "rights-1", 31, &[]).await?;
-    let nodes: Api<k8s_openapi::api::core::v1::Node> = Api::all(cluster.client());
-    let cidr = "10.244.254.0/24";
-    let patch = Patch::Merge(json!({"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}}));
+    let nodes: Api<Node> = Api::all(cluster.client());
+    let patch = Patch::Merge(json!({"spec": {"podCIDR": CIDR, "podCIDRs": [CIDR]}}));
+    let params = PatchParams::default();
     nodes
-        .patch("rights-1", &PatchParams::default(), &patch)
+        .patch("rights-1", &params, &patch)
         .await
         .context("setting podCIDRs")?;
-    cluster
-        .router()
-        .signal("signpost-controller", SIGCONT)
-        .await?;
-    routes::wait_for(cluster, cidr.parse()?, Some([172, 29, 255, 31].into())).await?;
+    router.signal(identity::CONTROLLER, SIGCONT).await?;
+    routes::wait_for(cluster, CIDR.parse()?, Some([172, 29, 255, 31].into())).await
+}
 
-    // The same trouble twice is one event that counts.
+/// The same trouble twice is one event that counts.
+async fn same_trouble_twice(cluster: &Cluster) -> Result<()> {
     let router = cluster.router();
     for _ in 0..2 {
-        let foreign = ["10.244.254.128/25", "via", "192.0.2.2", "proto", "static"];
+        let foreign = [FOREIGN, "via", "192.0.2.2", "proto", "static"];
         router
             .run(&[&["ip", "route", "add"], &foreign[..]].concat())
             .await?;
         objects::status_becomes(cluster, "/routes/foreign", 1).await?;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        router
-            .run(&[&["ip", "route", "delete"], &foreign[..1]].concat())
-            .await?;
+        router.run(&["ip", "route", "delete", FOREIGN]).await?;
         objects::status_becomes(cluster, "/routes/foreign", 0).await?;
     }
-    cluster.delete_bare_nodes(&["rights-1".into()]).await?;
-    routes::settle(cluster).await.map(drop)
+    Ok(())
+}
+
+/// A lease that somebody deletes is created anew, once nobody can think any more to hold the old one.
+async fn lost_lease(cluster: &Cluster) -> Result<()> {
+    let leases: Api<Lease> = Api::namespaced(cluster.client(), identity::NAMESPACE);
+    leases
+        .delete(identity::CONTROLLER, &DeleteParams::default())
+        .await?;
+    wait::until("the lease to be created and held", 2 * LIMIT, async || {
+        let lease = leases.get(identity::CONTROLLER).await?;
+        let holder = lease.spec.and_then(|spec| spec.holder_identity);
+        ensure!(
+            holder.is_some_and(|holder| !holder.is_empty()),
+            "nobody holds it"
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// The finalizer comes off with the last route.
+async fn teardown(cluster: &Cluster) -> Result<()> {
+    let networks = objects::pod_networks(cluster);
+    networks.delete("default", &DeleteParams::default()).await?;
+    wait::until("the PodNetwork to be gone", LIMIT, async || {
+        let object = networks.get_opt("default").await?;
+        ensure!(object.is_none(), "it is still there: {object:?}");
+        Ok(())
+    })
+    .await
 }
 
 /// What the roles of an account's name grant, in the cluster and in its namespace.

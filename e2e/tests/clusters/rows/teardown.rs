@@ -9,7 +9,7 @@ use signpost_e2e::{Cluster, ClusterOptions, Pod, PodSpec, wait};
 use tokio::try_join;
 
 use crate::support::traffic::Traffic;
-use crate::support::{LIMIT, objects, routes};
+use crate::support::{LIMIT, objects, recorded, routes};
 
 /// Two clusters with the same addresses stand side by side. The `PodNetwork` of one is deleted: all of
 /// Signpost's routes are gone with it, those of others stay, and the other cluster notices nothing.
@@ -19,13 +19,7 @@ pub(crate) async fn r07_a_deleted_pod_network_leaves_only_what_is_foreign() -> R
         Cluster::start(ClusterOptions::new("stays").nodes(2)),
     )?;
     let result = Box::pin(leave(&cluster, &other)).await;
-    if result.is_err() {
-        for cluster in [&cluster, &other] {
-            let logs = cluster.record_failure().await;
-            eprintln!("logs, once the cluster has ended: {}", logs.display());
-        }
-    }
-    result
+    recorded(&[&cluster, &other], result).await
 }
 
 async fn leave(cluster: &Cluster, other: &Cluster) -> Result<()> {

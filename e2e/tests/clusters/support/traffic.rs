@@ -28,7 +28,10 @@ impl Traffic {
     /// Starts, and returns when the first answer has come.
     pub(crate) async fn start(from: &Pod, to: IpAddr) -> Result<Self> {
         let what = format!("pings from pod {} to {to}", from.name());
-        let mut command = from.command(&["ping", "-i", INTERVAL, &to.to_string()])?;
+        // It ends with its standard input, whoever lets go of that: a signal to the command that
+        // entered the pod would not reach it.
+        let script = format!("ping -i {INTERVAL} {to} & cat > /dev/null; kill $!");
+        let mut command = from.command(&["sh", "-c", &script])?;
         let mut child = command
             .spawn()
             .with_context(|| format!("starting {what}"))?;
@@ -60,10 +63,9 @@ impl Traffic {
     pub(crate) async fn finish(mut self) -> Result<()> {
         let so_far = self.answers().len();
         self.goes_on(so_far).await?;
-        self.child
-            .kill()
-            .await
-            .with_context(|| format!("ending {}", self.what))?;
+        drop(self.child.stdin.take());
+        let ended = tokio::time::timeout(LIMIT, self.child.wait()).await;
+        ended.with_context(|| format!("{} did not end when told to", self.what))??;
         (&mut self.reader).await?;
         let answers = self.answers();
         let mut missing = (0_u32..)
