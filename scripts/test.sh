@@ -7,6 +7,8 @@ trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
 
 ./scripts/lint.sh
+printf '\033[1m==> what clusters are made of\033[0m\n'
+./e2e/binaries/build.sh
 ./scripts/build.sh
 
 printf '\033[1m==> cargo test\033[0m\n'
