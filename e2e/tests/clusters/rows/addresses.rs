@@ -1,4 +1,4 @@
-//! R1, R9, R11: a pod's addresses and its wire.
+//! R1, R9: a pod's addresses and its wire.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -190,99 +190,8 @@ async fn veth_pair(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// As many pods as a subnet has addresses all get one of their own, the next gets none, and addresses
-/// given back are given out again: last, not first.
-pub(crate) async fn r11_addresses_are_unique_and_come_back_in_turn(
-    cluster: &Cluster,
-) -> Result<()> {
-    let subnets = objects::pod_cidrs(&objects::node(cluster, "node-2").await?)?;
-    let [v4, v6] = subnets.as_slice() else {
-        anyhow::bail!("node-2 should have two subnets, not {subnets:?}");
-    };
-    // All but the network's own, the gateway's and the broadcast address.
-    let usable: BTreeSet<IpAddr> = v4
-        .hosts()
-        .filter(|host| !first_addresses(*v4, 2).contains(host))
-        .collect();
-    ensure!(
-        usable.len() == 13,
-        "a /28 has 13 addresses for pods: {usable:?}"
-    );
-
-    let mut pods = run_on_node_2(cluster, 0..9).await?;
-    let given: BTreeSet<IpAddr> = pods.iter().filter_map(|pod| pod.address().ok()).collect();
-    ensure!(given.len() == 9, "nine pods share addresses: {given:?}");
-    let returned: Vec<Pod> = pods.drain(..4).collect();
-    let returned_v4: BTreeSet<IpAddr> = returned
-        .iter()
-        .filter_map(|pod| pod.address().ok())
-        .collect();
-    delete(cluster, &returned).await?;
-
-    // Four were never given out: they come first.
-    let next = run_on_node_2(cluster, 9..13).await?;
-    let fresh: BTreeSet<IpAddr> = next.iter().filter_map(|pod| pod.address().ok()).collect();
-    ensure!(
-        fresh.is_disjoint(&returned_v4),
-        "addresses just returned ({returned_v4:?}) were given out again, before others: {fresh:?}"
-    );
-    pods.extend(next);
-    let last = run_on_node_2(cluster, 13..17).await?;
-    let again: BTreeSet<IpAddr> = last.iter().filter_map(|pod| pod.address().ok()).collect();
-    ensure!(
-        again == returned_v4,
-        "{returned_v4:?} were returned, {again:?} were given out"
-    );
-    pods.extend(last);
-    let all: BTreeSet<IpAddr> = pods.iter().flat_map(Pod::addresses).copied().collect();
-    let (all_v4, all_v6): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) =
-        all.into_iter().partition(IpAddr::is_ipv4);
-    ensure!(
-        all_v4 == usable,
-        "13 pods should have {usable:?}, they have {all_v4:?}"
-    );
-    ensure!(
-        all_v6.len() == 13 && all_v6.iter().all(|address| v6.contains(address)),
-        "13 pods should each have an address of {v6}, they have {all_v6:?}"
-    );
-
-    cluster
-        .create_pod(&PodSpec::new("r11-one-more").on("node-2"))
-        .await?;
-    wait::until("the pod without an address to say so", LIMIT, async || {
-        let arguments = [
-            "get",
-            "events",
-            "--field-selector=involvedObject.name=r11-one-more",
-        ];
-        let events = cluster.kubectl(&arguments).await?;
-        let told = events.contains(&format!("no address of {v4} is free"));
-        ensure!(told, "its events are:\n{events}");
-        Ok(())
-    })
-    .await?;
-    // It starts once another pod has left, by itself.
-    let left = pods.pop().context("there are pods")?;
-    cluster.delete_pod(left.name()).await?;
-    let late = cluster.pod("r11-one-more").await?;
-    ensure!(
-        late.address()? == left.address()?,
-        "{} is the only free address, the pod has {}",
-        left.address()?,
-        late.address()?
-    );
-    pods.push(late);
-    delete(cluster, &pods).await
-}
-
-async fn run_on_node_2(cluster: &Cluster, numbers: std::ops::Range<u32>) -> Result<Vec<Pod>> {
-    let specs = numbers.map(|number| PodSpec::new(&format!("r11-{number}")).on("node-2"));
-    let pods = join_all(specs.map(|spec| cluster.run_pod(spec))).await;
-    pods.into_iter().collect()
-}
-
 /// The first addresses of a subnet, beginning with the network's own.
-fn first_addresses(subnet: IpNet, count: usize) -> Vec<IpAddr> {
+pub(super) fn first_addresses(subnet: IpNet, count: usize) -> Vec<IpAddr> {
     match subnet {
         IpNet::V4(net) => {
             let first = net.network().to_bits();

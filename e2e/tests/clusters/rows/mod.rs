@@ -11,6 +11,7 @@ mod services;
 mod sharing;
 mod subnets;
 mod teardown;
+mod turns;
 
 use serde_json::json;
 use signpost_e2e::{ClusterOptions, pod_network};
@@ -53,7 +54,7 @@ pub(crate) fn add_to(suite: &mut Suite) {
             services::r16_a_service_is_reached_from_everywhere_dual_stack
         ))
         .serial(named!(
-            addresses::r11_addresses_are_unique_and_come_back_in_turn
+            turns::r11_addresses_are_unique_and_come_back_in_turn
         ))
         .serial(named!(
             masquerade::r14_only_what_leaves_is_masqueraded_dual_stack
