@@ -61,7 +61,7 @@ impl World<'_> {
                     },
                 );
             }
-            Action::TeardownDone => self.torn_down(),
+            Action::TeardownDone => self.torn_down(shell),
             Action::Notify(_) | Action::NodeRouted { .. } => {}
         }
     }

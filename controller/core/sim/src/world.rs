@@ -138,10 +138,7 @@ impl<'a> World<'a> {
             Message::Resume { shell } => self.resume(shell),
             Message::Heal => self.heal(),
             Message::Complete { key } => self.complete(&key),
-            Message::Recreate => {
-                self.config = Some(self.wishes.clone());
-                self.configure(|config| config.teardown = false);
-            }
+            Message::Recreate => self.recreate_network(),
             Message::ConfigBack => {
                 self.config = Some(self.wishes.clone());
                 self.config_changed();

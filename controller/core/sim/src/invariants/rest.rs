@@ -121,13 +121,18 @@ impl World<'_> {
     }
 
     /// A controller says that everything of ours is gone.
-    pub(crate) fn torn_down(&mut self) {
+    pub(crate) fn torn_down(&mut self, shell: usize) {
+        let known = self.shells[shell].known.config.as_ref();
+        if known.is_none_or(|config| !config.teardown) {
+            return self.broken(Invariant::I5, || "torn down unasked".into());
+        }
+        if !self.wishes.teardown || self.rest.torn_down {
+            // It does not know the latest yet.
+            return;
+        }
         let left = self.leftover(|_| true);
         if let Some(left) = left {
             self.broken(Invariant::I5, || format!("torn down, but {left} is there"));
-        }
-        if !self.wishes.teardown {
-            self.broken(Invariant::I5, || "torn down unasked".into());
         }
         self.rest.torn_down = true;
         self.config = None;
@@ -137,5 +142,13 @@ impl World<'_> {
             self.rest.calm = self.rest.calm.max(later);
             self.queue.push(later, Message::Recreate);
         }
+    }
+
+    /// Somebody creates the configuration again after it was deleted.
+    pub(crate) fn recreate_network(&mut self) {
+        self.rest.torn_down = false;
+        self.rest.well_since = None;
+        self.config = Some(self.wishes.clone());
+        self.configure(|config| config.teardown = false);
     }
 }
