@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use kube::Api;
 use signpost_api::PodNetwork;
 
-use crate::{Cluster, ClusterOptions, Pod, PodSpec};
+use crate::{Binaries, Cluster, ClusterOptions, Pod, PodSpec};
 
 mod board;
 mod matrix;
@@ -22,6 +22,9 @@ use matrix::Matrix;
 /// How long a route may take to go after its node did.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// Finding programs takes less, building them more.
+const BUILT: Duration = Duration::from_secs(5);
+
 /// What was timed, in order.
 type Timings = Vec<(String, Duration)>;
 
@@ -30,6 +33,12 @@ type Timings = Vec<(String, Duration)>;
 /// Fails if anything that it shows does not work.
 pub async fn run(nodes: u8) -> Result<Cluster> {
     let mut timings = Timings::new();
+
+    let begin = Instant::now();
+    tokio::task::spawn_blocking(Binaries::ensure).await??;
+    if begin.elapsed() > BUILT {
+        note(&mut timings, "Kubernetes' programs built, once", begin);
+    }
 
     heading(
         "Starting a control plane: etcd, API server, scheduler, manager and Signpost's controller",
