@@ -3,6 +3,12 @@
 //! The world answers at once and truthfully, so all time measured is the engine's (and the little
 //! that the world's vectors take). CPU time and memory are the process's own, from `/proc`.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark may stop, and printing is its purpose"
+)]
+
 use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
 use signpost_core::{
