@@ -9,6 +9,7 @@ cargo fmt --all --check
 step 'cargo clippy'
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 step 'cargo doc'
-RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
+# Those who read the source follow links to private items.
+RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --quiet --workspace --no-deps
 step 'licences'
 ./scripts/licences.sh

@@ -53,8 +53,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// Where /metrics, /healthz and /readyz are served, without authentication. Use 0.0.0.0:9450
-    /// or [::]:9450 to be reached from elsewhere; port 0 takes a free one.
+    /// Where /metrics, /healthz and /readyz are served, without authentication. Use
+    /// 0.0.0.0:9450 to be reached from elsewhere; port 0 takes a free one.
     #[arg(
         long,
         env = "SIGNPOST_HTTP_ADDRESS",

@@ -33,7 +33,7 @@ fn main() {
         let before = cpu();
         let mut world = World::new(nodes);
         world.run();
-        let routed = cpu() - before;
+        let routed = cpu().saturating_sub(before);
         assert_eq!(world.engine.summary().nodes_routed, nodes as usize);
 
         let before = cpu();
@@ -41,7 +41,7 @@ fn main() {
         for _ in 0..passes {
             world.drift_check();
         }
-        let idle = (cpu() - before) / passes;
+        let idle = cpu().saturating_sub(before) / passes;
         println!(
             "{nodes:>8} {:>13} ms {:>13.1} µs {:>13} ms {:>9} MB",
             routed.as_millis(),
