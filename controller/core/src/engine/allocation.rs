@@ -271,6 +271,8 @@ impl Engine {
         if let Some(state) = self.nodes.get_mut(id)
             && state.assignment.unwritten(now)
             && state.assignment.write.step == ApiStep::Idle
+            && !self.api.setting.contains_key(&state.node.key)
+            && !self.strays.setting(&state.node.key)
         {
             let write = &mut state.assignment.write;
             if write.not_before > now {

@@ -37,6 +37,12 @@ pub(super) enum ApiStep {
     Sent,
 }
 
+impl ApiWrites {
+    fn in_flight(&self) -> usize {
+        self.setting.len() + self.reporting.len()
+    }
+}
+
 impl ApiWrite {
     pub(super) fn failed(&mut self, backoff: Backoff, key: &NodeKey, pace: Pace, now: Time) {
         self.failures = self.failures.saturating_add(1);
@@ -52,7 +58,10 @@ pub(super) fn node_hash(key: &NodeKey) -> u64 {
 
 impl Engine {
     pub(super) fn begin_api_writes(&mut self) {
-        while self.api.setting.len() + self.api.reporting.len() < self.limits.api_writes {
+        if self.strays.api_writes() > 0 {
+            self.await_strays();
+        }
+        while self.api.in_flight() + self.strays.api_writes() < self.limits.api_writes {
             if let Some(id) = self.api.pod_cidrs.pop_front() {
                 self.send_pod_cidrs(id);
             } else if let Some(id) = self.api.status.pop_front() {

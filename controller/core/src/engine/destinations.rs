@@ -124,6 +124,14 @@ impl Engine {
         }
     }
 
+    /// [`consider`](Self::consider)s every destination.
+    pub(super) fn consider_all(&mut self) {
+        let all: Vec<IpNet> = self.routes.iter().map(|(cidr, _)| cidr).collect();
+        for cidr in all {
+            self.consider(cidr);
+        }
+    }
+
     /// The change that a table needs for a destination, if it may be made.
     pub(super) fn next_change(&self, cidr: IpNet, index: usize) -> Option<RouteChange> {
         let config = self.config.as_ref()?;

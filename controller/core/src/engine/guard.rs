@@ -2,7 +2,10 @@
 //!
 //! Destinations are counted, not routes: one destination in five tables is one node.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -10,6 +13,7 @@ use super::{Engine, clock::Due};
 use crate::{
     Action, Time,
     action::{Notice, Reason, Subject},
+    routes::Destination,
 };
 
 /// Deletions count together within this span.
@@ -22,24 +26,38 @@ const ALWAYS: usize = 2;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Guard {
     pub(super) held: bool,
-    deleted: VecDeque<(Time, IpNet)>,
+    /// When the last deletion of a destination was begun or ended, well or in doubt.
+    deleted: BTreeMap<IpNet, Time>,
+    order: VecDeque<(Time, IpNet)>,
 }
 
 impl Guard {
-    /// The last route of a destination was deleted.
+    /// A route of the destination is being deleted, or was.
     pub(super) fn deleted(&mut self, cidr: IpNet, now: Time) {
-        self.deleted.push_back((now, cidr));
+        if self.deleted.insert(cidr, now) != Some(now) {
+            self.order.push_back((now, cidr));
+        }
+    }
+
+    /// A deletion that counts ended: from now on it counts for the whole window.
+    pub(super) fn ended(&mut self, cidr: IpNet, now: Time) {
+        if self.deleted.contains_key(&cidr) {
+            self.deleted(cidr, now);
+        }
     }
 
     /// Forgets what was deleted long ago; says when the next is.
     fn age(&mut self, now: Time) -> Option<Time> {
         loop {
-            let (at, _) = self.deleted.front()?;
+            let (at, cidr) = *self.order.front()?;
             let until = at.after(WINDOW);
             if until > now {
                 return Some(until);
             }
-            self.deleted.pop_front();
+            self.order.pop_front();
+            if self.deleted.get(&cidr) == Some(&at) {
+                self.deleted.remove(&cidr);
+            }
         }
     }
 }
@@ -56,9 +74,14 @@ impl Engine {
         let Some(config) = &self.config else { return };
         let until = self.guard.age(self.now.at);
         let tally = self.routes.tally();
-        let recent = self.guard.deleted.len();
-        let total = tally.ours + recent;
-        let wanted = tally.unclaimed + recent;
+        let (mut total, mut wanted) = (tally.ours, tally.unclaimed);
+        if tally.unclaimed > 0 {
+            for cidr in self.guard.deleted.keys() {
+                let destination = self.routes.get(*cidr);
+                total += usize::from(!destination.is_some_and(Destination::has_ours));
+                wanted += usize::from(!self.counts_for_guard(*cidr));
+            }
+        }
         let percent = config.max_deletion_percent;
         let allowed = (total * usize::from(percent) / 100).max(ALWAYS);
         let hold = self.recovered && !config.teardown && tally.unclaimed > 0 && wanted > allowed;

@@ -166,10 +166,7 @@ impl Engine {
         self.take_up(&touched);
         if news {
             self.nodes.mark_all();
-            let all: Vec<IpNet> = self.routes.iter().map(|(cidr, _)| cidr).collect();
-            for cidr in all {
-                self.consider(cidr);
-            }
+            self.consider_all();
         }
         self.find_conflicts();
         if self.listing.complete == Some(begun) {
@@ -191,7 +188,7 @@ impl Engine {
             let owner = self
                 .routes
                 .get(*cidr)
-                .filter(|it| it.leads_nowhere())
+                .filter(|it| it.has_blackhole())
                 .and_then(|it| it.owner);
             if let Some(owner) = owner {
                 self.want_instance(owner);

@@ -28,6 +28,7 @@ pub(crate) mod nodes;
 mod notices;
 mod state;
 mod status;
+mod strays;
 mod view;
 mod writes;
 
@@ -47,7 +48,8 @@ use self::{
     listing::Listing,
     nodes::{NodeId, Nodes},
     notices::Notices,
-    writes::{Strays, Writes},
+    strays::Strays,
+    writes::Writes,
 };
 use crate::{
     Action, Event, Time,
@@ -137,6 +139,8 @@ impl Engine {
             Event::Elected => self.start_leading(),
             Event::Deposed => self.stop_leading(),
             Event::RouteWritten { write, result } => self.route_written(write, result),
+            Event::PodCidrsSet { node, .. } if self.stray_setting_ended(&node) => {}
+            Event::NetworkStatusSet { node, .. } if self.stray_report_ended(&node) => {}
             event if self.elected.is_some() => self.note(event),
             _ => {}
         }

@@ -69,9 +69,7 @@ impl Engine {
         self.find_conflicts();
         self.obstruct();
         self.nodes.mark_all();
-        for net in self.routes.unclaimed().clone() {
-            self.consider(net);
-        }
+        self.consider_all();
     }
 
     /// Tells that everything was read that a leader must know before it gives or takes away.
@@ -88,9 +86,7 @@ impl Engine {
         self.recovered = true;
         self.nodes.mark_all();
         self.obstruct();
-        for net in self.routes.unclaimed().clone() {
-            self.consider(net);
-        }
+        self.consider_all();
     }
 
     fn settled_listing(&mut self) -> bool {

@@ -104,7 +104,10 @@ impl Engine {
             state.status.doubtful = None;
             self.actions.push(Action::ReadNode(state.node.key.clone()));
         }
-        if state.status.write.step != ApiStep::Idle {
+        if state.status.write.step != ApiStep::Idle
+            || self.api.reporting.contains(&state.node.key)
+            || self.strays.reporting(&state.node.key)
+        {
             return;
         }
         let not_before = state.status.write.not_before;

@@ -1,28 +1,20 @@
 //! Route writes: how they are begun and what their end means.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use ipnet::IpNet;
 
 use super::{
     Engine,
-    api::ApiWrites,
     clock::{Due, Stamp},
 };
 use crate::{
-    Action, Time,
+    Action,
     action::Reason,
     backoff::{Pace, hash},
     cloud::{CloudError, CloudErrorKind, ObservedRoute, Ownership, RouteChange, TableId},
-    node::NodeKey,
     routes::{Step, Trouble},
 };
-
-/// How long after a loss of leadership its writes may still be under way.
-pub(super) const STRAY_LIMIT: Duration = Duration::from_secs(15);
 
 /// Failures in a row after which a passing error is told to people.
 const TELL_AFTER: u8 = 3;
@@ -37,66 +29,25 @@ pub(super) struct Writes {
 }
 
 impl Writes {
+    /// What is in flight, taken out of it.
+    pub(super) fn abandon(&mut self) -> BTreeMap<u64, RouteChange> {
+        std::mem::take(&mut self.flights)
+    }
+
     pub(super) fn none_in_flight(&self) -> bool {
         self.flights.is_empty()
     }
 }
 
-/// Writes that were in flight when an earlier leadership of this process ended.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Strays {
-    since: Time,
-    routes: BTreeMap<u64, (TableId, IpNet)>,
-    last_end: Stamp,
-    pod_cidrs: BTreeMap<NodeKey, Vec<IpNet>>,
-}
-
-impl Strays {
-    pub(super) fn keep(&mut self, writes: &mut Writes, api: &mut ApiWrites, now: Stamp) {
-        if writes.flights.is_empty() && api.setting.is_empty() {
-            return;
-        }
-        if now.at.since(self.since) > STRAY_LIMIT {
-            self.routes.clear();
-            self.pod_cidrs.clear();
-        }
-        self.since = now.at;
-        let flights = std::mem::take(&mut writes.flights).into_iter();
-        let places = flights.map(|(write, it)| (write, (it.table().clone(), it.destination())));
-        self.routes.extend(places);
-        self.pod_cidrs.append(&mut api.setting);
-    }
-
-    /// When the last of them ended; as an error, when they count as ended at the latest.
-    pub(super) fn ended(&self) -> Result<Stamp, Time> {
-        if self.routes.is_empty() {
-            Ok(self.last_end)
-        } else {
-            Err(self.since.after(STRAY_LIMIT))
-        }
-    }
-
-    fn under_way(&self, table: &TableId, cidr: IpNet) -> bool {
-        let mut places = self.routes.values();
-        places.any(|(its_table, its_cidr)| its_table == table && *its_cidr == cidr)
-    }
-
-    /// What was being set on a node.
-    pub(super) fn pod_cidrs(&mut self, key: &NodeKey, now: Time) -> Option<Vec<IpNet>> {
-        let cidrs = self.pod_cidrs.remove(key)?;
-        (now.since(self.since) <= STRAY_LIMIT).then_some(cidrs)
-    }
-}
-
 impl Engine {
     pub(super) fn begin_route_writes(&mut self) {
-        while self.writes.flights.len() < self.limits.route_writes {
+        while self.writes.flights.len() + self.strays.route_writes() < self.limits.route_writes {
             let Some((cidr, table)) = self.writes.ready.pop_front() else {
                 return;
             };
             let change = self.next_change(cidr, table).filter(|change| {
                 // Comes back when that write has ended.
-                !self.strays.under_way(change.table(), cidr)
+                !self.strays.writing(change.table(), cidr)
             });
             self.routes.update(cidr, |destination| {
                 let cell = destination.cell_mut(table);
@@ -108,6 +59,9 @@ impl Engine {
                 }
             });
             if let Some(change) = change {
+                if matches!(change, RouteChange::Delete { .. }) && self.counts_for_guard(cidr) {
+                    self.guard.deleted(cidr, self.now.at);
+                }
                 let write = self.number();
                 self.writes.flights.insert(write, change.clone());
                 self.actions.push(Action::WriteRoute { write, change });
@@ -117,53 +71,22 @@ impl Engine {
 
     pub(super) fn route_written(&mut self, write: u64, result: Result<(), CloudError>) {
         let Some(change) = self.writes.flights.remove(&write) else {
-            return self.stray_ended(write);
+            return self.stray_write_ended(write);
         };
         self.writes.last_end = Some(self.now);
         let Some(table) = self.routes.table(change.table()) else {
             return;
         };
         let cidr = change.destination();
-        let counted = self.counts_for_guard(cidr);
         match result {
             Ok(()) => self.write_succeeded(&change, table),
             Err(error) => self.write_failed(&change, table, &error),
         }
-        if counted && self.routes.get(cidr).is_some_and(|it| !it.has_ours()) {
-            self.guard.deleted(cidr, self.now.at);
+        if matches!(change, RouteChange::Delete { .. }) {
+            self.guard.ended(cidr, self.now.at);
         }
         self.mark_involved(cidr);
         self.consider(cidr);
-    }
-
-    /// A write of an earlier leadership has ended one way or the other.
-    fn stray_ended(&mut self, write: u64) {
-        let Some((table, cidr)) = self.strays.routes.remove(&write) else {
-            return;
-        };
-        let now = self.now;
-        self.strays.last_end = now;
-        let known = self.elected.and_then(|_| self.routes.table(&table));
-        if let (Some(table), true) = (known, self.routes.get(cidr).is_some()) {
-            self.routes.update(cidr, |destination| {
-                destination.changed = now;
-                let cell = destination.cell_mut(table);
-                cell.written = Some(now);
-                cell.proven = false;
-                cell.step = Step::Uncertain;
-            });
-            self.listing.want(now.at);
-        }
-    }
-
-    /// Whatever was not answered by now has ended.
-    pub(super) fn abandon_strays(&mut self) {
-        if self.strays.ended().is_err_and(|until| until <= self.now.at) {
-            let writes: Vec<u64> = self.strays.routes.keys().copied().collect();
-            for write in writes {
-                self.stray_ended(write);
-            }
-        }
     }
 
     /// Has the nodes judged that a destination is, or was, for.
@@ -225,8 +148,12 @@ impl Engine {
             error.kind,
             Kind::AlreadyExists | Kind::NotFound | Kind::Unknown
         );
+        let attempts = self.routes.get(cidr).and_then(|it| it.cell(table));
+        let persists = attempts.is_some_and(|cell| cell.attempts >= TELL_AFTER);
         let pace = match error.kind {
             Kind::Denied | Kind::Invalid => Pace::Slow,
+            // Something stands there that listings do not show.
+            Kind::AlreadyExists if persists => Pace::Slow,
             _ => Pace::Quick,
         };
         let item = item(cidr, change.table());
@@ -247,7 +174,7 @@ impl Engine {
             let wait = backoff.delay(item, cell.attempts, pace);
             let wait = wait.max(error.retry_after.unwrap_or_default());
             cell.not_before = now.at.after(wait);
-            if !uncertain || cell.attempts >= TELL_AFTER {
+            if !uncertain || persists {
                 cell.trouble = Some(Box::new(describe(change, error)));
             }
         });
@@ -321,7 +248,7 @@ fn describe(change: &RouteChange, error: &CloudError) -> Trouble {
         Kind::QuotaExceeded => (Reason::QuotaExceeded, true),
         Kind::Denied => (Reason::CloudDenied, true),
         Kind::Invalid => (Reason::CloudUnavailable, true),
-        Kind::AlreadyExists => (Reason::RouteConflict, false),
+        Kind::AlreadyExists => (Reason::RouteConflict, true),
         Kind::NotFound | Kind::Throttled | Kind::Transient | Kind::Unknown => {
             (Reason::CloudUnavailable, false)
         }

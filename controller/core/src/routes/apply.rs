@@ -25,7 +25,8 @@ impl Routes {
     /// Takes note of what a listing that was begun at `begun` showed of a table.
     ///
     /// A route that was written less than `settle` before may be missing from the listing or shown
-    /// as it was; what we know of it stands.
+    /// as it was; what we know of it stands. A foreign route in its place does not wait for that:
+    /// better to believe that ours is gone than to change what is not ours.
     pub(crate) fn apply(
         &mut self,
         table: usize,
@@ -48,7 +49,11 @@ impl Routes {
                 continue;
             }
             let before = destination.tally();
-            let found = merge(destination, table, seen, begun, settle);
+            let found = if seen.is_none() && self.tables[table].foreign.contains(net) {
+                displace(destination.cell_mut(table))
+            } else {
+                merge(destination, table, seen, begun, settle)
+            };
             self.tally.replace(before, destination.tally());
             if found.changed {
                 applied.touched.push(*net);
@@ -95,6 +100,18 @@ struct News {
     changed: bool,
     drifted: bool,
     unproven: bool,
+}
+
+/// A foreign route stands where ours was.
+fn displace(cell: &mut Cell) -> News {
+    let lost = cell.ours.take().is_some();
+    cell.proven = false;
+    let changed = lost || cell.step == Step::Uncertain;
+    cell.certain();
+    News {
+        changed,
+        ..News::default()
+    }
 }
 
 fn merge(

@@ -138,10 +138,16 @@ impl Destination {
         self.right(table) && self.cell(table).is_some_and(settled)
     }
 
+    /// Packets along one of its routes are dropped.
+    pub(crate) fn has_blackhole(&self) -> bool {
+        let mut ours = self.cells.iter().filter_map(|cell| cell.ours.as_ref());
+        ours.any(|route| route.blackhole)
+    }
+
     /// Nothing can be lost by deleting its routes: packets along them are dropped already.
     pub(crate) fn leads_nowhere(&self) -> bool {
         let mut ours = self.cells.iter().filter_map(|cell| cell.ours.as_ref());
-        self.dead || ours.any(|route| route.blackhole)
+        self.dead || ours.all(|route| route.blackhole)
     }
 
     pub(super) fn tally(&self) -> Tally {

@@ -91,3 +91,19 @@ fn routes_to_instances_that_are_gone_are_not_held() {
     driver.pass(Duration::from_secs(40));
     assert_eq!(routes(&driver), 2, "and two may always go");
 }
+
+#[test]
+fn a_route_that_is_alive_in_one_table_counts_though_it_leads_nowhere_in_another() {
+    let mut driver = Driver::new(LIMITS, config(16));
+    for number in 0..3 {
+        let cidr = format!("10.0.{number}.0/24");
+        driver.put("main", route(&cidr, "x"));
+        let mut hole = route(&cidr, "x");
+        hole.blackhole = true;
+        driver.put("second", hole);
+    }
+    driver.elect(vec![]);
+    driver.pass(Duration::from_secs(30));
+    assert_eq!(routes(&driver), 3);
+    assert_eq!(driver.engine.summary().deletions_held, 3);
+}
