@@ -36,13 +36,13 @@ pub(super) struct Known {
     again: bool,
     failures: u8,
     not_before: Time,
-    switching: bool,
-    switch_failures: u8,
-    switch_not_before: Time,
+    pub(super) switching: bool,
+    pub(super) switch_failures: u8,
+    pub(super) switch_not_before: Time,
 }
 
 impl Known {
-    fn found(&self) -> Option<&Instance> {
+    pub(super) fn found(&self) -> Option<&Instance> {
         match &self.state {
             Some(InstanceState::Found(instance)) => Some(instance),
             _ => None,
@@ -64,9 +64,9 @@ pub(super) struct Instances {
     refresh: BTreeSet<NodeId>,
     batches: BTreeMap<u64, Vec<NodeId>>,
     /// Nodes whose instance is being switched to forwarding.
-    switching: BTreeSet<NodeKey>,
+    pub(super) switching: BTreeSet<NodeKey>,
     /// Nodes whose instance waits for that.
-    to_switch: BTreeSet<NodeId>,
+    pub(super) to_switch: BTreeSet<NodeId>,
     next_refresh: Time,
 }
 
@@ -138,12 +138,6 @@ impl Engine {
         }
     }
 
-    /// The instance drops what is not addressed to itself, and that can be changed.
-    pub(super) fn must_switch(&self, id: NodeId) -> bool {
-        let found = self.nodes.get(id).and_then(|it| it.instance.found());
-        self.limits.forwarding && found.is_some_and(|instance| !instance.forwarding)
-    }
-
     pub(super) fn begin_instance_reads(&mut self) {
         while self.instances.batches.len() < BATCHES {
             let mut queries = Vec::new();
@@ -168,27 +162,6 @@ impl Engine {
             self.last_number = number;
             self.instances.batches.insert(number, ids);
             self.actions.push(Action::ReadInstances(queries));
-        }
-        self.begin_switching();
-    }
-
-    fn begin_switching(&mut self) {
-        let teardown = self.config.as_ref().is_none_or(|config| config.teardown);
-        while self.instances.switching.len() < self.limits.route_writes && !teardown {
-            let Some(id) = self.instances.to_switch.pop_first() else {
-                return;
-            };
-            if !self.must_switch(id) {
-                continue;
-            }
-            let Some(state) = self.nodes.get_mut(id).filter(|state| !state.gone) else {
-                continue;
-            };
-            if self.instances.switching.insert(state.node.key.clone()) {
-                state.instance.switching = true;
-                let query = query(&state.node);
-                self.actions.push(Action::EnableForwarding(query));
-            }
         }
     }
 
@@ -287,38 +260,9 @@ impl Engine {
             }
         }
     }
-
-    pub(super) fn forwarding_enabled(&mut self, key: &NodeKey, result: Result<(), CloudError>) {
-        self.instances.switching.remove(key);
-        let Some(id) = self.nodes.id(key) else { return };
-        let now = self.now.at;
-        let backoff = self.backoff;
-        let Some(state) = self.nodes.get_mut(id) else {
-            return;
-        };
-        let instance = &mut state.instance;
-        instance.switching = false;
-        match result {
-            Ok(()) => {
-                if let Some(InstanceState::Found(found)) = &mut instance.state {
-                    found.forwarding = true;
-                }
-                instance.trouble = None;
-                instance.switch_failures = 0;
-            }
-            Err(error) => {
-                instance.switch_failures = instance.switch_failures.saturating_add(1);
-                let wait = wait(backoff, key, instance.switch_failures, Some(&error));
-                instance.switch_not_before = now.after(wait);
-                let what = "enabling forwarding of";
-                instance.trouble = Some(Box::new(describe(what, key, &error)));
-            }
-        }
-        self.nodes.mark(id);
-    }
 }
 
-fn query(node: &crate::Node) -> InstanceQuery {
+pub(super) fn query(node: &crate::Node) -> InstanceQuery {
     InstanceQuery {
         node: node.key.clone(),
         provider_id: node.provider_id.clone(),
@@ -326,7 +270,12 @@ fn query(node: &crate::Node) -> InstanceQuery {
     }
 }
 
-fn wait(backoff: Backoff, key: &NodeKey, failures: u8, error: Option<&CloudError>) -> Duration {
+pub(super) fn wait(
+    backoff: Backoff,
+    key: &NodeKey,
+    failures: u8,
+    error: Option<&CloudError>,
+) -> Duration {
     let lasting = error.is_some_and(|error| lasting(error.kind));
     let pace = if lasting { Pace::Slow } else { Pace::Quick };
     let throttled = error.is_some_and(|error| error.kind == CloudErrorKind::Throttled);
@@ -341,7 +290,7 @@ fn lasting(kind: CloudErrorKind) -> bool {
     matches!(kind, CloudErrorKind::Denied | CloudErrorKind::Invalid)
 }
 
-fn describe(verb: &str, key: &NodeKey, error: &CloudError) -> Trouble {
+pub(super) fn describe(verb: &str, key: &NodeKey, error: &CloudError) -> Trouble {
     Trouble {
         reason: if error.kind == CloudErrorKind::Denied {
             Reason::CloudDenied

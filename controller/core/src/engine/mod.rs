@@ -9,23 +9,27 @@
 //! |---|---|
 //! | who is there, who is gone | `nodes` |
 //! | which blocks does a node get | `allocation` |
+//! | how do they get onto the node | `pod_cidrs` |
 //! | where does a node stand | `judge` |
-//! | where do routes to it lead | `instances` |
+//! | where do routes to it lead | `instances`, `forwarding` |
 //! | which route is written next, how did it end | `destinations`, `writes` |
 //! | when are the tables listed, what follows | `listing` |
 //! | may so much be deleted | `guard` |
+//! | who leads, with which configuration | `state`, `strays` |
 //! | what do people get to see | `status`, `notices`, `view` |
 
 mod allocation;
 mod api;
 pub(crate) mod clock;
 mod destinations;
+mod forwarding;
 mod guard;
 mod instances;
 mod judge;
 mod listing;
 pub(crate) mod nodes;
 mod notices;
+mod pod_cidrs;
 mod state;
 mod status;
 mod strays;
@@ -182,6 +186,7 @@ impl Engine {
         }
         self.review_deletions();
         self.begin_instance_reads();
+        self.begin_switching();
         self.begin_api_writes();
         self.begin_route_writes();
         self.finish_teardown();

@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{Engine, allocation::Assignment, clock::Due, instances::Known, status::StatusWrites};
+use super::{Engine, clock::Due, instances::Known, pod_cidrs::Assignment, status::StatusWrites};
 use crate::{
     Action, Time,
     action::Reason,

@@ -2,10 +2,10 @@
 
 use super::{
     Engine,
-    allocation::DOUBT,
     api::{ApiStep, ApiWrite},
     clock::Due,
     nodes::{NodeId, NodeState},
+    pod_cidrs::DOUBT,
 };
 use crate::{
     Action, Time,
