@@ -91,6 +91,15 @@ impl Engine {
         self.schedule_refresh();
     }
 
+    /// What identifies the instance of a node has changed, so earlier failures say nothing.
+    pub(super) fn instance_moved(&mut self, id: NodeId) {
+        if let Some(state) = self.nodes.get_mut(id) {
+            state.instance.failures = 0;
+            state.instance.not_before = Time::default();
+        }
+        self.want_instance(id);
+    }
+
     /// Has the instance of a node read as soon as its back-off allows.
     pub(super) fn want_instance(&mut self, id: NodeId) {
         let now = self.now.at;

@@ -268,7 +268,7 @@ impl Engine {
             self.timers.set(at, Due::Node(id));
         }
         if moved {
-            self.want_instance(id);
+            self.instance_moved(id);
         }
     }
 

@@ -6,6 +6,8 @@
 
 mod apply;
 mod destination;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
