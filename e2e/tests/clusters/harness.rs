@@ -30,7 +30,6 @@ pub(crate) async fn cluster_comes_and_goes() -> Result<()> {
         first.machine().ping(address).await?;
         cluster.external().ping(address).await?;
     }
-    let namespaces = namespaces_of(&[cluster.router().pid(), first.machine().pid()])?;
 
     // A killed kubelet is started again.
     first.machine().kill("kubelet").await?;
@@ -77,6 +76,7 @@ pub(crate) async fn cluster_comes_and_goes() -> Result<()> {
     cluster.add_node("node-4").await?;
     ensure!(cluster.node("node-4")?.link().0 == 2);
 
+    let namespaces = namespaces_of(&[cluster.router().pid(), first.machine().pid()])?;
     let id = cluster.id().to_owned();
     cluster.shutdown();
     nothing_left(&id, &namespaces)?;
@@ -168,47 +168,71 @@ fn work_folder(id: &str) -> PathBuf {
     Path::new("/tmp/signpost-e2e").join(id)
 }
 
-/// Namespaces that the processes have and this one has not, as links below `/proc` name them.
-fn namespaces_of(pids: &[u32]) -> Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
+/// Namespaces of a cluster, by their links below `/proc`, and when they were looked at.
+///
+/// The kernel gives the number of a namespace that is gone to a new one at once: so only processes
+/// that were there before count as left over in it.
+struct Namespaces {
+    links: BTreeSet<PathBuf>,
+    /// In ticks since boot.
+    seen_at: u64,
+}
+
+/// Namespaces that the processes have and this one has not.
+fn namespaces_of(pids: &[u32]) -> Result<Namespaces> {
+    let mut links = BTreeSet::new();
     for pid in pids {
         for kind in ["net", "mnt", "pid", "uts", "ipc"] {
             let namespace = fs::read_link(format!("/proc/{pid}/ns/{kind}"))?;
             if namespace != fs::read_link(format!("/proc/self/ns/{kind}"))? {
-                found.insert(namespace);
+                links.insert(namespace);
             }
         }
     }
-    Ok(found)
+    let uptime = fs::read_to_string("/proc/uptime")?;
+    let uptime = uptime.split(' ').next().context("/proc/uptime is empty")?;
+    let seen_at = uptime.replace('.', "").parse()?;
+    Ok(Namespaces { links, seen_at })
+}
+
+/// When a process was started, in ticks since boot; none if it is gone.
+fn started_at(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold spaces; the start is the twentieth field behind it.
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }
 
 /// The namespaces of a cluster that another process started, found by its processes 1.
-fn namespaces_of_cluster(id: &str) -> Result<BTreeSet<PathBuf>> {
+fn namespaces_of_cluster(id: &str) -> Result<Namespaces> {
     let folder = work_folder(id).display().to_string();
     let pids: Vec<u32> = processes()
         .filter(|pid| command_line(*pid).contains(&folder))
         .collect();
     let found = namespaces_of(&pids)?;
     ensure!(
-        found.len() >= 15,
-        "router, external host and node have five each: {found:?}"
+        found.links.len() >= 15,
+        "router, external host and node have five each: {:?}",
+        found.links
     );
     Ok(found)
 }
 
-fn nothing_left(id: &str, namespaces: &BTreeSet<PathBuf>) -> Result<()> {
+fn nothing_left(id: &str, namespaces: &Namespaces) -> Result<()> {
     for pid in processes() {
         ensure!(
             !command_line(pid).contains(id),
             "process {pid}: {}",
             command_line(pid)
         );
+        if started_at(pid).is_none_or(|started| started > namespaces.seen_at) {
+            continue;
+        }
         for kind in ["net", "mnt", "pid", "uts", "ipc"] {
             // Processes come and go while this looks.
             if let Ok(namespace) = fs::read_link(format!("/proc/{pid}/ns/{kind}")) {
                 let line = command_line(pid);
                 ensure!(
-                    !namespaces.contains(&namespace),
+                    !namespaces.links.contains(&namespace),
                     "process {pid} ({line}) is in one"
                 );
             }
