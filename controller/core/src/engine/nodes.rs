@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Number of a node within one leadership; never used twice.
-pub(crate) type NodeId = u64;
+pub(crate) type NodeId = usize;
 
 /// How long sightings of a node that is gone are taken for late ones.
 const REMEMBER_GONE: Duration = Duration::from_secs(600);
@@ -59,29 +59,29 @@ pub(crate) struct NodeState {
 pub(super) struct Nodes {
     /// A full list was seen.
     pub(super) listed: bool,
-    map: BTreeMap<NodeId, Box<NodeState>>,
+    /// By number; a node that is gone leaves its place empty.
+    all: Vec<Option<Box<NodeState>>>,
     living: BTreeMap<Arc<str>, NodeId>,
     draining: BTreeMap<NodeKey, NodeId>,
     marked: VecDeque<NodeId>,
     /// UIDs of nodes that are gone.
     gone: BTreeMap<Arc<str>, Departure>,
     gone_order: VecDeque<(Time, Arc<str>)>,
-    last: NodeId,
 }
 
 impl Nodes {
     pub(super) fn get(&self, id: NodeId) -> Option<&NodeState> {
-        self.map.get(&id).map(Box::as_ref)
+        self.all.get(id)?.as_deref()
     }
 
     pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut NodeState> {
-        self.map.get_mut(&id).map(Box::as_mut)
+        self.all.get_mut(id)?.as_deref_mut()
     }
 
     /// The living node of that name and UID.
     pub(super) fn id(&self, key: &NodeKey) -> Option<NodeId> {
         let id = *self.living.get(&key.name)?;
-        (self.map.get(&id)?.node.key == *key).then_some(id)
+        (self.get(id)?.node.key == *key).then_some(id)
     }
 
     /// The living node, or the one whose routes are still being removed.
@@ -103,12 +103,12 @@ impl Nodes {
     }
 
     pub(super) fn phases(&self) -> impl Iterator<Item = Phase> {
-        self.map.values().map(|state| state.phase)
+        self.all.iter().flatten().map(|state| state.phase)
     }
 
     /// Has the node judged anew.
     pub(super) fn mark(&mut self, id: NodeId) {
-        if let Some(state) = self.map.get_mut(&id)
+        if let Some(state) = self.get_mut(id)
             && !std::mem::replace(&mut state.marked, true)
         {
             self.marked.push_back(id);
@@ -116,10 +116,12 @@ impl Nodes {
     }
 
     pub(super) fn mark_all(&mut self) {
-        let Self { map, marked, .. } = self;
-        for (id, state) in map {
-            if !std::mem::replace(&mut state.marked, true) {
-                marked.push_back(*id);
+        let Self { all, marked, .. } = self;
+        for (id, state) in all.iter_mut().enumerate() {
+            if let Some(state) = state
+                && !std::mem::replace(&mut state.marked, true)
+            {
+                marked.push_back(id);
             }
         }
     }
@@ -127,7 +129,7 @@ impl Nodes {
     pub(super) fn next_marked(&mut self) -> Option<NodeId> {
         loop {
             let id = self.marked.pop_front()?;
-            if let Some(state) = self.map.get_mut(&id) {
+            if let Some(state) = self.get_mut(id) {
                 state.marked = false;
                 return Some(id);
             }
@@ -149,7 +151,7 @@ impl Nodes {
 
     /// Its last route is gone.
     pub(super) fn remove(&mut self, id: NodeId) {
-        if let Some(state) = self.map.remove(&id)
+        if let Some(state) = self.all.get_mut(id).and_then(Option::take)
             && self.draining.get(&state.node.key) == Some(&id)
         {
             self.draining.remove(&state.node.key);
@@ -224,8 +226,7 @@ impl Engine {
             self.look_again(id, node);
             id
         } else {
-            self.nodes.last += 1;
-            let id = self.nodes.last;
+            let id = self.nodes.all.len();
             self.nodes.living.insert(node.key.name.clone(), id);
             self.transitions.count(None, Some(Phase::Pending));
             let state = NodeState {
@@ -243,7 +244,7 @@ impl Engine {
                 instance: Known::default(),
                 status: StatusWrites::default(),
             };
-            self.nodes.map.insert(id, Box::new(state));
+            self.nodes.all.push(Some(Box::new(state)));
             id
         };
         self.nodes.mark(id);
