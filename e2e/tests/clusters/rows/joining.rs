@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use serde_json::Value;
+use k8s_openapi::api::core::v1::Node as NodeObject;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Value, json};
 use signpost_e2e::{Cluster, Node, PodSpec, is_ready, wait};
 
 use super::paths::{delete, externals};
@@ -13,6 +15,8 @@ use crate::support::place::{Place, run_server};
 use crate::support::traffic::Traffic;
 use crate::support::{LIMIT, objects, routes};
 
+/// A block of the pool that a test gives to a node itself.
+const SUBNET: &str = "10.244.250.0/24";
 /// Where the agent puts the network configuration.
 const CONFIGURATIONS: &str = "/etc/cni/net.d";
 
@@ -78,20 +82,14 @@ pub(crate) async fn r12_a_node_becomes_ready_once_it_is_routed(cluster: &Cluster
     let node = cluster.boot_node("node-r12").await?;
     cluster.join_node("node-r12").await?;
     cluster.wait_registered(&["node-r12"], LIMIT).await?;
-    let watched = Instant::now();
-    while watched.elapsed() < Duration::from_secs(3) {
-        let object = objects::node(cluster, "node-r12").await?;
-        ensure!(!is_ready(&object), "without a route the node is ready");
-        ensure!(
-            objects::pod_cidrs(&object)?.is_empty(),
-            "without a controller it has a subnet"
-        );
-        ensure!(
-            conflists(&node)?.is_empty(),
-            "without a route there is a configuration"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    stays_unready(cluster, &node, false).await?;
+    // Nor does a subnet make it ready, such as somebody may set: only its route does.
+    let patch = Patch::Merge(json!({"spec": {"podCIDR": SUBNET, "podCIDRs": [SUBNET]}}));
+    let nodes: Api<NodeObject> = Api::all(cluster.client());
+    nodes
+        .patch("node-r12", &PatchParams::default(), &patch)
+        .await?;
+    stays_unready(cluster, &node, true).await?;
     let agent = node.machine().services().await?.remove("signpost-node");
     let agent = agent.context("the agent was started")?;
     ensure!(
@@ -155,6 +153,30 @@ pub(crate) async fn r12_a_node_becomes_ready_once_it_is_routed(cluster: &Cluster
     cluster.delete_pod("r12").await?;
     cluster.remove_node("node-r12").await?;
     routes::settle(cluster).await.map(drop)
+}
+
+/// Watches for a while that a node gets no configuration and does not become ready.
+async fn stays_unready(cluster: &Cluster, node: &Node, with_subnet: bool) -> Result<()> {
+    let watched = Instant::now();
+    while watched.elapsed() < Duration::from_secs(2) {
+        let object = objects::node(cluster, node.name()).await?;
+        let subnets = objects::pod_cidrs(&object)?;
+        ensure!(
+            !is_ready(&object),
+            "without a route the node is ready, with {subnets:?}"
+        );
+        ensure!(
+            subnets.is_empty() != with_subnet,
+            "without a controller it has {subnets:?}"
+        );
+        let found = conflists(node)?;
+        ensure!(
+            found.is_empty(),
+            "without a route there is a configuration: {found:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
 }
 
 /// The configurations in the node's folder, by file name; nothing else may be there, such as a file
