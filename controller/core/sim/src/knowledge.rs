@@ -37,8 +37,8 @@ pub(crate) struct Knowledge {
     pub(crate) route_writes: BTreeMap<u64, RouteChange>,
     /// When the last write of a route was begun, and when it ended.
     pub(crate) written: BTreeMap<(TableId, IpNet), (u64, u64)>,
-    /// When it was elected.
-    pub(crate) elected: u64,
+    /// Since when the guard counts: the election, or a change of the configuration.
+    pub(crate) guarded_since: u64,
     /// Destinations whose routes were deleted lately, and when.
     pub(crate) deleted: Vec<(u64, IpNet)>,
     /// The nodes whose pod CIDRs are being written.
@@ -53,18 +53,25 @@ impl Knowledge {
     /// Takes note of what the engine is told.
     pub(crate) fn learn(&mut self, event: &Event, now: u64) {
         match event {
-            Event::Configured(config) => self.config.clone_from(config),
+            Event::Configured(config) => {
+                self.config.clone_from(config);
+                self.deleted.clear();
+                self.guarded_since = now;
+            }
             Event::Elected => {
                 self.nodes.clear();
                 self.cidrs.clear();
                 self.deleted.clear();
-                self.elected = now;
+                self.guarded_since = now;
                 self.tables.clear();
                 // Its answer is of no use any more.
                 self.listing = None;
             }
             Event::NodesListed(nodes) => {
                 self.nodes.clear();
+                // Who is absent is gone.
+                let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
+                self.cidrs.retain(|uid, _| there(uid));
                 for node in nodes {
                     self.see(node.clone());
                 }

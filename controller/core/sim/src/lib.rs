@@ -39,8 +39,8 @@
 //! - A listing may show each table as it was up to `settle` minus 5 s before the listing was begun,
 //!   each time another moment, so that every write shows within `settle` after it was sent. With
 //!   `settle` zero (a kernel's table) it shows the present.
-//! - Watches lag up to 8 s, repeat, and break; a relist follows within 30 s. A list that was begun
-//!   before may arrive after changes that a watch brought.
+//! - Watches lag up to 8 s, repeat, and break; a relist follows within 30 s.
+//! - The lease is not deleted twice within 30 s.
 //! - Clocks differ in origin, not in rate. A stopped process goes on with what it had queued.
 //! - A restoration of etcd takes the API server down for 20 s, longer than any lease, as such a
 //!   repair does; revisions are bumped.
@@ -55,6 +55,8 @@
 //! - An action is begun only if [`Election::may_write`](signpost_core::lease::Election::may_write)
 //!   says so at that moment; otherwise it is dropped, and `Deposed` follows.
 //! - Reads of the Kubernetes API are repeated until they succeed.
+//! - While a list is on its way no watch brings anything; the watch begins with the list, so that
+//!   nothing that is told is older than the list before it (but for repetitions).
 //! - The answer to `ReadNode` is not told if the watch has brought something newer of that node.
 //! - The lease is released only when no write is under way any more.
 

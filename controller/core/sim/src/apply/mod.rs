@@ -70,7 +70,7 @@ impl World<'_> {
                 let then = self.now.saturating_sub(2 * entry.millis());
                 self.queue.push(ends, Message::Restored { then });
             }
-            Fault::LeaseDeleted => return self.api.lease.take().is_some(),
+            Fault::LeaseDeleted => return self.delete_lease(),
             Fault::CloudDown => cloud.down = ends,
             Fault::CloudThrottles => cloud.throttles = ends,
             Fault::CloudDenies => cloud.denies = ends,
@@ -84,6 +84,17 @@ impl World<'_> {
             }
             _ => return self.apply_to_config(entry),
         }
+        true
+    }
+
+    /// Not twice within half a minute: whether a lease was created and deleted again between two
+    /// looks nobody can tell.
+    fn delete_lease(&mut self) -> bool {
+        let again = self.lease_deleted.is_some_and(|at| self.now < at + 30_000);
+        if again || self.api.lease.take().is_none() {
+            return false;
+        }
+        self.lease_deleted = Some(self.now);
         true
     }
 

@@ -62,6 +62,15 @@ impl World<'_> {
 
     /// No route of ours may be there that leads, or led, to somebody else.
     fn check_no_leftover(&mut self, node: &NodeKey, cidrs: &[IpNet]) {
+        let by_hand = self.api.nodes.values().any(|other| {
+            other.node.key != *node
+                && other.origin == Origin::Hand
+                && overlaps(&other.node.pod_cidrs, cidrs)
+        });
+        if by_hand {
+            // Somebody gave it to another node at the same time; the older one keeps it.
+            return;
+        }
         for cidr in cidrs {
             let hop = self.hop_of(node, *cidr);
             let left = self.cloud.tables.iter().find_map(|(id, table)| {

@@ -124,6 +124,13 @@ impl World<'_> {
         if owners.iter().any(|owner| owner.origin == Origin::Hand) {
             return;
         }
+        let place = &self.shells[from.shell];
+        let believed = place.known.nodes.get(&route.node);
+        let believed = believed.is_some_and(|node| node.pod_cidrs.contains(&route.destination));
+        if believed && place.life == from.life {
+            // It does not know yet that a duplicate made by hand is gone.
+            return;
+        }
         let other = owners
             .iter()
             .find(|owner| owner.node.key.name != route.node)

@@ -44,8 +44,10 @@ pub(crate) struct Shell {
     pub(crate) brain: Box<dyn Brain>,
     /// What the engine was told and what it began.
     pub(crate) known: Knowledge,
-    /// The watch that is in force; others are broken.
+    /// The last list that was told, with which the watch begins.
     pub(crate) stream: u32,
+    /// The watch brings changes; it does not while it is broken or a list is on its way.
+    pub(crate) watching: bool,
     streams: u32,
     /// The first change of the log that the watch has not brought yet.
     next: usize,
@@ -73,6 +75,7 @@ impl Shell {
             brain,
             known: Knowledge::default(),
             stream: 0,
+            watching: false,
             streams: 0,
             next: 0,
             base: 0,
@@ -190,6 +193,7 @@ impl World<'_> {
                 let place = &mut self.shells[shell];
                 if stream > place.stream {
                     (place.stream, place.next, place.base) = (stream, upto, upto);
+                    place.watching = true;
                     self.tell(shell, Event::NodesListed(nodes));
                     self.watch_goes_on(shell);
                 }

@@ -11,6 +11,7 @@ use crate::{
 impl World<'_> {
     pub(super) fn relist(&mut self, shell: usize) {
         let place = &mut self.shells[shell];
+        place.watching = false;
         place.streams += 1;
         let stream = place.streams;
         self.send_api(shell, ApiCall::ListNodes { stream });
@@ -18,14 +19,15 @@ impl World<'_> {
 
     /// The watch in force breaks.
     pub(crate) fn break_watch(&mut self, shell: usize) {
-        let place = &mut self.shells[shell];
-        place.streams += 1;
-        place.stream = place.streams;
+        self.shells[shell].watching = false;
     }
 
     /// The watch in force starts again from an earlier change.
     pub(crate) fn rewind_watch(&mut self, shell: usize, by: usize) -> bool {
         let place = &mut self.shells[shell];
+        if !place.watching {
+            return false;
+        }
         let to = place.next.saturating_sub(by).max(place.base);
         let back = to < place.next;
         place.next = to;
@@ -37,6 +39,9 @@ impl World<'_> {
 
     /// Brings what has changed up to now, after a while.
     pub(crate) fn watch_goes_on(&mut self, shell: usize) {
+        if !self.shells[shell].watching {
+            return;
+        }
         let upto = self.api.log.len();
         let lag = if self.now < self.watch_delayed[shell] {
             200..=8_000
@@ -49,7 +54,10 @@ impl World<'_> {
     }
 
     pub(super) fn watch(&mut self, shell: usize, stream: u32, upto: usize) {
-        while self.shells[shell].stream == stream && self.shells[shell].next < upto {
+        while self.shells[shell].watching
+            && self.shells[shell].stream == stream
+            && self.shells[shell].next < upto
+        {
             let next = self.shells[shell].next;
             self.shells[shell].next += 1;
             let event = match &self.api.log[next] {
