@@ -1,7 +1,7 @@
 //! What to do next.
 //!
 //! Everything is level-triggered: an event changes what is known and marks nodes; each marked node
-//! is then judged anew from all that is known of it ([`judge`](Engine::judge)), and queues are
+//! is then judged anew from all that is known of it (`judge`), and queues are
 //! worked off as far as the bounds allow. An action is decided when it is begun, not when it is
 //! queued. So the order of events matters little, and nothing has to be undone.
 //!

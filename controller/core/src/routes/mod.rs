@@ -1,8 +1,8 @@
 //! Which routes are missing, wrong or left over.
 //!
 //! The state of the world as far as it is known: for each destination what should be there and
-//! what each table was seen to have. Listings are merged by [`apply`](Routes::apply), writes of our
-//! own by the engine; [`Tally`] counts what the deletion guard asks for.
+//! what each table was seen to have. Listings are merged by `apply`, writes of our
+//! own by the engine; `Tally` counts what the deletion guard asks for.
 
 mod apply;
 mod destination;
