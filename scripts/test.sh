@@ -23,7 +23,7 @@ rm -f "$log.code"
 awk '
     /^test r[0-9][0-9]_.* \.\.\. ok/ { rows[toupper(substr($2, 1, 3))]++ }
     /^test .* FAILED$/               { failed[++failures] = $2 }
-    /^test result:/ {
+    /^test result: / {
         binaries++
         for (i = 1; i < NF; i++) {
             if ($(i + 1) ~ /^passed/)   passed   += $i
