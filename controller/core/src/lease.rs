@@ -69,6 +69,15 @@ pub enum Step {
     Wait(Time),
 }
 
+/// Looks at an object that was absent each time.
+#[derive(Debug, Clone, Copy)]
+struct Absence {
+    /// The last look.
+    last: Time,
+    /// From then on nobody can hold it any more.
+    unheld: Time,
+}
+
 /// One candidate's view of the election.
 #[derive(Debug, Clone)]
 pub struct Election {
@@ -76,8 +85,8 @@ pub struct Election {
     terms: Terms,
     /// The last record seen and when it was first seen so.
     seen: Option<(Record, Time)>,
-    /// The object is absent, and from then on nobody can hold it any more.
-    absent_until: Option<Time>,
+    /// The object is absent.
+    absent: Option<Absence>,
     /// When the renewal that succeeded last was begun.
     held_since: Option<Time>,
 }
@@ -89,7 +98,7 @@ impl Election {
             identity: identity.into(),
             terms,
             seen: None,
-            absent_until: None,
+            absent: None,
             held_since: None,
         }
     }
@@ -102,13 +111,14 @@ impl Election {
     /// Decides on the object just read (`None`: it does not exist).
     ///
     /// An absent object may have been deleted under a holder that does not know yet, so it is
-    /// created only once that holder must have stopped. The manifests come with an unheld object,
+    /// created only once that holder must have stopped. (A lease that is created and deleted again
+    /// between two looks escapes every candidate; deleting leases is not how leaders are changed.) The manifests come with an unheld object,
     /// so that a first start does not wait.
     pub fn decide(&mut self, record: Option<Record>, now: Time) -> Step {
         let Some(record) = record else {
             return self.decide_absent(now);
         };
-        self.absent_until = None;
+        self.absent = None;
         let since = match &self.seen {
             Some((seen, since)) if *seen == record => *since,
             _ => now,
@@ -136,7 +146,11 @@ impl Election {
         let last = self.seen.take();
         let duration = last.map_or(Duration::ZERO, |(record, _)| record.duration);
         let unheld = now.after(duration.max(self.terms.duration));
-        let unheld = *self.absent_until.get_or_insert(unheld);
+        // After a longer gap it may have been there in between.
+        let gap = self.terms.look_every * 2;
+        let before = self.absent.filter(|absence| now.since(absence.last) <= gap);
+        let unheld = before.map_or(unheld, |absence| absence.unheld);
+        self.absent = Some(Absence { last: now, unheld });
         if self.may_write(now) || now >= unheld {
             Step::Create
         } else {
@@ -182,6 +196,9 @@ mod tests {
     fn creates_what_stays_absent() {
         let mut election = Election::new("a", Terms::default());
         assert_eq!(election.decide(None, Time(0)), Step::Wait(Time(2_000)));
+        for now in (2_000..=14_000).step_by(2_000) {
+            assert!(matches!(election.decide(None, Time(now)), Step::Wait(_)));
+        }
         assert_eq!(
             election.decide(None, Time(14_999)),
             Step::Wait(Time(15_000))
@@ -198,11 +215,20 @@ mod tests {
             election.decide(None, Time(14_000)),
             Step::Wait(Time(16_000))
         );
-        assert_eq!(
-            election.decide(None, Time(28_999)),
-            Step::Wait(Time(29_000))
-        );
+        for now in (16_000..=28_000).step_by(2_000) {
+            assert!(matches!(election.decide(None, Time(now)), Step::Wait(_)));
+        }
         assert_eq!(election.decide(None, Time(29_000)), Step::Create);
+    }
+
+    #[test]
+    fn an_absent_record_may_have_been_there_while_nobody_looked() {
+        let mut election = Election::new("b", Terms::default());
+        election.decide(None, Time(0));
+        assert_eq!(
+            election.decide(None, Time(20_000)),
+            Step::Wait(Time(22_000))
+        );
     }
 
     #[test]
