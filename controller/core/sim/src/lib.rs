@@ -40,7 +40,7 @@
 //!   each time another moment, so that every write shows within `settle` after it was sent. With
 //!   `settle` zero (a kernel's table) it shows the present.
 //! - Watches lag up to 8 s, repeat, and break; a relist follows within 30 s.
-//! - The lease is not deleted twice within 30 s.
+//! - The lease is not deleted within 15 s after it was created.
 //! - Clocks differ in origin, not in rate. A stopped process goes on with what it had queued.
 //! - A restoration of etcd takes the API server down for 20 s, longer than any lease, as such a
 //!   repair does; revisions are bumped.

@@ -35,7 +35,6 @@ pub(crate) struct World<'a> {
     /// What it says when it is there.
     pub(crate) wishes: Config,
     pub(crate) watch_delayed: [u64; 2],
-    pub(crate) lease_deleted: Option<u64>,
     pub(crate) coverage: Coverage,
     pub(crate) trail: Trail,
     pub(crate) rest: Rest,
@@ -69,7 +68,6 @@ impl<'a> World<'a> {
             config: Some(scenario.config.clone()),
             wishes: scenario.config.clone(),
             watch_delayed: [0; 2],
-            lease_deleted: None,
             coverage: Coverage::default(),
             trail,
             rest: Rest::new(calm),

@@ -121,7 +121,7 @@ impl World<'_> {
     fn api_commit(&mut self, from: Sender, call: &ApiCall) -> Result<(), ApiError> {
         match call {
             ApiCall::WriteLease { over, holder, .. } => {
-                let result = self.api.write_lease(over.as_ref(), holder);
+                let result = self.api.write_lease(over.as_ref(), holder, self.now);
                 if result.is_ok() {
                     self.note(|| format!("  lease held by {holder}"));
                 }

@@ -83,6 +83,7 @@ pub(crate) struct Api {
     pub(crate) nodes: Nodes,
     pub(crate) log: Vec<Change>,
     pub(crate) lease: Option<Record>,
+    pub(crate) lease_created: u64,
     pub(crate) modes: ApiModes,
     /// What was stored when, for a restoration.
     past: Vec<(u64, Nodes, Option<Record>)>,
@@ -97,6 +98,7 @@ impl Api {
             nodes: Nodes::new(),
             log: Vec::new(),
             lease: None,
+            lease_created: 0,
             modes: ApiModes::default(),
             past: Vec::new(),
             version: 0,
@@ -209,9 +211,13 @@ impl Api {
         &mut self,
         over: Option<&Arc<str>>,
         holder: &Arc<str>,
+        now: u64,
     ) -> Result<(), ApiError> {
         if self.lease.as_ref().map(|lease| &lease.version) != over {
             return Err(ApiError::Conflict);
+        }
+        if over.is_none() {
+            self.lease_created = now;
         }
         let version = self.next_version();
         self.lease = Some(Record {

@@ -87,15 +87,11 @@ impl World<'_> {
         true
     }
 
-    /// Not twice within half a minute: whether a lease was created and deleted again between two
+    /// Not right after it was created: whether a lease was created and deleted again between two
     /// looks nobody can tell.
     fn delete_lease(&mut self) -> bool {
-        let again = self.lease_deleted.is_some_and(|at| self.now < at + 30_000);
-        if again || self.api.lease.take().is_none() {
-            return false;
-        }
-        self.lease_deleted = Some(self.now);
-        true
+        let fresh = self.now < self.api.lease_created + 15_000;
+        !fresh && self.api.lease.take().is_some()
     }
 
     fn apply_to_config(&mut self, entry: Entry) -> bool {

@@ -111,7 +111,7 @@ impl World<'_> {
         if self.api.holder() == Some(&me) {
             let over = self.api.lease.as_ref().map(|lease| lease.version.clone());
             // A release that fails is a crash, which is another fault.
-            let _ = self.api.write_lease(over.as_ref(), &"".into());
+            let _ = self.api.write_lease(over.as_ref(), &"".into(), self.now);
         }
         let back = self.dice.span(100..=20_000, ("back", shell));
         self.kill(shell, back);
