@@ -29,7 +29,7 @@ impl Engine {
         }
         let former = self.routes.update(cidr, |destination| {
             if destination.owner != owner {
-                destination.want = None;
+                destination.set_want(None);
             }
             destination.owner = owner;
             destination.claimed = claimed;
@@ -50,7 +50,7 @@ impl Engine {
         self.routes.update(cidr, |destination| {
             destination.claimed = false;
             destination.owner = None;
-            destination.want = None;
+            destination.set_want(None);
             destination.former = former;
             destination.dead = dead;
             destination.changed = now;
@@ -91,7 +91,7 @@ impl Engine {
                 self.routes.update(cidr, |destination| {
                     destination.owner = Some(id);
                     destination.claimed = true;
-                    destination.want = want;
+                    destination.set_want(want);
                 });
             }
             self.consider(cidr);

@@ -19,7 +19,9 @@ pub(crate) struct Destination {
     pub(crate) former: Option<NodeId>,
     /// Where its routes should lead.
     pub(crate) want: Option<NextHop>,
-    /// The instance that its routes lead to is known to be gone.
+    /// Where its routes should have led until that became unknown.
+    led_to: Option<Box<NextHop>>,
+    /// The instance that was there is known to be gone.
     pub(crate) dead: bool,
     /// When it was last released, or a write of ours for it last ended.
     pub(crate) changed: Stamp,
@@ -74,9 +76,18 @@ impl Destination {
             owner: None,
             former: None,
             want: None,
+            led_to: None,
             dead: false,
             changed,
             cells: Vec::new(),
+        }
+    }
+
+    pub(crate) fn set_want(&mut self, want: Option<NextHop>) {
+        match (std::mem::replace(&mut self.want, want), &self.want) {
+            (Some(before), None) => self.led_to = Some(Box::new(before)),
+            (_, Some(_)) => self.led_to = None,
+            (None, None) => {}
         }
     }
 
@@ -147,7 +158,12 @@ impl Destination {
     /// Nothing can be lost by deleting its routes: packets along them are dropped already.
     pub(crate) fn leads_nowhere(&self) -> bool {
         let mut ours = self.cells.iter().filter_map(|cell| cell.ours.as_ref());
-        self.dead || ours.all(|route| route.blackhole)
+        ours.all(|route| {
+            // Somebody may have led the route elsewhere.
+            let led_there =
+                self.led_to.is_some() && self.led_to.as_deref() == route.next_hop.as_ref();
+            route.blackhole || self.dead && led_there
+        })
     }
 
     pub(super) fn tally(&self) -> Tally {

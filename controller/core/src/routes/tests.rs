@@ -139,11 +139,16 @@ fn what_nobody_claims_is_counted_for_the_guard_unless_it_leads_nowhere() {
     let mut routes = written();
     let counts = |routes: &Routes| (routes.tally().ours, routes.tally().unclaimed);
     assert_eq!(counts(&routes), (1, 0));
-    routes.update(block(), |it| it.claimed = false);
+    routes.update(block(), |it| {
+        it.claimed = false;
+        it.set_want(None);
+    });
     assert_eq!(counts(&routes), (1, 1));
     assert!(routes.unclaimed().contains(&block()));
     routes.update(block(), |it| it.dead = true);
     assert_eq!(counts(&routes), (1, 0));
+    routes.update(block(), |it| it.cell_mut(0).ours = Some(ours("elsewhere")));
+    assert_eq!(counts(&routes), (1, 1), "it does not lead to what is gone");
     routes.remove(block());
     assert_eq!(counts(&routes), (0, 0));
     assert!(routes.unclaimed().is_empty());
