@@ -93,7 +93,7 @@ faults! {
     /// A controller stands still for a while (SIGSTOP) and goes on with what it had queued.
     ControllerPaused 5 Controller;
     /// A controller stops in good order, releases its lease, and starts again after a while.
-    ControllerStopped 2 Controller;
+    ControllerStopped 4 Controller;
     /// Somebody deletes the lease.
     LeaseDeleted 2 World;
 

@@ -61,7 +61,7 @@ impl Scenario {
                 routes: true,
                 forwarding: rng.bool(),
                 // Longer than a write can take, which it includes.
-                settle: Duration::from_secs(rng.u64(6..=15)),
+                settle: Duration::from_secs(rng.u64(6..=25)),
                 listing_interval: Duration::from_millis(rng.u64(500..=2_000)),
                 route_writes: rng.usize(1..=8),
                 api_writes: rng.usize(1..=8),
@@ -89,6 +89,10 @@ impl Scenario {
     pub(crate) fn schedule(&self) -> Vec<Entry> {
         let mut rng = fastrand::Rng::with_seed(mix(self.seed, 2));
         let horizon = rng.u64(20_000..=200_000);
+        // In half of the worlds much happens at a few times, in a third to a few nodes.
+        let bursts: Vec<u64> = (0..rng.usize(1..=4)).map(|_| rng.u64(0..horizon)).collect();
+        let bursty = rng.bool();
+        let names = if rng.u8(0..3) == 0 { 4 } else { NAMES };
         let total: u32 = Fault::ALL.iter().map(|fault| fault.weight()).sum();
         let mut entries: Vec<Entry> = (0..rng.usize(5..=40))
             .map(|_| {
@@ -105,10 +109,14 @@ impl Scenario {
                     })
                     .unwrap_or(Fault::NodeAdded);
                 Entry {
-                    at: rng.u64(0..horizon),
+                    at: if bursty {
+                        bursts[rng.usize(0..bursts.len())] + rng.u64(0..8_000)
+                    } else {
+                        rng.u64(0..horizon)
+                    },
                     fault,
                     target: match fault.target() {
-                        Target::Node | Target::Nodes => rng.u8(0..NAMES),
+                        Target::Node | Target::Nodes => rng.u8(0..names),
                         Target::Controller => rng.u8(0..2),
                         Target::Table => rng.u8(0..3),
                         Target::Block | Target::World => rng.u8(..),
