@@ -78,6 +78,7 @@ impl Engine {
             return;
         }
         self.choose(id);
+        self.look_for_pod_cidrs(id);
         self.queue_pod_cidrs(id);
     }
 

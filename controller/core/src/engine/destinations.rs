@@ -28,10 +28,7 @@ impl Engine {
             return;
         }
         let former = self.routes.update(cidr, |destination| {
-            if destination.owner != owner {
-                destination.set_want(None);
-            }
-            destination.owner = owner;
+            destination.hand_over(owner);
             destination.claimed = claimed;
             if claimed {
                 destination.dead = false;

@@ -30,11 +30,23 @@ pub(super) struct Assignment {
     pub(super) taken: bool,
     /// Carried over from an earlier leadership, in which they were sent.
     pub(super) salvaged: bool,
-    /// The node was then seen without them, at that time.
-    missed: Option<Time>,
+    missed: Missed,
     /// Why there are none, or why they cannot be written.
     pub(super) trouble: Option<Box<Trouble>>,
     pub(super) write: ApiWrite,
+}
+
+/// Whether a node that had its pod CIDRs was seen without them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Missed {
+    #[default]
+    No,
+    /// At that time, which may have been a late sighting.
+    Since(Time),
+    /// And is being read anew.
+    Asked,
+    /// And again after that: it lost them.
+    Lost,
 }
 
 impl Assignment {
@@ -47,9 +59,8 @@ impl Assignment {
     }
 
     /// A write is due, apart from back-off.
-    fn unwritten(&self, now: Time) -> bool {
-        let missed = self.missed.is_some_and(|at| now >= at.after(DOUBT));
-        !self.cidrs.is_empty() && (!self.held || missed)
+    fn unwritten(&self) -> bool {
+        !self.cidrs.is_empty() && (!self.held || self.missed == Missed::Lost)
     }
 }
 
@@ -62,7 +73,7 @@ impl Engine {
         let assignment = &mut state.assignment;
         if assignment.cidrs == seen {
             assignment.held = true;
-            assignment.missed = None;
+            assignment.missed = Missed::No;
             assignment.trouble = None;
             return;
         }
@@ -97,9 +108,15 @@ impl Engine {
         {
             assignment.uncertain = None;
         }
-        if assignment.held && assignment.missed.is_none() {
-            assignment.missed = Some(now);
-            self.timers.set(now.after(DOUBT), Due::Node(id));
+        if assignment.held {
+            match assignment.missed {
+                Missed::No => {
+                    assignment.missed = Missed::Since(now);
+                    self.timers.set(now.after(DOUBT), Due::Node(id));
+                }
+                Missed::Asked => assignment.missed = Missed::Lost,
+                Missed::Since(_) | Missed::Lost => {}
+            }
         } else if assignment.cidrs.is_empty() {
             self.salvage(id);
         }
@@ -147,10 +164,22 @@ impl Engine {
         self.timers.set(due.max(write.not_before), Due::Node(id));
     }
 
+    /// Reads a node anew that was seen without what it has.
+    pub(super) fn look_for_pod_cidrs(&mut self, id: NodeId) {
+        let now = self.now.at;
+        if let Some(state) = self.nodes.get_mut(id)
+            && let Missed::Since(at) = state.assignment.missed
+            && now >= at.after(DOUBT)
+        {
+            state.assignment.missed = Missed::Asked;
+            self.actions.push(Action::ReadNode(state.node.key.clone()));
+        }
+    }
+
     pub(super) fn queue_pod_cidrs(&mut self, id: NodeId) {
         let now = self.now.at;
         if let Some(state) = self.nodes.get_mut(id)
-            && state.assignment.unwritten(now)
+            && state.assignment.unwritten()
             && state.assignment.write.step == ApiStep::Idle
             && !self.api.setting.contains_key(&state.node.key)
             && !self.strays.setting(&state.node.key)
@@ -168,7 +197,6 @@ impl Engine {
     /// Begins the write that was queued, if it is still wanted.
     pub(super) fn send_pod_cidrs(&mut self, id: NodeId) {
         let allowed = self.may_allocate();
-        let now = self.now.at;
         let Some(state) = self.nodes.get(id) else {
             return;
         };
@@ -176,7 +204,7 @@ impl Engine {
         let wanted = allowed
             && !state.gone
             && !state.node.excluded
-            && state.assignment.unwritten(now)
+            && state.assignment.unwritten()
             && (state.assignment.held || !self.spoilt(state))
             && !self.api.setting.contains_key(key);
         let Some(state) = self.nodes.get_mut(id) else {
@@ -213,7 +241,7 @@ impl Engine {
         match result {
             Ok(()) if sent.as_ref() == Some(&assignment.cidrs) => {
                 assignment.held = true;
-                assignment.missed = None;
+                assignment.missed = Missed::No;
                 assignment.uncertain = None;
                 assignment.trouble = None;
                 *write = ApiWrite::default();

@@ -83,6 +83,17 @@ impl Destination {
         }
     }
 
+    /// Somebody else owns it, or nobody does. Where it should lead now is not known yet.
+    pub(crate) fn hand_over(&mut self, owner: Option<NodeId>) {
+        if self.owner != owner {
+            self.set_want(None);
+            self.owner = owner;
+            if owner.is_some() {
+                self.led_to = None;
+            }
+        }
+    }
+
     pub(crate) fn set_want(&mut self, want: Option<NextHop>) {
         match (std::mem::replace(&mut self.want, want), &self.want) {
             (Some(before), None) => self.led_to = Some(Box::new(before)),
