@@ -164,6 +164,10 @@ impl Engine {
                 if let Some((available, reason)) = status.sent.take() {
                     status.written = Some((available, reason, now));
                 }
+                // Normally a sighting follows that agrees.
+                if let Some(until) = status.doubt(&state.node, now) {
+                    self.timers.set(until, Due::Node(id));
+                }
             }
             Err(error @ (ApiError::Denied | ApiError::Invalid)) => {
                 status.write.failed(backoff, key, Pace::Slow, now);
