@@ -91,7 +91,7 @@ impl Scenario {
         let horizon = rng.u64(20_000..=200_000);
         // In half of the worlds much happens at a few times, in a third to a few nodes.
         let bursts: Vec<u64> = (0..rng.usize(1..=4)).map(|_| rng.u64(0..horizon)).collect();
-        let bursty = rng.bool();
+        let clustered = rng.bool();
         let names = if rng.u8(0..3) == 0 { 4 } else { NAMES };
         let total: u32 = Fault::ALL.iter().map(|fault| fault.weight()).sum();
         let mut entries: Vec<Entry> = (0..rng.usize(5..=40))
@@ -109,7 +109,7 @@ impl Scenario {
                     })
                     .unwrap_or(Fault::NodeAdded);
                 Entry {
-                    at: if bursty {
+                    at: if clustered {
                         bursts[rng.usize(0..bursts.len())] + rng.u64(0..8_000)
                     } else {
                         rng.u64(0..horizon)

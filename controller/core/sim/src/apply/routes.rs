@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use signpost_core::cloud::{NextHop, TableId};
 
 use crate::{
-    cloud::Held,
+    cloud::{Held, MachineState},
     faults::{Entry, Fault},
     scenario::{CloudKind, blocks, net},
     world::World,
@@ -147,10 +147,19 @@ impl World<'_> {
             self.cloud
                 .edit(&id, now, |routes| routes.retain(|_, held| held.ours));
         }
-        for node in self.api.nodes.values() {
-            let id = node.node.provider_id.as_ref();
-            if let Some(machine) = id.and_then(|id| self.cloud.machines.get_mut(id)) {
-                machine.state = crate::cloud::MachineState::Running;
+        let nodes = self.api.nodes.values();
+        let machines: Vec<_> = nodes
+            .filter_map(|node| node.node.provider_id.clone())
+            .collect();
+        for id in machines {
+            // What comes back does so with another network interface.
+            let hop = self.cloud.next_hop();
+            if let Some(machine) = self.cloud.machines.get_mut(&id)
+                && machine.state != MachineState::Running
+            {
+                machine.state = MachineState::Running;
+                machine.v4 = machine.v4.is_some().then(|| hop.clone());
+                machine.v6 = machine.v6.is_some().then_some(hop);
             }
         }
         self.changed_by_hand();

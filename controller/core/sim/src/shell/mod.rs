@@ -191,7 +191,8 @@ impl World<'_> {
                 upto,
             } => {
                 let place = &mut self.shells[shell];
-                if stream > place.stream {
+                // A list that was asked for before the last one is of no use any more.
+                if stream == place.streams && stream > place.stream {
                     (place.stream, place.next, place.base) = (stream, upto, upto);
                     place.watching = true;
                     self.tell(shell, Event::NodesListed(nodes));
