@@ -8,6 +8,7 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    State,
 };
 
 use crate::error::{Error, Result};
@@ -58,6 +59,10 @@ impl FromStr for Mac {
 }
 
 /// A network interface as the kernel describes it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the kernel has them as independent flags"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Interface index, unique within its namespace.
@@ -70,6 +75,9 @@ pub struct Link {
     pub mtu: u32,
     /// Whether it is administratively up.
     pub up: bool,
+    /// Whether its operational state is up (RFC 2863): the kernel sends from then on. It takes note of
+    /// a carrier some time after the carrier came, and drops what is sent before.
+    pub operational: bool,
     /// Whether it is a loopback interface.
     pub loopback: bool,
     /// Whether it is a veth.
@@ -253,6 +261,7 @@ impl From<LinkMessage> for Link {
             mac: None,
             mtu: 0,
             up: message.header.flags.contains(LinkFlags::Up),
+            operational: false,
             loopback: message.header.flags.contains(LinkFlags::Loopback),
             veth: false,
             peer: None,
@@ -264,6 +273,7 @@ impl From<LinkMessage> for Link {
                 LinkAttribute::Address(octets) => link.mac = octets.try_into().ok().map(Mac),
                 LinkAttribute::Mtu(mtu) => link.mtu = mtu,
                 LinkAttribute::Link(index) => link.peer = Some(index),
+                LinkAttribute::OperState(state) => link.operational = state == State::Up,
                 LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
                 LinkAttribute::LinkInfo(infos) => {
                     link.veth = infos.contains(&LinkInfo::Kind(InfoKind::Veth));

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::log::Log;
 use crate::result::{CniResult, Interface, Ip, Route};
-use crate::{host, pod};
+use crate::{carrier, host, pod};
 
 /// Serves ADD.
 pub(crate) fn add(attachment: &Attachment, config: &Config, log: &Log) -> Result<CniResult> {
@@ -20,7 +20,8 @@ pub(crate) fn add(attachment: &Attachment, config: &Config, log: &Log) -> Result
     let mtu = host::mtu(&mut node, config)?;
     host::create_pair(&mut node, attachment, &netns, mtu)?;
     let connected = host::connect(&mut node, attachment, config, log).and_then(|addresses| {
-        pod::connect(&netns, attachment, &addresses)?;
+        pod::connect(&netns, attachment, &addresses, log)?;
+        carrier::wait(&mut node, &attachment.host_interface, log)?;
         Ok(addresses)
     });
     match connected {

@@ -7,6 +7,7 @@
 mod add;
 mod address;
 mod attachment;
+mod carrier;
 mod check;
 mod config;
 mod cursor;

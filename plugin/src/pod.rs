@@ -6,7 +6,9 @@ use ipnet::IpNet;
 use signpost_netlink::{Family, Netns, Route, Socket};
 
 use crate::attachment::Attachment;
+use crate::carrier;
 use crate::error::{Error, ErrorCode, Result};
+use crate::log::Log;
 use crate::sysctl;
 
 /// The gateway of every pod. No interface has this address: a permanent neighbour entry leads it to
@@ -49,7 +51,12 @@ pub(crate) fn open(attachment: &Attachment) -> Result<Netns> {
 }
 
 /// Sets the pod's end up with `addresses`.
-pub(crate) fn connect(netns: &Netns, attachment: &Attachment, addresses: &[IpAddr]) -> Result<()> {
+pub(crate) fn connect(
+    netns: &Netns,
+    attachment: &Attachment,
+    addresses: &[IpAddr],
+    log: &Log,
+) -> Result<()> {
     netns.run(|| {
         let mut pod = Socket::open()?;
         if let Some(loopback) = pod.link_by_name("lo")? {
@@ -77,6 +84,6 @@ pub(crate) fn connect(netns: &Netns, attachment: &Attachment, addresses: &[IpAdd
             pod.set_neighbour(link.index, gateway(family), attachment.host_mac)?;
             pod.add_route(&default_route(family, link.index))?;
         }
-        Ok(())
+        carrier::wait(&mut pod, name, log)
     })?
 }

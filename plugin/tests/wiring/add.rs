@@ -331,7 +331,7 @@ table inet service {
   chain prerouting {
     type nat hook prerouting priority -100
     ip daddr 10.96.0.1 udp dport 53 dnat ip to 10.244.1.2:5353
-    ip6 daddr fd96::1 udp dport 53 dnat ip6 to [fd00:0:0:1::2]:5353
+    ip6 daddr fd96::1 udp dport 53 dnat ip6 to [fd00:0:0:1::2]:5354
   }
   chain postrouting {
     type nat hook postrouting priority 100
@@ -346,13 +346,17 @@ fn add_lets_a_pod_reach_itself_and_others_through_a_service() {
     let (one, two) = (Pod::new("one"), Pod::new("two"));
     node.add(&one);
     node.add(&two);
+    // Nothing sends a question again here, so the way is tried out first.
+    for address in ["10.244.1.2", "fd00:0:0:1::2"] {
+        assert!(two.pings(address), "pod to pod {address}");
+    }
     let rules = std::env::temp_dir().join(format!("signpost-cni-test-{}.nft", std::process::id()));
     std::fs::write(&rules, SERVICE).unwrap();
     run(&node.netns, &format!("nft -f {}", rules.display()));
     std::fs::remove_file(&rules).unwrap();
     for (listen, service) in [
         ("0.0.0.0:5353", "10.96.0.1:53"),
-        ("[::]:5353", "[fd96::1]:53"),
+        ("[::]:5354", "[fd96::1]:53"),
     ] {
         let bind = |pod: &Pod, address: &'static str| {
             let socket = pod

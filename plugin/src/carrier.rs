@@ -1,0 +1,39 @@
+//! Waiting until both ends of a pair really send.
+//!
+//! An interface that has got its carrier drops what is sent over it until the kernel's link watch
+//! has seen the carrier: mostly well under a millisecond, on a busy machine some more. A pod whose
+//! first packets vanish would wait for seconds where nothing sends them again at once, as for names.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use signpost_netlink::Socket;
+
+use crate::error::Result;
+use crate::log::Log;
+
+/// How often to look.
+const INTERVAL: Duration = Duration::from_micros(200);
+/// A pod is not refused because the kernel is slow.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// Waits until the interface `name` sends; after a second goes on without, and says so.
+pub(crate) fn wait(socket: &mut Socket, name: &str, log: &Log) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < LIMIT {
+        let Some(link) = socket.link_by_name(name)? else {
+            return Ok(());
+        };
+        if link.operational {
+            // The state shows before the kernel's notifiers have run, IPv6 among them. A change, even
+            // to what is so already, waits for the lock under which they run.
+            socket.set_link_up(link.index)?;
+            return Ok(());
+        }
+        sleep(INTERVAL);
+    }
+    log.warn(&format!(
+        "{name} has no carrier after {LIMIT:?}: first packets may be lost"
+    ));
+    Ok(())
+}
