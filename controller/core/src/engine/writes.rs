@@ -45,6 +45,11 @@ impl Engine {
             let Some((cidr, table)) = self.writes.ready.pop_front() else {
                 return;
             };
+            // What became uncertain while it waited may be queued a second time.
+            let cell = self.routes.get(cidr).and_then(|it| it.cell(table));
+            if cell.is_none_or(|cell| cell.step != Step::Queued) {
+                continue;
+            }
             let change = self.next_change(cidr, table).filter(|change| {
                 // Comes back when that write has ended.
                 !self.strays.writing(change.table(), cidr)
