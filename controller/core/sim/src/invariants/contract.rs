@@ -64,7 +64,7 @@ impl World<'_> {
         let lost = route.blackhole || lost.is_some_and(|hop| self.cloud.leads_nowhere(hop));
         let teardown = config.is_none_or(|config| config.teardown);
         let percent = config.map_or(0, |config| config.max_deletion_percent);
-        let earlier = place.life != from.life || from.sent < known.guarded_since;
+        let earlier = place.life != from.life || from.sent <= known.guarded_since;
         if lost || teardown || earlier {
             return;
         }
