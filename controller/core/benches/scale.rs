@@ -21,8 +21,6 @@ use signpost_core::{
 };
 
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
-/// The kernel's unit of CPU time in `/proc/self/stat`.
-const TICKS_PER_SECOND: u64 = 100;
 
 fn main() {
     println!(
@@ -193,17 +191,11 @@ fn node(number: u32) -> Node {
     }
 }
 
-/// User and system time of this process.
+/// Time on a processor of this process's only thread.
 fn cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").expect("procfs");
-    // The fields after the program's name, which may contain spaces: utime and stime are 14 and 15.
-    let (_, rest) = stat.rsplit_once(')').expect("a name in parentheses");
-    let fields: Vec<i64> = rest
-        .split_whitespace()
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    let ticks = (fields[10] + fields[11]).unsigned_abs();
-    Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
+    let stat = fs::read_to_string("/proc/self/schedstat").expect("procfs");
+    let nanoseconds = stat.split_whitespace().next().expect("a first field");
+    Duration::from_nanos(nanoseconds.parse().expect("a number"))
 }
 
 fn peak_rss_mb() -> u64 {
