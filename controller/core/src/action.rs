@@ -35,7 +35,8 @@ pub enum Action {
     ReadInstances(Vec<InstanceQuery>),
     /// Make the instance forward packets that are not addressed to itself.
     EnableForwarding(InstanceQuery),
-    /// List all tables. At most one listing is under way at a time.
+    /// List all tables. At most one listing of one leadership is under way at a time; the answer to
+    /// one of an earlier leadership is ignored.
     ListRoutes {
         /// Comes back in the answer.
         listing: u64,
