@@ -20,6 +20,10 @@ printf '\033[1m==> cargo test\033[0m\n'
 awk '
     /^test r[0-9][0-9]_.* \.\.\. ok/ { rows[toupper(substr($2, 1, 3))]++ }
     /^test .* FAILED$/               { failed[++failures] = $2 }
+    # The first lines of what a failed test said, so that the summary tells why.
+    /^---- .* ----$/ || /^---- .* stdout ----$/ { saying = $2; lines = 0; next }
+    /^(failures:|test result: .*)$/             { saying = "" }
+    saying != "" && $0 != "" && lines++ < 12    { said[saying] = said[saying] "        " $0 "\n" }
     /^test result: / {
         binaries++
         for (i = 1; i < NF; i++) {
@@ -36,7 +40,10 @@ awk '
             if (row in rows) printf " R%d", i
         }
         printf "\n"
-        for (i = 1; i <= failures; i++) printf "    failed: %s\n", failed[i]
+        for (i = 1; i <= failures; i++) {
+            printf "    failed: %s\n", failed[i]
+            printf "%s", said[failed[i]]
+        }
         printf "test result: %s. %d passed; %d failed; %d ignored; 0 measured; %d filtered out (%d test programs)\n",
             broken ? "FAILED" : "ok", passed, broken, ignored, filtered, binaries
     }' "$log"

@@ -1,8 +1,6 @@
-//! The programs of a cluster: where they are, and building those that are missing.
+//! The programs of a cluster, and those of the project.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
@@ -21,54 +19,25 @@ const NAMES: [&str; 11] = [
     "pause",
 ];
 
-/// Folders given by the user, searched in this order before anything is built.
-const USER_FOLDERS: [&str; 2] = ["SIGNPOST_BINARIES", "KUBEBUILDER_ASSETS"];
-
 /// Paths of the programs of a cluster.
 #[derive(Clone, Debug)]
-pub struct Binaries {
-    paths: BTreeMap<&'static str, PathBuf>,
-}
+pub struct Binaries(signpost_testing::Binaries);
 
 impl Binaries {
-    /// Finds every program, building what neither the user nor the cache has.
-    ///
-    /// Looks into the folders named by `SIGNPOST_BINARIES` and `KUBEBUILDER_ASSETS` first. Building
-    /// takes minutes the first time; its progress goes to standard error.
+    /// Finds every program, building what neither the user nor the cache has; see
+    /// [`signpost_testing::Binaries::ensure`].
     pub fn ensure() -> Result<Self> {
-        let mut paths = BTreeMap::new();
-        let mut missing = Vec::new();
-        for name in NAMES {
-            match from_user(name) {
-                Some(path) => drop(paths.insert(name, path)),
-                None => missing.push(name),
-            }
-        }
-        if !missing.is_empty() {
-            let folder = build(&missing)?;
-            paths.extend(missing.into_iter().map(|name| (name, folder.join(name))));
-        }
-        Ok(Self { paths })
+        signpost_testing::Binaries::ensure(&NAMES).map(Self)
     }
 
     /// The path of one program, as a string for command lines.
     pub fn path(&self, name: &str) -> Result<String> {
-        let path = self
-            .paths
-            .get(name)
-            .with_context(|| format!("no program {name} is known"))?;
-        Ok(path.display().to_string())
+        Ok(self.0.path(name)?.display().to_string())
     }
 
     /// Folders to put in front of `PATH`, so that programs find each other (containerd its shim).
     pub fn search_path(&self) -> String {
-        let mut folders: Vec<&Path> = self
-            .paths
-            .values()
-            .filter_map(|path| path.parent())
-            .collect();
-        folders.sort_unstable();
-        folders.dedup();
+        let folders = self.0.folders();
         let inherited = std::env::var("PATH").unwrap_or_default();
         let ours: Vec<String> = folders
             .iter()
@@ -108,27 +77,4 @@ pub fn own_binary(name: &str) -> Result<PathBuf> {
         );
     }
     Ok(path)
-}
-
-fn from_user(name: &str) -> Option<PathBuf> {
-    USER_FOLDERS
-        .iter()
-        .filter_map(std::env::var_os)
-        .map(|folder| Path::new(&folder).join(name))
-        .find(|path| path.is_file())
-}
-
-fn build(names: &[&str]) -> Result<PathBuf> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("binaries/build.sh");
-    let output = Command::new(&script)
-        .args(names)
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("running {}", script.display()))?;
-    if !output.status.success() {
-        bail!("building the cluster's programs failed; what was missing is said above");
-    }
-    Ok(PathBuf::from(
-        String::from_utf8_lossy(&output.stdout).trim(),
-    ))
 }

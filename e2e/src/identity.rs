@@ -56,7 +56,7 @@ pub(crate) async fn set_up(cluster: &Cluster, pod_network: Option<&Value>) -> Re
     let Some(spec) = pod_network else {
         return Ok(());
     };
-    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests");
+    let manifests = signpost_testing::repository()?.join("manifests");
     let base = manifests.join("base").display().to_string();
     cluster
         .kubectl(&["apply", "--server-side", "--kustomize", &base])

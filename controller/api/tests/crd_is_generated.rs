@@ -1,11 +1,10 @@
 //! The committed file in `manifests/crd` is what the types generate.
 
-use std::path::Path;
-
 #[test]
 fn committed_crd_is_what_the_types_generate() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../manifests/crd/podnetworks.signpost.dev.yaml");
+    let path = signpost_testing::repository()
+        .unwrap()
+        .join("manifests/crd/podnetworks.signpost.dev.yaml");
     let generated = signpost_api::crd_yaml().unwrap();
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &generated).unwrap();

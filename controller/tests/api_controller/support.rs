@@ -76,17 +76,22 @@ async fn start() -> ControlPlane {
 }
 
 fn manifests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests")
+    signpost_testing::repository().unwrap().join("manifests")
 }
 
 fn apply(control_plane: &ControlPlane, folder: &Path) -> Result<(), String> {
-    let output = Command::new(Binaries::find().unwrap().kubectl().unwrap())
-        .arg("--kubeconfig")
-        .arg(control_plane.kubeconfig().unwrap())
-        .args(["apply", "--server-side", "-k"])
-        .arg(folder)
-        .output()
-        .unwrap();
+    let output = Command::new(
+        Binaries::ensure(&["kubectl"])
+            .unwrap()
+            .path("kubectl")
+            .unwrap(),
+    )
+    .arg("--kubeconfig")
+    .arg(control_plane.kubeconfig().unwrap())
+    .args(["apply", "--server-side", "-k"])
+    .arg(folder)
+    .output()
+    .unwrap();
     if output.status.success() {
         return Ok(());
     }

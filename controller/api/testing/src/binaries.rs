@@ -1,92 +1,97 @@
-//! Where the server binaries are found.
+//! The programs of a cluster: where they are, and building those that are missing.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-/// Paths of the binaries that a control plane consists of.
+/// Folders given by the user, searched in this order before anything is built.
+const USER_FOLDERS: [&str; 2] = ["SIGNPOST_BINARIES", "KUBEBUILDER_ASSETS"];
+
+/// Builds what is missing, below the root of the repository.
+const SCRIPT: &str = "e2e/binaries/build.sh";
+
+/// Paths of programs that no Debian package brings in a fitting version.
 #[derive(Clone, Debug)]
 pub struct Binaries {
-    /// etcd 3.5 or later.
-    pub etcd: PathBuf,
-    /// kube-apiserver 1.31 or later (the CEL libraries for addresses).
-    pub kube_apiserver: PathBuf,
+    paths: BTreeMap<&'static str, PathBuf>,
 }
 
 impl Binaries {
-    /// Looks in `KUBEBUILDER_ASSETS`, then in `SIGNPOST_BINARIES`, then in the newest complete
-    /// folder below `~/.cache/signpost/binaries` (or `XDG_CACHE_HOME`), where
-    /// `e2e/binaries/build.sh` puts them.
+    /// Finds the programs with these names, building what neither the user nor the cache has.
     ///
-    /// A folder that a variable names but that lacks a binary is an error: it was meant.
-    pub fn find() -> Result<Self> {
-        for variable in ["KUBEBUILDER_ASSETS", "SIGNPOST_BINARIES"] {
-            if let Some(folder) = env::var_os(variable).filter(|value| !value.is_empty()) {
-                let folder = PathBuf::from(folder);
-                return match Self::in_folder(&folder) {
-                    Some(binaries) => Ok(binaries),
-                    None => bail!(
-                        "{variable} is {}, which lacks etcd or kube-apiserver: correct the \
-                         variable, or unset it and run e2e/binaries/build.sh",
-                        folder.display()
-                    ),
-                };
+    /// Looks into the folders named by `SIGNPOST_BINARIES` and `KUBEBUILDER_ASSETS` first. Building
+    /// takes minutes the first time; its progress goes to standard error.
+    pub fn ensure(names: &[&'static str]) -> Result<Self> {
+        let mut paths = BTreeMap::new();
+        let mut missing = Vec::new();
+        for name in names {
+            match from_user(name) {
+                Some(path) => drop(paths.insert(*name, path)),
+                None => missing.push(*name),
             }
         }
-        match cache_folder().as_deref().and_then(newest) {
-            Some(binaries) => Ok(binaries),
-            None => bail!(
-                "etcd and kube-apiserver are missing: run e2e/binaries/build.sh, or set \
-                 KUBEBUILDER_ASSETS to a folder that has them"
-            ),
+        if !missing.is_empty() {
+            let folder = build(&missing)?;
+            paths.extend(missing.into_iter().map(|name| (name, folder.join(name))));
         }
+        Ok(Self { paths })
     }
 
-    /// kubectl, which lies beside the others or on the `PATH`.
-    pub fn kubectl(&self) -> Result<PathBuf> {
-        let beside = self.kube_apiserver.with_file_name("kubectl");
-        if beside.is_file() {
-            return Ok(beside);
-        }
-        let path = env::var_os("PATH").unwrap_or_default();
-        match env::split_paths(&path)
-            .map(|dir| dir.join("kubectl"))
-            .find(|file| file.is_file())
-        {
-            Some(kubectl) => Ok(kubectl),
-            None => bail!("kubectl is missing: run e2e/binaries/build.sh, or install it"),
-        }
+    /// The path of one of the programs that were asked for.
+    pub fn path(&self, name: &str) -> Result<&Path> {
+        let path = self.paths.get(name);
+        path.map(PathBuf::as_path)
+            .with_context(|| format!("the program {name} was not asked for"))
     }
 
-    fn in_folder(folder: &Path) -> Option<Self> {
-        let etcd = folder.join("etcd");
-        let kube_apiserver = folder.join("kube-apiserver");
-        (etcd.is_file() && kube_apiserver.is_file()).then_some(Self {
-            etcd,
-            kube_apiserver,
-        })
+    /// The folders that the programs are in, for a `PATH` by which they find each other.
+    pub fn folders(&self) -> Vec<&Path> {
+        let mut folders: Vec<&Path> = self.paths.values().filter_map(|it| it.parent()).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        folders
     }
 }
 
-fn cache_folder() -> Option<PathBuf> {
-    let cache = match env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
-        Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(env::var_os("HOME")?).join(".cache"),
+/// The root of the repository: of the package that cargo runs, else of the current folder.
+///
+/// Asked at run time, since a program in a shared target folder may have been built in another clone.
+pub fn repository() -> Result<PathBuf> {
+    let begin = match env::var_os("CARGO_MANIFEST_DIR") {
+        Some(package) => PathBuf::from(package),
+        None => env::current_dir().context("asking for the current folder")?,
     };
-    Some(cache.join("signpost/binaries"))
+    let root = begin.ancestors().find(|it| it.join(SCRIPT).is_file());
+    root.map(Path::to_path_buf).with_context(|| {
+        format!(
+            "{} is in no clone of Signpost (none of its parents has {SCRIPT}): run this inside one",
+            begin.display()
+        )
+    })
 }
 
-fn newest(cache: &Path) -> Option<Binaries> {
-    let modified = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
-    let mut found: Vec<(Option<SystemTime>, Binaries)> = cache
-        .read_dir()
-        .ok()?
-        .flatten()
-        .filter_map(|entry| Binaries::in_folder(&entry.path()))
-        .map(|binaries| (modified(&binaries.kube_apiserver), binaries))
-        .collect();
-    found.sort_by_key(|(time, _)| *time);
-    found.pop().map(|(_, binaries)| binaries)
+fn from_user(name: &str) -> Option<PathBuf> {
+    USER_FOLDERS
+        .iter()
+        .filter_map(env::var_os)
+        .map(|folder| Path::new(&folder).join(name))
+        .find(|path| path.is_file())
+}
+
+fn build(names: &[&str]) -> Result<PathBuf> {
+    let script = repository()?.join(SCRIPT);
+    let output = Command::new(&script)
+        .args(names)
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("running {}", script.display()))?;
+    if !output.status.success() {
+        bail!("building the cluster's programs failed; what was missing is said above");
+    }
+    Ok(PathBuf::from(
+        String::from_utf8_lossy(&output.stdout).trim(),
+    ))
 }

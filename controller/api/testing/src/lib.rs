@@ -20,13 +20,16 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 
-pub use binaries::Binaries;
+pub use binaries::{Binaries, repository};
 use kubeconfig::Credentials;
 use process::Process;
 
 /// How long etcd and the API server together may take to answer. They take some 5 s on an idle
 /// machine; the rest is for a busy one.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
+
+const ETCD: &str = "etcd";
+const API_SERVER: &str = "kube-apiserver";
 
 /// Attempts at a start, since a port found free can be taken before the server binds it.
 const ATTEMPTS: usize = 3;
@@ -86,15 +89,16 @@ pub struct ControlPlane {
 impl ControlPlane {
     /// Starts a control plane and waits until it is ready.
     ///
-    /// Fails if the binaries are missing (the message says how to build them) or if a server ends
-    /// or is not ready in time (the message ends with its log).
+    /// Builds the binaries if they are missing, which takes minutes. Fails if that does, or if a
+    /// server ends or is not ready in time (the message ends with its log).
     pub async fn start() -> Result<Self> {
         Self::start_with(Options::default()).await
     }
 
     /// Like [`ControlPlane::start`], with more users or flags.
     pub async fn start_with(options: Options) -> Result<Self> {
-        let binaries = Binaries::find()?;
+        let binaries =
+            tokio::task::spawn_blocking(|| Binaries::ensure(&[ETCD, API_SERVER])).await??;
         let mut attempt = 1;
         loop {
             match Self::try_start(&binaries, &options).await {
@@ -111,7 +115,7 @@ impl ControlPlane {
         let [client_port, peer_port, port] = free_ports()?;
         let etcd_url = format!("http://127.0.0.1:{client_port}");
         let credentials = Credentials::create(dir.path(), &options.users)?;
-        let etcd = start_etcd(&binaries.etcd, dir.path(), &etcd_url, peer_port)?;
+        let etcd = start_etcd(binaries.path(ETCD)?, dir.path(), &etcd_url, peer_port)?;
         let mut this = Self {
             binaries: binaries.clone(),
             options: options.clone(),
@@ -168,7 +172,9 @@ impl ControlPlane {
     pub async fn start_apiserver(&mut self) -> Result<()> {
         if self.api_server.is_none() {
             let log = self.dir.path().join("kube-apiserver.log");
-            self.api_server = Some(Process::start(&self.api_server_command(), &log, None)?);
+            let program = self.binaries.path(API_SERVER)?;
+            let command = self.api_server_command(program);
+            self.api_server = Some(Process::start(&command, &log, None)?);
         }
         self.wait_until_ready().await
     }
@@ -179,9 +185,9 @@ impl ControlPlane {
         self.start_apiserver().await
     }
 
-    fn api_server_command(&self) -> Command {
+    fn api_server_command(&self, program: &Path) -> Command {
         let files = &self.credentials;
-        let mut command = Command::new(&self.binaries.kube_apiserver);
+        let mut command = Command::new(program);
         command
             .arg(format!("--etcd-servers={}", self.etcd_url))
             .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])

@@ -1,6 +1,6 @@
 //! The manifests and examples, applied as people do.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use k8s_openapi::api::authorization::v1::{
@@ -13,23 +13,28 @@ use signpost_testing::Binaries;
 use crate::support::{CONTROLLER, NODE_AGENT, World, world};
 
 fn manifests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests")
+    signpost_testing::repository().unwrap().join("manifests")
 }
 
 fn apply_base(world: &World) {
-    let output = Command::new(Binaries::find().unwrap().kubectl().unwrap())
-        .arg("--kubeconfig")
-        .arg(world.control_plane.kubeconfig().unwrap())
-        .args([
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--validate=strict",
-            "-k",
-        ])
-        .arg(manifests().join("base"))
-        .output()
-        .unwrap();
+    let output = Command::new(
+        Binaries::ensure(&["kubectl"])
+            .unwrap()
+            .path("kubectl")
+            .unwrap(),
+    )
+    .arg("--kubeconfig")
+    .arg(world.control_plane.kubeconfig().unwrap())
+    .args([
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--validate=strict",
+        "-k",
+    ])
+    .arg(manifests().join("base"))
+    .output()
+    .unwrap();
     assert!(
         output.status.success(),
         "{}",
