@@ -97,12 +97,12 @@ pub(crate) async fn r18_a_route_changed_by_hand_is_mended(cluster: &Cluster) -> 
     routes::wait_for(cluster, subnet.into(), Some(next_hop)).await?;
 
     // A route with our mark that leads to no node is nobody's: it goes.
-    let stray = "10.244.255.0/24";
+    let stray = free_block_after(cluster, subnet).await?.to_string();
     let add = [
         "ip",
         "route",
         "add",
-        stray,
+        &stray,
         "via",
         wrong,
         "proto",
@@ -143,6 +143,16 @@ fn only(cidrs: &[IpNet]) -> Result<Ipv4Net> {
         [IpNet::V4(cidr)] => Ok(*cidr),
         _ => anyhow::bail!("one IPv4 subnet expected, not {cidrs:?}"),
     }
+}
+
+/// The next block that no node has.
+async fn free_block_after(cluster: &Cluster, block: Ipv4Net) -> Result<Ipv4Net> {
+    let taken = routes::desired(cluster).await?;
+    let mut next = following(block)?;
+    while taken.contains_key(&next.into()) {
+        next = following(next)?;
+    }
+    Ok(next)
 }
 
 /// The block of the same size behind this one; the first of 10.244.0.0/16 behind its last.
