@@ -13,10 +13,8 @@ use signpost_e2e::{Cluster, Node, PodSpec, is_ready, wait};
 use super::paths::{delete, externals};
 use crate::support::place::{Place, run_server};
 use crate::support::traffic::Traffic;
-use crate::support::{LIMIT, objects, routes};
+use crate::support::{LIMIT, blocks, objects, routes};
 
-/// A block of the pool that a test gives to a node itself.
-const SUBNET: &str = "10.244.250.0/24";
 /// Where the agent puts the network configuration.
 const CONFIGURATIONS: &str = "/etc/cni/net.d";
 
@@ -84,7 +82,8 @@ pub(crate) async fn r12_a_node_becomes_ready_once_it_is_routed(cluster: &Cluster
     cluster.wait_registered(&["node-r12"], LIMIT).await?;
     stays_unready(cluster, &node, false).await?;
     // Nor does a subnet make it ready, such as somebody may set: only its route does.
-    let patch = Patch::Merge(json!({"spec": {"podCIDR": SUBNET, "podCIDRs": [SUBNET]}}));
+    let subnet = blocks::unused(cluster).await?;
+    let patch = Patch::Merge(json!({"spec": {"podCIDR": subnet, "podCIDRs": [subnet]}}));
     let nodes: Api<NodeObject> = Api::all(cluster.client());
     nodes
         .patch("node-r12", &PatchParams::default(), &patch)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
+use ipnet::Ipv4Net;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
@@ -10,12 +11,8 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use signpost_e2e::{Access, Cluster, ClusterOptions, identity, wait};
 
-use crate::support::{LIMIT, objects, recorded, routes};
+use crate::support::{LIMIT, blocks, objects, recorded, routes};
 
-/// A block of the pool that a test gives to a node itself.
-const CIDR: &str = "10.244.254.0/24";
-/// A range inside it, which somebody else routes.
-const FOREIGN: &str = "10.244.254.128/25";
 const SIGCONT: i32 = 18;
 const SIGSTOP: i32 = 19;
 
@@ -28,8 +25,8 @@ pub(crate) async fn each_program_uses_exactly_the_verbs_that_it_is_granted() -> 
 }
 
 async fn use_and_compare(cluster: &Cluster) -> Result<()> {
-    conflict(cluster).await?;
-    same_trouble_twice(cluster).await?;
+    let block = conflict(cluster).await?;
+    same_trouble_twice(cluster, block).await?;
     lost_lease(cluster).await?;
     teardown(cluster).await?;
     for account in [identity::CONTROLLER, identity::AGENT] {
@@ -55,31 +52,34 @@ async fn use_and_compare(cluster: &Cluster) -> Result<()> {
 }
 
 /// A node whose pod CIDR somebody else sets while the controller is about to: it reads it again.
-async fn conflict(cluster: &Cluster) -> Result<()> {
+async fn conflict(cluster: &Cluster) -> Result<Ipv4Net> {
     let router = cluster.router();
     router.signal(identity::CONTROLLER, SIGSTOP).await?;
     objects::create_bare_node(cluster, "rights-1", 31, &[]).await?;
     let nodes: Api<Node> = Api::all(cluster.client());
-    let patch = Patch::Merge(json!({"spec": {"podCIDR": CIDR, "podCIDRs": [CIDR]}}));
+    let cidr = blocks::unused(cluster).await?;
+    let patch = Patch::Merge(json!({"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}}));
     let params = PatchParams::default();
     nodes
         .patch("rights-1", &params, &patch)
         .await
         .context("setting podCIDRs")?;
     router.signal(identity::CONTROLLER, SIGCONT).await?;
-    routes::wait_for(cluster, CIDR.parse()?, Some([172, 29, 255, 31].into())).await
+    routes::wait_for(cluster, cidr.into(), Some([172, 29, 255, 31].into())).await?;
+    Ok(cidr)
 }
 
-/// The same trouble twice is one event that counts.
-async fn same_trouble_twice(cluster: &Cluster) -> Result<()> {
+/// The same trouble of a node twice, somebody else's route inside its block, is one event that counts.
+async fn same_trouble_twice(cluster: &Cluster, block: Ipv4Net) -> Result<()> {
     let router = cluster.router();
+    let inside = Ipv4Net::new(block.addr(), 25)?.to_string();
     for _ in 0..2 {
-        let foreign = [FOREIGN, "via", "192.0.2.2", "proto", "static"];
+        let foreign = [&*inside, "via", "192.0.2.2", "proto", "static"];
         router
             .run(&[&["ip", "route", "add"], &foreign[..]].concat())
             .await?;
         objects::status_becomes(cluster, "/routes/foreign", 1).await?;
-        router.run(&["ip", "route", "delete", FOREIGN]).await?;
+        router.run(&["ip", "route", "delete", &inside]).await?;
         objects::status_becomes(cluster, "/routes/foreign", 0).await?;
     }
     Ok(())

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use ipnet::{IpNet, Ipv4Net};
 use signpost_e2e::addresses::EXTERNAL_V4;
 use signpost_e2e::{Cluster, wait};
 
-use crate::support::{LIMIT, objects, routes};
+use crate::support::{LIMIT, blocks, objects, routes};
 
 /// One route for each node, by the node's address, and no other with our mark.
 pub(crate) async fn r18_the_router_has_exactly_the_routes_of_the_nodes(
@@ -42,7 +42,7 @@ pub(crate) async fn r18_foreign_routes_are_left_alone(cluster: &Cluster) -> Resu
     // Blocks are handed out in turn, so the next one is known.
     objects::create_bare_node(cluster, "r18-before", 11, &[]).await?;
     let before = only(&objects::allocated(cluster, "r18-before").await?)?;
-    let next = following(before)?;
+    let next = blocks::following(before)?;
     let inside = IpNet::V4(Ipv4Net::new(next.addr(), 26)?);
     let router = cluster.router();
     let (to, via) = (inside.to_string(), EXTERNAL_V4.to_string());
@@ -54,7 +54,7 @@ pub(crate) async fn r18_foreign_routes_are_left_alone(cluster: &Cluster) -> Resu
     objects::create_bare_node(cluster, "r18-beside", 12, &[]).await?;
     let beside = only(&objects::allocated(cluster, "r18-beside").await?)?;
     ensure!(
-        IpNet::V4(beside) == IpNet::V4(following(next)?),
+        IpNet::V4(beside) == IpNet::V4(blocks::following(next)?),
         "after {before} comes {next}, where a foreign route leads elsewhere: the block behind it was \
          to be allocated, not {beside}"
     );
@@ -97,7 +97,7 @@ pub(crate) async fn r18_a_route_changed_by_hand_is_mended(cluster: &Cluster) -> 
     routes::wait_for(cluster, subnet.into(), Some(next_hop)).await?;
 
     // A route with our mark that leads to no node is nobody's: it goes.
-    let stray = free_block_after(cluster, subnet).await?.to_string();
+    let stray = blocks::unused(cluster).await?.to_string();
     let add = [
         "ip",
         "route",
@@ -143,26 +143,4 @@ fn only(cidrs: &[IpNet]) -> Result<Ipv4Net> {
         [IpNet::V4(cidr)] => Ok(*cidr),
         _ => anyhow::bail!("one IPv4 subnet expected, not {cidrs:?}"),
     }
-}
-
-/// The next block that no node has.
-async fn free_block_after(cluster: &Cluster, block: Ipv4Net) -> Result<Ipv4Net> {
-    let taken = routes::desired(cluster).await?;
-    let mut next = following(block)?;
-    while taken.contains_key(&next.into()) {
-        next = following(next)?;
-    }
-    Ok(next)
-}
-
-/// The block of the same size behind this one; the first of 10.244.0.0/16 behind its last.
-fn following(block: Ipv4Net) -> Result<Ipv4Net> {
-    let pool: Ipv4Net = "10.244.0.0/16".parse()?;
-    let next = block.broadcast().to_bits().wrapping_add(1);
-    let next = if pool.contains(&std::net::Ipv4Addr::from(next)) {
-        next
-    } else {
-        pool.addr().to_bits()
-    };
-    Ipv4Net::new(next.into(), block.prefix_len()).context("a block")
 }

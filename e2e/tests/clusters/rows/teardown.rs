@@ -9,7 +9,7 @@ use signpost_e2e::{Cluster, ClusterOptions, Pod, PodSpec, wait};
 use tokio::try_join;
 
 use crate::support::traffic::Traffic;
-use crate::support::{LIMIT, objects, recorded, routes};
+use crate::support::{LIMIT, blocks, objects, recorded, routes};
 
 /// Two clusters with the same addresses stand side by side. The `PodNetwork` of one is deleted: all of
 /// Signpost's routes are gone with it, those of others stay, and the other cluster notices nothing.
@@ -37,12 +37,12 @@ async fn leave(cluster: &Cluster, other: &Cluster) -> Result<()> {
         "two nodes, and these routes: {routes_before:?}"
     );
 
-    let foreign = "10.244.77.0/24";
+    let foreign = blocks::unused(cluster).await?.to_string();
     let router = cluster.router();
     let via = EXTERNAL_V4.to_string();
     router
         .run(&[
-            "ip", "route", "add", foreign, "via", &via, "proto", "static",
+            "ip", "route", "add", &foreign, "via", &via, "proto", "static",
         ])
         .await?;
     objects::status_becomes(cluster, "/routes/foreign", 1).await?;

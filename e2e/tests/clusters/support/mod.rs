@@ -1,6 +1,7 @@
 //! What tests of requirements have in common: the cluster's objects, the kernel's routes, and programs
 //! that send and answer packets.
 
+pub(crate) mod blocks;
 pub(crate) mod objects;
 pub(crate) mod place;
 pub(crate) mod routes;
