@@ -22,6 +22,8 @@ use crate::plan::{Knowledge, Plan, needs_node_addresses, plan};
 
 /// How long changes are gathered before they are acted upon.
 const GATHERING: Duration = Duration::from_millis(100);
+/// How soon what failed is tried again; each time twice as late, until the regular check comes first.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Runs until SIGTERM or SIGINT. Nothing on the node is undone at the end.
 ///
@@ -43,11 +45,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let period = options.check_period();
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut retry = RETRY;
     loop {
-        agent.act();
+        let done = agent.act();
+        if done {
+            retry = RETRY;
+        }
         tokio::select! {
             () = agent.changed() => sleep(GATHERING).await,
             _ = ticks.tick() => {}
+            () = sleep(retry), if !done => retry = retry.saturating_mul(2).min(period),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -120,16 +127,18 @@ impl Agent {
         }
     }
 
-    fn act(&mut self) {
+    /// Does what there is to do. False if that failed and is to be tried again.
+    fn act(&mut self) -> bool {
         let mut knowledge = self.knowledge();
         self.follow_node_addresses(needs_node_addresses(&knowledge));
         knowledge.node_addresses = self.addresses();
         if self.node.borrow().is_none() || self.network.borrow().is_none() {
             self.say("waiting for the first answers of the API server");
-            return;
+            return true;
         }
         let plan = plan(&knowledge, self.machine.written_subnets().as_deref());
         let outcome = tokio::task::block_in_place(|| self.machine.carry_out(&plan));
+        let done = outcome.is_ok();
         match (outcome, &plan) {
             (Err(fault), _) => {
                 let fault = format!("{fault:#}");
@@ -144,6 +153,7 @@ impl Agent {
                 self.say("the node is set up");
             }
         }
+        done
     }
 
     fn say(&mut self, text: &str) {
