@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use signpost_netlink::{Family, Socket, nftables};
 use tracing::warn;
 
-use crate::conflist::Conflist;
+use crate::conflist::{self, Conflist};
+use crate::file::clear_left_over;
 use crate::install::Installer;
-use crate::options::Options;
+use crate::options::{Options, PLUGIN};
 use crate::plan::{Plan, Settings};
 use crate::{forward, iptables_legacy, masquerade, sysctl};
 
@@ -26,6 +27,12 @@ impl Machine {
         let source = options
             .plugin_source()
             .context("the folder of this program is not known: give --plugin")?;
+        for file in [
+            options.cni_bin_dir.join(PLUGIN),
+            options.cni_conf_dir.join(conflist::FILE),
+        ] {
+            clear_left_over(&file);
+        }
         Ok(Self {
             installer: Installer::new(source, &options.cni_bin_dir),
             conflist: Conflist::new(&options.cni_conf_dir, &options.cni_bin_dir),
