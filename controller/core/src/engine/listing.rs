@@ -37,6 +37,8 @@ pub(super) struct Listing {
     /// The same while so much is to be written that another listing will be wanted soon anyway.
     not_before_in_bulk: Time,
     failures: u8,
+    /// Somebody else changed routes since the last one ended.
+    prompted: bool,
     /// When the last one began in which every table could be read.
     pub(super) complete: Option<Stamp>,
     pub(super) error: Option<String>,
@@ -48,6 +50,12 @@ impl Listing {
     /// Asks for a listing that begins at that time or later.
     pub(super) fn want(&mut self, at: Time) {
         self.wants.insert(at);
+    }
+
+    /// Somebody else may have changed routes.
+    pub(super) fn prompt(&mut self, at: Time) {
+        self.prompted = true;
+        self.want(at);
     }
 
     fn failed(&mut self, error: String) {
@@ -164,6 +172,9 @@ impl Engine {
             self.listing.want(self.now.at);
         }
         self.take_up(&touched);
+        if std::mem::take(&mut self.listing.prompted) {
+            self.hasten();
+        }
         if news {
             self.nodes.mark_all();
             self.consider_all();

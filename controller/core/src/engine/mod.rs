@@ -165,7 +165,7 @@ impl Engine {
             Event::InstancesRead(answers) => self.instances_read(answers),
             Event::ForwardingEnabled { node, result } => self.forwarding_enabled(&node, result),
             Event::RoutesListed { listing, result } => self.routes_listed(listing, result),
-            Event::RoutesMayHaveChanged => self.listing.want(self.now.at),
+            Event::RoutesMayHaveChanged => self.listing.prompt(self.now.at),
             Event::Configured(_)
             | Event::Elected
             | Event::Deposed

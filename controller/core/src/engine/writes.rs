@@ -1,6 +1,9 @@
 //! Route writes: how they are begun and what their end means.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -18,6 +21,9 @@ use crate::{
 
 /// Failures in a row after which a passing error is told to people.
 const TELL_AFTER: u8 = 3;
+
+/// Since the last failure, before a change of others is a reason to try again.
+const AFTER_CHANGE: Duration = Duration::from_secs(1);
 
 /// Writes that wait and writes that are in flight.
 #[derive(Debug, Clone, Default)]
@@ -179,6 +185,7 @@ impl Engine {
             let wait = backoff.delay(item, cell.attempts, pace);
             let wait = wait.max(error.retry_after.unwrap_or_default());
             cell.not_before = now.at.after(wait);
+            cell.may_be_hastened = error.kind == Kind::Transient && error.retry_after.is_none();
             if !uncertain || persists {
                 cell.trouble = Some(Box::new(describe(change, error)));
             }
@@ -192,6 +199,18 @@ impl Engine {
         let owner = self.routes.get(cidr).and_then(|it| it.owner);
         if let (Kind::Invalid | Kind::NotFound, Some(owner)) = (error.kind, owner) {
             self.want_instance(owner);
+        }
+    }
+
+    /// Somebody else changed routes: that may have removed what writes failed for, as when the network
+    /// of a node is back.
+    pub(super) fn hasten(&mut self) {
+        let waiting = self.routes.iter().filter(|(_, it)| it.may_be_hastened());
+        let waiting: Vec<IpNet> = waiting.map(|(cidr, _)| cidr).collect();
+        for cidr in waiting {
+            self.routes
+                .update(cidr, |destination| destination.hasten(AFTER_CHANGE));
+            self.consider(cidr);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is known of one destination.
 
+use std::time::Duration;
+
 use super::Tally;
 use crate::{
     Time,
@@ -42,8 +44,16 @@ pub(crate) struct Cell {
     pub(crate) attempts: u8,
     /// No write before that time.
     pub(crate) not_before: Time,
+    /// The last write failed for a cause that may pass at any time.
+    pub(crate) may_be_hastened: bool,
     /// How the last write failed.
     pub(crate) trouble: Option<Box<Trouble>>,
+}
+
+impl Cell {
+    fn waits_for_others(&self) -> bool {
+        self.may_be_hastened && self.trouble.is_some() && self.step == Step::Idle
+    }
 }
 
 /// What is under way for a cell.
@@ -130,6 +140,22 @@ impl Destination {
         for cell in &mut self.cells {
             if cell.step == Step::Queued {
                 cell.step = Step::Idle;
+            }
+        }
+    }
+
+    /// Some write waits for a cause to pass that others may just have removed.
+    pub(crate) fn may_be_hastened(&self) -> bool {
+        self.cells.iter().any(Cell::waits_for_others)
+    }
+
+    /// Such writes are tried again as soon as that much time has passed since they failed.
+    pub(crate) fn hasten(&mut self, pause: Duration) {
+        for cell in &mut self.cells {
+            if cell.waits_for_others()
+                && let Some(written) = cell.written
+            {
+                cell.not_before = cell.not_before.min(written.at.after(pause));
             }
         }
     }

@@ -103,6 +103,34 @@ fn a_denied_permission_is_told_once_and_tried_rarely() {
 }
 
 #[test]
+fn what_failed_long_is_tried_at_once_when_others_change_the_table() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+    driver.fault =
+        Box::new(|action| write(action).then_some(Answer::Cloud(CloudErrorKind::Transient)));
+    driver.add(node("a", &[]));
+    driver.pass(Duration::from_secs(300));
+    // The node's network is back, so the kernel has a route to it again.
+    driver.fault = Box::new(|_| None);
+    driver.tell(Event::RoutesMayHaveChanged);
+    driver.pass(Duration::from_secs(1));
+    assert_eq!(driver.phase("a"), Some(Phase::Routed));
+}
+
+#[test]
+fn changes_of_others_do_not_hurry_writes_that_keep_failing() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+    driver.fault =
+        Box::new(|action| write(action).then_some(Answer::Cloud(CloudErrorKind::Transient)));
+    driver.add(node("a", &[]));
+    for _ in 0..200 {
+        driver.tell(Event::RoutesMayHaveChanged);
+        driver.pass(Duration::from_millis(50));
+    }
+    let writes = driver.writes().len();
+    assert!(writes <= 15, "{writes} in ten seconds");
+}
+
+#[test]
 fn passing_failures_are_retried_until_they_pass() {
     let mut driver = Driver::leading(LIMITS, config(16), vec![]);
     let mut calls = 0;
