@@ -1,8 +1,9 @@
 # Every target is a line or two that calls something readable; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: demo test bench sim lint e2e-up e2e-down help
+.PHONY: demo test bench sim chaos lint e2e-up e2e-down help
 
 SCHEDULES ?= 200000
+ROUNDS ?= 20
 
 demo: ## A three-node cluster with Signpost: pods ping each other, a node joins, one leaves (KEEP=1 keeps it)
 	@./e2e/setup.sh
@@ -17,6 +18,10 @@ bench: ## The pure engine's cost from 1,000 to 100,000 nodes
 
 sim: ## Random schedules against the engine (SCHEDULES=200000)
 	@cargo run -q --release -p signpost-sim -- --schedules $(SCHEDULES)
+
+chaos: ## Faults on a real cluster while its pods ping each other (ROUNDS=20, SEED=… repeats)
+	@./e2e/setup.sh
+	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 lint: ## Format, clippy with warnings as errors, documentation, licences
 	@./scripts/lint.sh

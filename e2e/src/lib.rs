@@ -42,19 +42,25 @@ use std::path::Path;
 pub mod addresses;
 mod audit;
 mod binaries;
+pub mod blocks;
 mod cgroups;
 mod cluster;
 mod control_plane;
 pub mod demo;
 mod diagnostics;
+pub mod faults;
 pub mod identity;
 pub mod images;
 pub mod keeper;
 mod machine;
+pub mod metrics;
 mod node;
+pub mod objects;
 mod pki;
 mod pods;
+pub mod routes;
 mod topology;
+mod traffic;
 pub mod wait;
 
 pub use audit::Access;
@@ -64,6 +70,7 @@ pub use machine::{Machine, Service, ServiceStatus};
 pub use node::Node;
 pub use pods::{Pod, PodSpec};
 pub use topology::NODE_DEVICE;
+pub use traffic::{Lap, Traffic};
 
 /// First argument of the process that cleans up after a cluster.
 const KEEPER_ROLE: &str = "cluster-keeper";

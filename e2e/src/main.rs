@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
+use signpost_e2e::faults::chaos;
 use signpost_e2e::{Cluster, ClusterOptions};
 use signpost_e2e::{demo, keeper};
 
@@ -45,6 +46,18 @@ enum Command {
         /// Stay, and end the cluster on Ctrl-C.
         #[arg(long)]
         foreground: bool,
+    },
+    /// Make one fault after the other happen to a cluster while its pods ping each other.
+    Chaos {
+        /// How many faults.
+        #[arg(long, default_value_t = 20)]
+        rounds: u64,
+        /// Where all choices come from: the same one chooses the same faults. Default: chance.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Only this fault, by its name.
+        #[arg(long)]
+        fault: Option<String>,
     },
     /// End a cluster that was left running.
     Down {
@@ -97,6 +110,14 @@ fn run() -> Result<()> {
             }
             cluster.detach();
             Ok(())
+        }
+        Command::Chaos {
+            rounds,
+            seed,
+            fault,
+        } => {
+            let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+            runtime.block_on(chaos::run(rounds, seed, fault.as_deref()))
         }
         Command::Down { id } => down(id),
     }

@@ -79,6 +79,12 @@ impl Cluster {
         }
     }
 
+    /// Fails if there is no such pod, ready or not.
+    pub(crate) async fn pod_exists(&self, name: &str) -> Result<()> {
+        self.pods().get(name).await?;
+        Ok(())
+    }
+
     /// Deletes a pod and waits until it is gone.
     pub async fn delete_pod(&self, name: &str) -> Result<()> {
         let pods = self.pods();

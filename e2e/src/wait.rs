@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
+/// How long what happens on one machine may take; many times what it does take.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
 /// How often a condition is looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
 

@@ -1,4 +1,5 @@
-//! Tests on real clusters. Those named `rNN_…` show a requirement; see `suite` for how they run.
+//! Tests on real clusters. Those named `rNN_…` show a requirement, those named `fault_…` that a fault
+//! harms nothing; see `suite` for how they run.
 //!
 //! `cargo test -p signpost-e2e --test clusters NAME` runs those whose name contains NAME.
 
@@ -10,7 +11,7 @@ mod suite;
 mod support;
 mod wire;
 
-use signpost_e2e::ClusterOptions;
+use signpost_e2e::{ClusterOptions, faults};
 use suite::{Suite, named};
 
 fn main() -> std::io::Result<ExitCode> {
@@ -36,6 +37,7 @@ fn main() -> std::io::Result<ExitCode> {
         .serial(named!(wire::services_are_restarted_unless_stopped));
 
     rows::add_to(&mut suite);
+    suite.arena("faults", faults::all());
 
     Ok(suite.run())
 }

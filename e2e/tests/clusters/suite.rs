@@ -10,9 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
+use signpost_e2e::faults::{Arena, Fault};
 use signpost_e2e::{Cluster, ClusterOptions};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What faults' choices follow from: tests make the same ones every time.
+const SEED: u64 = 1;
 
 /// A test's name, for the summary: its function's, without modules.
 macro_rules! named {
@@ -65,6 +69,27 @@ impl Suite {
             ended.map_err(|error| format!("{error:#}").into())
         });
         self.trials.push(trial);
+    }
+
+    /// An arena in which each of these faults is a test of its own, one after the other.
+    pub(crate) fn arena(&mut self, name: &'static str, faults: Vec<&'static Fault>) {
+        let shared = Arc::new(SharedArena {
+            name,
+            arena: Mutex::new(None),
+            remaining: AtomicUsize::new(0),
+        });
+        for fault in faults {
+            let (runtime, room) = (Arc::clone(&self.runtime), Arc::clone(&self.room));
+            let arena = Arc::clone(&shared);
+            let trial = Trial::test(format!("fault_{}", fault.name), move || {
+                let ended = arena.run(&runtime, &room, fault);
+                ended.map_err(|error| format!("{error:#}").into())
+            });
+            if !self.arguments.is_filtered_out(&trial) && !self.arguments.list {
+                shared.remaining.fetch_add(1, Ordering::Relaxed);
+            }
+            self.trials.push(trial);
+        }
     }
 
     /// A cluster for several tests.
@@ -140,6 +165,41 @@ impl Group<'_> {
         }
         self.suite.trials.push(trial);
         self
+    }
+}
+
+/// An arena, started when it is needed: by the first of its tests, and anew after one that failed.
+struct SharedArena {
+    name: &'static str,
+    arena: Mutex<Option<(Arena, OwnedSemaphorePermit)>>,
+    /// Selected tests that have not ended.
+    remaining: AtomicUsize,
+}
+
+impl SharedArena {
+    fn run(&self, runtime: &Runtime, room: &Arc<Semaphore>, fault: &Fault) -> Result<()> {
+        let mut place = self.arena.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.remaining.fetch_sub(1, Ordering::AcqRel) == 1;
+        runtime.block_on(async {
+            let (mut arena, permit) = if let Some(running) = place.take() {
+                running
+            } else {
+                let permit = Arc::clone(room).acquire_owned().await?;
+                (Arena::start(self.name).await?, permit)
+            };
+            let round = arena.round(fault, SEED).await;
+            match round.and_then(|round| round.nothing_lost()) {
+                Ok(()) => {
+                    *place = (!last).then_some((arena, permit));
+                    Ok(())
+                }
+                Err(error) => {
+                    let logs = arena.record_failure().await;
+                    let logs = logs.display();
+                    Err(error.context(format!("logs, once the cluster has ended: {logs}")))
+                }
+            }
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use signpost_e2e::metrics::value;
 use signpost_e2e::{Cluster, wait};
 
 use crate::support::{LIMIT, objects, routes};
@@ -161,19 +162,6 @@ fn metrics(text: &str, nodes: usize) -> Result<()> {
         "the tables were last read {age:?} ago"
     );
     Ok(())
-}
-
-/// The sum of a metric's series that have all these labels.
-fn value(text: &str, name: &str, labels: &[&str]) -> Option<f64> {
-    let mut sum = None;
-    for line in text.lines() {
-        let (series, number) = line.rsplit_once(' ').unwrap_or_default();
-        let named = series == name || series.starts_with(&format!("{name}{{"));
-        if named && labels.iter().all(|label| series.contains(label)) {
-            *sum.get_or_insert(0.0) += number.parse::<f64>().unwrap_or(f64::NAN);
-        }
-    }
-    sum
 }
 
 /// How many nodes the controller has seen become routed since it started.

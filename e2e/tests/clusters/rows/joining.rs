@@ -8,11 +8,10 @@ use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Node as NodeObject;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
-use signpost_e2e::{Cluster, Node, PodSpec, is_ready, wait};
+use signpost_e2e::{Cluster, Node, PodSpec, Traffic, is_ready, wait};
 
 use super::paths::{delete, externals};
 use crate::support::place::{Place, run_server};
-use crate::support::traffic::Traffic;
 use crate::support::{LIMIT, blocks, objects, routes};
 
 /// Where the agent puts the network configuration.

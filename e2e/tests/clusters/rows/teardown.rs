@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use anyhow::{Result, ensure};
 use kube::api::DeleteParams;
 use signpost_e2e::addresses::EXTERNAL_V4;
-use signpost_e2e::{Cluster, ClusterOptions, Pod, PodSpec, wait};
+use signpost_e2e::{Cluster, ClusterOptions, Pod, PodSpec, Traffic, wait};
 use tokio::try_join;
 
-use crate::support::traffic::Traffic;
 use crate::support::{LIMIT, blocks, objects, recorded, routes};
 
 /// Two clusters with the same addresses stand side by side. The `PodNetwork` of one is deleted: all of

@@ -1,19 +1,12 @@
-//! What tests of requirements have in common: the cluster's objects, the kernel's routes, and programs
-//! that send and answer packets.
+//! What tests of requirements have in common: programs that send and answer packets, and what the
+//! harness offers to look at the cluster.
 
-pub(crate) mod blocks;
-pub(crate) mod objects;
 pub(crate) mod place;
-pub(crate) mod routes;
-pub(crate) mod traffic;
-
-use std::time::Duration;
 
 use anyhow::Result;
 use signpost_e2e::Cluster;
-
-/// How long what happens on one machine may take; many times what it does take.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) use signpost_e2e::wait::LIMIT;
+pub(crate) use signpost_e2e::{blocks, objects, routes};
 
 /// For tests with clusters of their own: a failure keeps the clusters' state and logs, and names
 /// them.

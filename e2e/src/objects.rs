@@ -3,24 +3,23 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::Cluster;
+use crate::wait::{self, LIMIT};
 use anyhow::{Context, Result, ensure};
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Node, Service};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use signpost_e2e::{Cluster, wait};
-
-use super::LIMIT;
 
 /// All Node objects, sorted by name.
-pub(crate) async fn nodes(cluster: &Cluster) -> Result<Vec<Node>> {
+pub async fn nodes(cluster: &Cluster) -> Result<Vec<Node>> {
     let nodes: Api<Node> = Api::all(cluster.client());
     Ok(nodes.list(&ListParams::default()).await?.items)
 }
 
 /// One Node object.
-pub(crate) async fn node(cluster: &Cluster, name: &str) -> Result<Node> {
+pub async fn node(cluster: &Cluster, name: &str) -> Result<Node> {
     let nodes: Api<Node> = Api::all(cluster.client());
     nodes
         .get(name)
@@ -29,12 +28,12 @@ pub(crate) async fn node(cluster: &Cluster, name: &str) -> Result<Node> {
 }
 
 /// The name of an object for messages.
-pub(crate) fn name(node: &Node) -> &str {
+pub fn name(node: &Node) -> &str {
     node.metadata.name.as_deref().unwrap_or_default()
 }
 
 /// `spec.podCIDRs`; empty if it is not set yet.
-pub(crate) fn pod_cidrs(node: &Node) -> Result<Vec<IpNet>> {
+pub fn pod_cidrs(node: &Node) -> Result<Vec<IpNet>> {
     let cidrs = node
         .spec
         .as_ref()
@@ -48,7 +47,7 @@ pub(crate) fn pod_cidrs(node: &Node) -> Result<Vec<IpNet>> {
 }
 
 /// Waits until a node has its pod CIDRs, and gives them.
-pub(crate) async fn allocated(cluster: &Cluster, name: &str) -> Result<Vec<IpNet>> {
+pub async fn allocated(cluster: &Cluster, name: &str) -> Result<Vec<IpNet>> {
     wait::until(&format!("{name} to have a pod CIDR"), LIMIT, async || {
         let cidrs = pod_cidrs(&node(cluster, name).await?)?;
         ensure!(!cidrs.is_empty(), "spec.podCIDRs is empty");
@@ -58,7 +57,7 @@ pub(crate) async fn allocated(cluster: &Cluster, name: &str) -> Result<Vec<IpNet
 }
 
 /// The node's addresses of type `InternalIP`.
-pub(crate) fn internal_ips(node: &Node) -> Vec<IpAddr> {
+pub fn internal_ips(node: &Node) -> Vec<IpAddr> {
     let addresses = node
         .status
         .as_ref()
@@ -73,7 +72,7 @@ pub(crate) fn internal_ips(node: &Node) -> Vec<IpAddr> {
 }
 
 /// A condition's status and reason, such as `("False", "RouteCreated")`.
-pub(crate) fn condition(node: &Node, kind: &str) -> Option<(String, String)> {
+pub fn condition(node: &Node, kind: &str) -> Option<(String, String)> {
     let conditions = node.status.as_ref()?.conditions.as_ref()?;
     let condition = conditions
         .iter()
@@ -86,7 +85,7 @@ pub(crate) fn condition(node: &Node, kind: &str) -> Option<(String, String)> {
 
 /// Creates one Node object that no machine stands behind, with labels. `number` chooses its address,
 /// from behind those of [`Cluster::create_bare_nodes`].
-pub(crate) async fn create_bare_node(
+pub async fn create_bare_node(
     cluster: &Cluster,
     name: &str,
     number: u8,
@@ -110,7 +109,7 @@ pub(crate) async fn create_bare_node(
 }
 
 /// A Service with a cluster IP of each family, port 80 to port `to` of pods with the label `app`.
-pub(crate) async fn create_service(cluster: &Cluster, app: &str, to: u16) -> Result<Vec<IpAddr>> {
+pub async fn create_service(cluster: &Cluster, app: &str, to: u16) -> Result<Vec<IpAddr>> {
     let object = json!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -134,7 +133,7 @@ pub(crate) async fn create_service(cluster: &Cluster, app: &str, to: u16) -> Res
 }
 
 /// The `PodNetwork`.
-pub(crate) fn pod_networks(cluster: &Cluster) -> Api<DynamicObject> {
+pub fn pod_networks(cluster: &Cluster) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("signpost.dev", "v1alpha1", "PodNetwork");
     Api::all_with(
         cluster.client(),
@@ -143,13 +142,13 @@ pub(crate) fn pod_networks(cluster: &Cluster) -> Api<DynamicObject> {
 }
 
 /// The `PodNetwork` as JSON.
-pub(crate) async fn pod_network(cluster: &Cluster) -> Result<Value> {
+pub async fn pod_network(cluster: &Cluster) -> Result<Value> {
     let object = pod_networks(cluster).get("default").await?;
     Ok(serde_json::to_value(object)?)
 }
 
 /// Merges a patch into the `spec` of the `PodNetwork`.
-pub(crate) async fn change_pod_network(cluster: &Cluster, spec: &Value) -> Result<()> {
+pub async fn change_pod_network(cluster: &Cluster, spec: &Value) -> Result<()> {
     let patch = Patch::Merge(json!({"spec": spec}));
     let params = PatchParams::default();
     pod_networks(cluster)
@@ -160,7 +159,7 @@ pub(crate) async fn change_pod_network(cluster: &Cluster, spec: &Value) -> Resul
 }
 
 /// A number of the status by its JSON pointer below `/status`, such as `/routes/desired`.
-pub(crate) async fn status_number(cluster: &Cluster, pointer: &str) -> Result<u64> {
+pub async fn status_number(cluster: &Cluster, pointer: &str) -> Result<u64> {
     let network = pod_network(cluster).await?;
     let pointer = format!("/status{pointer}");
     let number = network.pointer(&pointer).and_then(Value::as_u64);
@@ -168,7 +167,7 @@ pub(crate) async fn status_number(cluster: &Cluster, pointer: &str) -> Result<u6
 }
 
 /// Waits until a number of the status is as expected.
-pub(crate) async fn status_becomes(cluster: &Cluster, pointer: &str, expected: u64) -> Result<()> {
+pub async fn status_becomes(cluster: &Cluster, pointer: &str, expected: u64) -> Result<()> {
     let what = format!("status{pointer} of the PodNetwork to be {expected}");
     wait::until(&what, LIMIT, async || {
         let seen = status_number(cluster, pointer).await?;

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::objects;
+use crate::wait::{self, LIMIT};
+use crate::{Cluster, Machine};
 use anyhow::{Context, Result, bail, ensure};
 use ipnet::IpNet;
 use serde_json::Value;
-use signpost_e2e::{Cluster, Machine, wait};
-
-use super::{LIMIT, objects};
 
 /// The protocol number that marks Signpost's routes, unless the `PodNetwork` names another.
-pub(crate) const PROTOCOL: &str = "143";
+pub const PROTOCOL: &str = "143";
 
 /// Next hops by destination.
-pub(crate) type Routes = BTreeMap<IpNet, IpAddr>;
+pub type Routes = BTreeMap<IpNet, IpAddr>;
 
 /// Routes with a next hop in the router's main table, of both families, by their protocol.
-pub(crate) async fn of_protocol(router: &Machine, protocol: &str) -> Result<Routes> {
+pub async fn of_protocol(router: &Machine, protocol: &str) -> Result<Routes> {
     let mut found = Routes::new();
     for family in ["-4", "-6"] {
         let argv = [
@@ -48,12 +48,12 @@ pub(crate) async fn of_protocol(router: &Machine, protocol: &str) -> Result<Rout
 }
 
 /// Signpost's routes on the router.
-pub(crate) async fn ours(cluster: &Cluster) -> Result<Routes> {
+pub async fn ours(cluster: &Cluster) -> Result<Routes> {
     of_protocol(cluster.router(), PROTOCOL).await
 }
 
 /// What the routes should be: each pod CIDR of each Node object leads to its `InternalIP`.
-pub(crate) async fn desired(cluster: &Cluster) -> Result<Routes> {
+pub async fn desired(cluster: &Cluster) -> Result<Routes> {
     let mut routes = Routes::new();
     for node in objects::nodes(cluster).await? {
         for cidr in objects::pod_cidrs(&node)? {
@@ -76,7 +76,7 @@ pub(crate) async fn desired(cluster: &Cluster) -> Result<Routes> {
 }
 
 /// Waits until the router's table is exactly what the nodes need, and gives it.
-pub(crate) async fn settle(cluster: &Cluster) -> Result<Routes> {
+pub async fn settle(cluster: &Cluster) -> Result<Routes> {
     wait::until(
         "the router's routes to be those of the nodes",
         LIMIT,
@@ -93,7 +93,7 @@ pub(crate) async fn settle(cluster: &Cluster) -> Result<Routes> {
 }
 
 /// Waits until a destination has a route of ours, or none.
-pub(crate) async fn wait_for(cluster: &Cluster, to: IpNet, next_hop: Option<IpAddr>) -> Result<()> {
+pub async fn wait_for(cluster: &Cluster, to: IpNet, next_hop: Option<IpAddr>) -> Result<()> {
     let what = match next_hop {
         Some(next_hop) => format!("a route to {to} by {next_hop}"),
         None => format!("the route to {to} to go"),

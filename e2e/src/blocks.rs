@@ -5,15 +5,15 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result};
 use ipnet::{IpNet, Ipv4Net};
-use signpost_e2e::Cluster;
 
-use super::routes;
+use crate::Cluster;
+use crate::routes;
 
 const POOL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 244, 0, 0), 16);
 const BLOCKS: u32 = 256;
 
 /// The block of the same size behind this one; the pool's first behind its last.
-pub(crate) fn following(block: Ipv4Net) -> Result<Ipv4Net> {
+pub fn following(block: Ipv4Net) -> Result<Ipv4Net> {
     let next = Ipv4Addr::from(block.broadcast().to_bits().wrapping_add(1));
     let next = if POOL.contains(&next) {
         next
@@ -24,7 +24,7 @@ pub(crate) fn following(block: Ipv4Net) -> Result<Ipv4Net> {
 }
 
 /// A block that no node has, and none gets before half of the pool was handed out.
-pub(crate) async fn unused(cluster: &Cluster) -> Result<Ipv4Net> {
+pub async fn unused(cluster: &Cluster) -> Result<Ipv4Net> {
     let taken = routes::desired(cluster).await?;
     let some = taken.keys().find_map(|block| match block {
         IpNet::V4(block) if POOL.contains(block) => Some(*block),
