@@ -1,0 +1,262 @@
+//! One call of the API, from its bytes to its answer or the lack of one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Method, Response, StatusCode};
+
+use crate::actions::{self, Request};
+use crate::calls::Call;
+use crate::core::{Core, State};
+use crate::error::Refusal;
+use crate::faults::{FaultKind, Subject};
+use crate::protocol::Params;
+use crate::settings::seconds;
+use crate::xml::{self, Fields};
+use crate::{auth, service_quotas};
+
+const VERSION: &str = "2016-11-15";
+
+/// What arrived, before it is understood.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) method: Method,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Arrival {
+    fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("")
+    }
+
+    /// The parameters of the Query protocol: those of the body, or of the URL.
+    fn parameters(&self) -> BTreeMap<String, String> {
+        let bytes: &[u8] = if self.method == Method::GET {
+            self.query.as_bytes()
+        } else {
+            &self.body
+        };
+        form_urlencoded::parse(bytes).into_owned().collect()
+    }
+}
+
+/// Answers a call; nothing if its connection is to end instead.
+pub(crate) async fn answer(core: Arc<Core>, arrival: Arrival) -> Option<Response<String>> {
+    let quotas = service_quotas::action(arrival.header("x-amz-target"));
+    let parameters = match quotas {
+        Some(_) => service_quotas::parameters(&arrival.body),
+        None => arrival.parameters(),
+    };
+    let action = match quotas {
+        Some(action) => action.to_owned(),
+        None => parameters.get("Action").cloned().unwrap_or_default(),
+    };
+    let caller = auth::caller(&arrival.headers).unwrap_or_default();
+    let subject = Subject {
+        action: &action,
+        access_key: &caller.access_key,
+        parameters: &parameters,
+    };
+    let fault = core.faults().strike(subject);
+    let id = log(&core, &arrival, subject, fault.as_ref());
+    let latency = core.with(|state| state.settings.latency);
+    let before = match fault {
+        Some(FaultKind::ResetBefore) => {
+            decided(&core, id, None, None);
+            return None;
+        }
+        Some(FaultKind::Slow { seconds }) => latency + seconds,
+        _ => latency,
+    };
+    core.clock.until(core.clock.now() + seconds(before)).await;
+
+    let request_id = format!("{id:08x}-0000-4000-8000-{id:012x}");
+    let decision = core.with(|state| {
+        decide(state, &core, &arrival, subject, fault.as_ref()).and_then(|()| {
+            if quotas.is_some() {
+                service_quotas::get(&state.world, &parameters).map(Decision::Quota)
+            } else {
+                act(state, &core, &action, &parameters).map(Decision::Fields)
+            }
+        })
+    });
+    let refusal = decision.as_ref().err();
+    let status = refusal.map_or(StatusCode::OK, |refusal| refusal.status);
+    let body = match &decision {
+        Ok(Decision::Fields(fields)) => xml::answer(&action, &request_id, fields),
+        Ok(Decision::Quota(body)) => body.clone(),
+        Err(refusal) if quotas.is_some() => service_quotas::refusal(refusal),
+        Err(refusal) => xml::refusal(&request_id, &refusal.code, &refusal.message),
+    };
+    decided(&core, id, Some((status, refusal)), Some(&body));
+    match fault {
+        Some(FaultKind::LostAfterCommit) => return None,
+        Some(FaultKind::SlowAnswer { seconds: delay }) => {
+            core.clock.until(core.clock.now() + seconds(delay)).await;
+        }
+        _ => {}
+    }
+    let kind = match quotas {
+        Some(_) => "application/x-amz-json-1.1",
+        None => "text/xml;charset=UTF-8",
+    };
+    Response::builder()
+        .status(status)
+        .header("content-type", kind)
+        .header("x-amzn-requestid", request_id)
+        .body(body)
+        .ok()
+}
+
+enum Decision {
+    Fields(Fields),
+    Quota(String),
+}
+
+fn log(core: &Core, arrival: &Arrival, subject: Subject<'_>, fault: Option<&FaultKind>) -> u64 {
+    let mut calls = core.calls();
+    let body = calls
+        .bodies
+        .then(|| String::from_utf8_lossy(&arrival.body).into_owned());
+    calls.begin(Call {
+        received: core.clock.now().as_secs_f64(),
+        received_real: core.clock.real().as_secs_f64(),
+        action: subject.action.to_owned(),
+        parameters: subject.parameters.clone(),
+        access_key: subject.access_key.to_owned(),
+        user_agent: arrival.header("user-agent").to_owned(),
+        invocation: arrival.header("amz-sdk-invocation-id").to_owned(),
+        fault: fault.map(|fault| fault.name().to_owned()),
+        request_body: body,
+        ..Call::default()
+    })
+}
+
+fn decided(
+    core: &Core,
+    id: u64,
+    outcome: Option<(StatusCode, Option<&Refusal>)>,
+    body: Option<&str>,
+) {
+    let mut calls = core.calls();
+    let bodies = calls.bodies;
+    // The log may have been emptied meanwhile.
+    let Some(call) = calls.get_mut(id) else {
+        return;
+    };
+    call.decided = Some(core.clock.now().as_secs_f64());
+    call.decided_real = Some(core.clock.real().as_secs_f64());
+    if let Some((status, refusal)) = outcome {
+        call.status = Some(status.as_u16());
+        call.error = refusal.map(|refusal| refusal.code.clone());
+    }
+    call.response_body = body.filter(|_| bodies).map(str::to_owned);
+}
+
+/// Whether a call may be done at all.
+fn decide(
+    state: &mut State,
+    core: &Core,
+    arrival: &Arrival,
+    subject: Subject<'_>,
+    fault: Option<&FaultKind>,
+) -> Result<(), Refusal> {
+    auth::check(&arrival.headers, &state.world.region)?;
+    if state.metadata.is_expired(subject.access_key) {
+        return Err(auth::expired());
+    }
+    if let Some(refusal) = fault.and_then(refusal) {
+        return Err(refusal);
+    }
+    // Apart from the action itself nothing narrows such a listing.
+    let sweeping = subject.action.starts_with("Describe")
+        && subject
+            .parameters
+            .keys()
+            .all(|name| matches!(name.as_str(), "Action" | "Version"));
+    if state
+        .buckets
+        .take(subject.action, sweeping, core.clock.now())
+    {
+        Ok(())
+    } else {
+        Err(throttled())
+    }
+}
+
+fn throttled() -> Refusal {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Refusal::with_status(status, "RequestLimitExceeded", "Request limit exceeded.")
+}
+
+/// The refusal of a fault, if it is one that refuses.
+fn refusal(fault: &FaultKind) -> Option<Refusal> {
+    Some(match fault {
+        FaultKind::Throttle => throttled(),
+        FaultKind::Error500 => Refusal::with_status(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalError",
+            "An internal error has occurred",
+        ),
+        FaultKind::Error { status, code } => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
+            Refusal::with_status(status, code, "This was asked for.")
+        }
+        FaultKind::Unauthorized => Refusal::with_status(
+            StatusCode::FORBIDDEN,
+            "UnauthorizedOperation",
+            "You are not authorized to perform this operation.",
+        ),
+        FaultKind::Expired => auth::expired(),
+        _ => return None,
+    })
+}
+
+fn act(
+    state: &mut State,
+    core: &Core,
+    name: &str,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Fields, Refusal> {
+    if name.is_empty() {
+        let why = "The request is missing an Action parameter";
+        return Err(Refusal::client("MissingAction", why));
+    }
+    let action = actions::find(name).ok_or_else(|| {
+        let why = format!("The action {name} is not valid for this web service.");
+        Refusal::client("InvalidAction", why)
+    })?;
+    if parameters.get("Version").map(String::as_str) != Some(VERSION) {
+        let why = format!("The action {name} is valid for version {VERSION} of this web service.");
+        return Err(Refusal::client("InvalidAction", why));
+    }
+    let token = parameters
+        .get("ClientToken")
+        .filter(|token| !token.is_empty());
+    let token = token.map(|token| (name.to_owned(), token.clone()));
+    if let Some((before, fields)) = token.as_ref().and_then(|token| state.tokens.get(token)) {
+        if before == parameters {
+            return Ok(fields.clone());
+        }
+        let why = "The parameters differ from those of the request that used this client token.";
+        return Err(Refusal::client("IdempotentParameterMismatch", why));
+    }
+    let params = Params::new(parameters.clone());
+    let fields = action(&mut Request {
+        params,
+        world: &mut state.world,
+        clock: &core.clock,
+    })?;
+    if let Some(token) = token {
+        state
+            .tokens
+            .insert(token, (parameters.clone(), fields.clone()));
+    }
+    Ok(fields)
+}

@@ -1,0 +1,106 @@
+//! Instances and network interfaces.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::clock::Time;
+
+/// What an instance is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InstanceState {
+    Pending,
+    Running,
+    ShuttingDown,
+    Terminated,
+    Stopping,
+    Stopped,
+}
+
+impl InstanceState {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Running => 16,
+            Self::ShuttingDown => 32,
+            Self::Terminated => 48,
+            Self::Stopping => 64,
+            Self::Stopped => 80,
+        }
+    }
+
+    /// Whether the instance is gone or on its way there.
+    pub(crate) fn ends(self) -> bool {
+        matches!(self, Self::ShuttingDown | Self::Terminated)
+    }
+
+    /// Whether its interfaces can receive packets.
+    pub(crate) fn is_up(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub(crate) reservation: String,
+    pub(crate) launch_index: usize,
+    pub(crate) state: InstanceState,
+    pub(crate) image: String,
+    pub(crate) machine: String,
+    pub(crate) key: Option<String>,
+    /// Name of the instance profile, whose role its metadata hand out.
+    pub(crate) profile: Option<String>,
+    pub(crate) token: String,
+    pub(crate) launched: Time,
+    pub(crate) zone: String,
+    /// Interfaces in the order of their device index, which starts with the primary one at 0.
+    pub(crate) interfaces: Vec<String>,
+}
+
+impl Instance {
+    /// How many interfaces such a machine can have.
+    ///
+    /// The real number depends on family and size; for the common families it is this one.
+    pub(crate) fn interface_limit(&self) -> usize {
+        match self.machine.rsplit('.').next().unwrap_or("") {
+            "nano" | "micro" => 2,
+            "small" | "medium" | "large" => 3,
+            "xlarge" | "2xlarge" => 4,
+            "4xlarge" | "8xlarge" | "9xlarge" | "12xlarge" => 8,
+            _ => 15,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Interface {
+    pub(crate) subnet: String,
+    pub(crate) vpc: String,
+    pub(crate) zone: String,
+    pub(crate) description: String,
+    pub(crate) mac: String,
+    /// The first is the primary address.
+    pub(crate) addresses: Vec<Ipv4Addr>,
+    pub(crate) ipv6: Vec<Ipv6Addr>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) source_dest_check: bool,
+    pub(crate) attachment: Option<Attachment>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Attachment {
+    pub(crate) id: String,
+    pub(crate) instance: String,
+    pub(crate) device_index: u32,
+    pub(crate) delete_on_termination: bool,
+    pub(crate) attached: Time,
+}

@@ -1,0 +1,207 @@
+//! The account and region that are emulated: what exists, as it is and as readers see it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::clock::Time;
+use crate::quotas::Quotas;
+
+mod addresses;
+mod ids;
+mod lifecycle;
+mod machines;
+mod network;
+mod routing;
+mod store;
+
+pub(crate) use addresses::Addresses;
+pub(crate) use ids::Kind;
+pub(crate) use machines::{Attachment, Instance, InstanceState, Interface};
+pub(crate) use network::{Block, Gateway, Peering, Subnet, Vpc};
+pub(crate) use routing::{Association, Route, RouteKey, Table, Target};
+pub(crate) use store::{Spread, Store, View};
+
+/// What can be set about the world while it exists.
+#[derive(Clone, Debug)]
+pub(crate) struct Habits {
+    /// Readers see a write after a random part of this.
+    pub(crate) propagation: Duration,
+    /// How long an instance takes to start, stop and terminate.
+    pub(crate) transition: Duration,
+    /// Whether routes to a stopped instance are shown as blackholes.
+    pub(crate) stopped_is_blackhole: bool,
+    pub(crate) quotas: Quotas,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) habits: Habits,
+    pub(crate) now: Time,
+    random: fastrand::Rng,
+    pub(crate) vpcs: Store<String, Vpc>,
+    pub(crate) subnets: Store<String, Subnet>,
+    pub(crate) tables: Store<String, Table>,
+    pub(crate) associations: Store<String, Association>,
+    pub(crate) routes: Store<RouteKey, Route>,
+    pub(crate) instances: Store<String, Instance>,
+    pub(crate) interfaces: Store<String, Interface>,
+    pub(crate) gateways: Store<String, Gateway>,
+    pub(crate) peerings: Store<String, Peering>,
+    /// By resource and key.
+    pub(crate) tags: Store<(String, String), String>,
+    /// The addresses in use in each subnet.
+    pub(crate) used: BTreeMap<String, BTreeSet<IpAddr>>,
+    due: BTreeMap<(Time, u64), lifecycle::Event>,
+    next_event: u64,
+}
+
+impl World {
+    pub(crate) fn new(region: &str, account: &str, seed: u64, habits: Habits) -> Self {
+        Self {
+            region: region.to_owned(),
+            account: account.to_owned(),
+            habits,
+            now: Time::ZERO,
+            random: fastrand::Rng::with_seed(seed),
+            vpcs: Store::default(),
+            subnets: Store::default(),
+            tables: Store::default(),
+            associations: Store::default(),
+            routes: Store::default(),
+            instances: Store::default(),
+            interfaces: Store::default(),
+            gateways: Store::default(),
+            peerings: Store::default(),
+            tags: Store::default(),
+            used: BTreeMap::new(),
+            due: BTreeMap::new(),
+            next_event: 0,
+        }
+    }
+
+    /// What readers see now.
+    pub(crate) fn seen(&self) -> View {
+        View::Seen(self.now)
+    }
+
+    /// When the write that is made now is seen.
+    pub(crate) fn spread(&mut self) -> Spread {
+        let delay = self.habits.propagation.mul_f64(self.random.f64());
+        Spread {
+            now: self.now,
+            seen: self.now + delay,
+        }
+    }
+
+    pub(crate) fn new_id(&mut self, kind: Kind) -> String {
+        let number = u128::from(self.random.u64(..)) << 4 | u128::from(self.random.u8(..16));
+        format!("{}{number:017x}", kind.prefix())
+    }
+
+    pub(crate) fn random(&mut self) -> &mut fastrand::Rng {
+        &mut self.random
+    }
+
+    /// Grows with every change of what the data plane does.
+    pub(crate) fn version(&self) -> u64 {
+        self.vpcs.changes()
+            + self.subnets.changes()
+            + self.tables.changes()
+            + self.associations.changes()
+            + self.routes.changes()
+            + self.instances.changes()
+            + self.interfaces.changes()
+            + self.gateways.changes()
+            + self.peerings.changes()
+            + self.tags.changes()
+    }
+
+    /// The zones of the region.
+    pub(crate) fn zones(&self) -> Vec<String> {
+        ["a", "b", "c"]
+            .iter()
+            .map(|letter| format!("{}{letter}", self.region))
+            .collect()
+    }
+
+    /// The tags of a resource, ordered by key.
+    pub(crate) fn tags_of(&self, view: View, id: &str) -> Vec<(String, String)> {
+        view.from(&self.tags, (id.to_owned(), String::new()))
+            .take_while(|((resource, _), _)| resource == id)
+            .map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect()
+    }
+
+    /// The routes of a table, ordered by destination.
+    pub(crate) fn routes_of<'a>(
+        &'a self,
+        view: View,
+        table: &'a str,
+    ) -> impl Iterator<Item = (&'a IpNet, &'a Route)> {
+        view.from(
+            &self.routes,
+            (table.to_owned(), IpNet::V4(Ipv4Net::default())),
+        )
+        .take_while(move |((of, _), _)| of == table)
+        .map(|((_, destination), route)| (destination, route))
+    }
+
+    /// Whether packets reach a route's target.
+    pub(crate) fn is_active(&self, view: View, vpc: &str, target: &Target) -> bool {
+        match target {
+            Target::Local => true,
+            Target::Gateway(id) => view
+                .get(&self.gateways, id)
+                .is_some_and(|gateway| gateway.vpc.as_deref() == Some(vpc)),
+            Target::Peering(id) => view
+                .get(&self.peerings, id)
+                .is_some_and(|peering| peering.active),
+            Target::Interface(id) => view
+                .get(&self.interfaces, id)
+                .and_then(|interface| interface.attachment.as_ref())
+                .and_then(|attachment| view.get(&self.instances, &attachment.instance))
+                .is_some_and(|instance| {
+                    !instance.state.ends()
+                        && (instance.state.is_up() || !self.habits.stopped_is_blackhole)
+                }),
+        }
+    }
+
+    /// The ranges of all subnets of a VPC, as they are.
+    pub(crate) fn subnets_of<'a>(
+        &'a self,
+        vpc: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a Subnet)> {
+        self.subnets
+            .iter()
+            .filter(move |(_, subnet)| subnet.vpc == vpc)
+    }
+
+    /// The association by which a table is its VPC's main one, as it is.
+    pub(crate) fn main_association(&self, vpc: &str) -> Option<(&String, &Association)> {
+        self.associations
+            .iter()
+            .find(|(_, association)| association.vpc == vpc && association.subnet.is_none())
+    }
+
+    pub(crate) fn set_tags(&mut self, id: &str, tags: &[(String, String)]) {
+        for (key, value) in tags {
+            let spread = self.spread();
+            self.tags
+                .put((id.to_owned(), key.clone()), value.clone(), spread);
+        }
+    }
+
+    /// Removes a resource's tags with the resource.
+    pub(crate) fn drop_tags(&mut self, id: &str) {
+        for (key, _) in self.tags_of(View::Truth, id) {
+            let spread = self.spread();
+            self.tags.remove(&(id.to_owned(), key), spread);
+        }
+    }
+}
