@@ -26,8 +26,7 @@ pub struct Fault {
     /// The share of calls concerned that go wrong, from 0 to 1.
     #[serde(default = "always")]
     pub probability: f64,
-    /// What happens to them.
-    #[serde(flatten)]
+    /// What happens to them: in JSON `"throttle"`, or `{"slow": {"seconds": 2}}`.
     pub kind: FaultKind,
 }
 
@@ -37,7 +36,7 @@ fn always() -> f64 {
 
 /// What happens to a call that goes wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
     /// 503 `RequestLimitExceeded`; nothing is done.
     Throttle,
@@ -250,7 +249,7 @@ mod tests {
     #[test]
     fn a_rule_of_json_names_its_kind() {
         let fault: Fault = serde_json::from_str(
-            r#"{"actions": ["CreateRoute"], "kind": "slow", "seconds": 2, "count": 1}"#,
+            r#"{"actions": ["CreateRoute"], "kind": {"slow": {"seconds": 2}}, "count": 1}"#,
         )
         .unwrap();
         assert_eq!(
