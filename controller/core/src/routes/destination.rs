@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::Tally;
 use crate::{
     Time,
@@ -27,7 +29,8 @@ pub(crate) struct Destination {
     pub(crate) dead: bool,
     /// When it was last released, or a write of ours for it last ended.
     pub(crate) changed: Stamp,
-    cells: Vec<Cell>,
+    /// By table, of which there is mostly one.
+    cells: SmallVec<[Cell; 1]>,
 }
 
 /// One destination in one table.
@@ -89,7 +92,7 @@ impl Destination {
             led_to: None,
             dead: false,
             changed,
-            cells: Vec::new(),
+            cells: SmallVec::new(),
         }
     }
 

@@ -45,7 +45,8 @@ pub(crate) struct Routes {
     /// From this moment on nothing is older: the election.
     pub(crate) origin: Stamp,
     pub(crate) tables: Vec<Table>,
-    destinations: BTreeMap<IpNet, Destination>,
+    /// Boxed, so that a search reads little memory and half-empty tree nodes cost little.
+    destinations: BTreeMap<IpNet, Box<Destination>>,
     /// Destinations that no node claims.
     unclaimed: BTreeSet<IpNet>,
     tally: Tally,
@@ -60,11 +61,13 @@ impl Routes {
     }
 
     pub(crate) fn get(&self, destination: IpNet) -> Option<&Destination> {
-        self.destinations.get(&destination)
+        self.destinations.get(&destination).map(Box::as_ref)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (IpNet, &Destination)> {
-        self.destinations.iter().map(|(net, it)| (*net, it))
+        self.destinations
+            .iter()
+            .map(|(net, it)| (*net, it.as_ref()))
     }
 
     pub(crate) fn unclaimed(&self) -> &BTreeSet<IpNet> {
@@ -85,7 +88,7 @@ impl Routes {
         let entry = self
             .destinations
             .entry(destination)
-            .or_insert_with(|| Destination::new(origin));
+            .or_insert_with(|| Box::new(Destination::new(origin)));
         let before = entry.tally();
         let result = change(entry);
         self.tally.replace(before, entry.tally());
@@ -141,7 +144,7 @@ impl Routes {
         }
         if changed {
             let mut destinations = self.destinations.values_mut();
-            destinations.by_ref().for_each(Destination::unqueue);
+            destinations.by_ref().for_each(|it| it.unqueue());
         }
         changed
     }
