@@ -45,7 +45,11 @@ impl Routes {
                 news.push(route);
             }
             let seen = shown.next_if(|route| route.destination == *net);
-            if seen.is_none() && destination.cell(table).is_none() {
+            let confirmed = match destination.cell(table) {
+                Some(cell) => cell.confirmed_by(seen.as_ref()),
+                None => seen.is_none(),
+            };
+            if confirmed {
                 continue;
             }
             let before = destination.tally();
@@ -176,6 +180,14 @@ fn satisfied(cell: &Cell, want: Option<&NextHop>) -> bool {
 }
 
 impl Cell {
+    /// Nothing is to be learnt from a listing that shows this.
+    fn confirmed_by(&self, seen: Option<&ObservedRoute>) -> bool {
+        self.proven == seen.is_some()
+            && self.attempts == 0
+            && matches!(self.step, Step::Idle | Step::Queued)
+            && self.ours.as_ref() == seen
+    }
+
     fn certain(&mut self) {
         if self.step == Step::Uncertain {
             self.step = Step::Idle;
