@@ -67,8 +67,7 @@ impl Engine {
         let assignment = &state.assignment;
         let excluded = state.node.excluded;
         let pending = !assignment.cidrs.is_empty() && !assignment.held;
-        let unwanted = excluded || self.spoilt(state);
-        if pending && unwanted && assignment.write.step != ApiStep::Sent {
+        if pending && assignment.write.step != ApiStep::Sent && (excluded || self.spoilt(state)) {
             if assignment.uncertain.is_some() {
                 return self.look_before_withdrawing(id);
             }

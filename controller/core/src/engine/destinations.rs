@@ -6,7 +6,7 @@ use super::{Engine, clock::Due, nodes::NodeId};
 use crate::{
     cloud::{InstanceState, NextHop, Route, RouteChange},
     node::NodeKey,
-    routes::{Cell, Step},
+    routes::{Cell, Destination, Step},
 };
 
 impl Engine {
@@ -22,10 +22,20 @@ impl Engine {
 
     /// Whose a destination is has changed.
     pub(super) fn refresh_claims(&mut self, cidr: IpNet) {
+        for id in self.update_claims(cidr).into_iter().flatten() {
+            self.nodes.mark(id);
+        }
+    }
+
+    /// Brings up to date whose a destination is. Returns whose it was and whose it is.
+    fn update_claims(&mut self, cidr: IpNet) -> [Option<NodeId>; 2] {
+        if !self.limits.routes {
+            return [None; 2];
+        }
         let claimed = self.claimed(cidr);
         let owner = self.owner(cidr);
-        if !self.limits.routes || self.routes.get(cidr).is_none() && owner.is_none() {
-            return;
+        if owner.is_none() && self.routes.get(cidr).is_none() {
+            return [None; 2];
         }
         let former = self.routes.update(cidr, |destination| {
             destination.hand_over(owner);
@@ -36,9 +46,7 @@ impl Engine {
             }
             None
         });
-        for id in former.into_iter().chain(owner) {
-            self.nodes.mark(id);
-        }
+        [former, owner]
     }
 
     /// Nobody claims the destination any more.
@@ -76,20 +84,21 @@ impl Engine {
             })
             .collect();
         for (cidr, want) in blocks {
-            if !self.owns(&key, cidr) {
-                self.refresh_claims(cidr);
-                continue;
-            }
+            // The owner of a destination follows every change in the allocator.
             let known = self.routes.get(cidr).is_some_and(|it| {
                 it.claimed && it.owner == Some(id) && it.want == want && it.former.is_none()
             });
+            debug_assert!(!known || self.owns(&key, cidr), "{key} lost {cidr}");
             if !known {
-                self.refresh_claims(cidr);
-                self.routes.update(cidr, |destination| {
-                    destination.owner = Some(id);
-                    destination.claimed = true;
-                    destination.set_want(want);
-                });
+                if !self.owns(&key, cidr) {
+                    self.refresh_claims(cidr);
+                    continue;
+                }
+                let [former, _] = self.update_claims(cidr);
+                self.routes.update(cidr, |it| it.set_want(want));
+                if let Some(former) = former {
+                    self.nodes.mark(former);
+                }
             }
             self.consider(cidr);
         }
@@ -104,9 +113,12 @@ impl Engine {
     pub(super) fn consider(&mut self, cidr: IpNet) {
         let now = self.now.at;
         for table in 0..self.routes.tables.len() {
-            let cell = self.routes.get(cidr).and_then(|it| it.cell(table));
+            let Some(destination) = self.routes.get(cidr) else {
+                return;
+            };
+            let cell = destination.cell(table);
             if cell.is_some_and(|cell| cell.step != Step::Idle)
-                || self.next_change(cidr, table).is_none()
+                || self.next_change(cidr, destination, table).is_none()
             {
                 continue;
             }
@@ -130,13 +142,17 @@ impl Engine {
     }
 
     /// The change that a table needs for a destination, if it may be made.
-    pub(super) fn next_change(&self, cidr: IpNet, index: usize) -> Option<RouteChange> {
+    pub(super) fn next_change(
+        &self,
+        cidr: IpNet,
+        destination: &Destination,
+        index: usize,
+    ) -> Option<RouteChange> {
         let config = self.config.as_ref()?;
         let table = self.routes.tables.get(index)?;
         if !table.known || !self.nodes.listed {
             return None;
         }
-        let destination = self.routes.get(cidr)?;
         let ours = destination
             .cell(index)
             .and_then(|Cell { ours, .. }| ours.as_ref());
@@ -148,6 +164,9 @@ impl Engine {
                 route,
             });
         }
+        if destination.right(index) {
+            return None;
+        }
         let route = Route {
             destination: cidr,
             next_hop: destination.want.clone()?,
@@ -155,7 +174,6 @@ impl Engine {
         };
         let id = table.id.clone();
         match ours {
-            Some(_) if destination.right(index) => None,
             Some(old) => Some(RouteChange::Replace {
                 table: id,
                 old: old.clone(),

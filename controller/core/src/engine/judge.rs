@@ -1,6 +1,7 @@
 //! Where a node stands, from all that is known of it.
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
 use super::{
     Engine,
@@ -12,9 +13,12 @@ use crate::{
     action::Reason,
     cloud::{InstanceState, TableId},
     ipam::Family,
-    routes::Trouble,
+    routes::{Destination, Trouble},
     summary::Phase,
 };
+
+/// A node's pod CIDRs, each with what is known of the routes to it.
+type Blocks<'a> = SmallVec<[(IpNet, Option<&'a Destination>); 2]>;
 
 impl Engine {
     pub(super) fn judge_marked(&mut self) {
@@ -36,15 +40,21 @@ impl Engine {
         self.ensure_blocks(id);
         self.refresh_blocks(id);
         self.ensure_instance(id);
-        let Some(state) = self.nodes.get(id) else {
+        let Some((phase, trouble)) = self.standing(id) else {
             return;
         };
-        let trouble = self.trouble(id, state);
-        let phase = self.phase_of(id, state, trouble.as_ref());
         self.enter(id, phase);
         self.set_trouble(id, trouble);
         self.report_routed(id);
         self.queue_status(id);
+    }
+
+    fn standing(&self, id: NodeId) -> Option<(Phase, Option<Trouble>)> {
+        let state = self.nodes.get(id)?;
+        let cidrs = state.assignment.cidrs.iter();
+        let blocks: Blocks<'_> = cidrs.map(|cidr| (*cidr, self.routes.get(*cidr))).collect();
+        let trouble = self.trouble(id, state, &blocks);
+        Some((self.phase_of(id, state, &blocks, trouble.as_ref()), trouble))
     }
 
     /// The node is gone: what is left of it are its routes.
@@ -91,13 +101,19 @@ impl Engine {
         }
     }
 
-    fn phase_of(&self, id: NodeId, state: &NodeState, trouble: Option<&Trouble>) -> Phase {
+    fn phase_of(
+        &self,
+        id: NodeId,
+        state: &NodeState,
+        blocks: &Blocks<'_>,
+        trouble: Option<&Trouble>,
+    ) -> Phase {
         let assignment = &state.assignment;
         if state.node.excluded || assignment.cidrs.is_empty() {
             Phase::Pending
         } else if !assignment.held {
             Phase::Allocated
-        } else if trouble.is_none() && self.routed(id, state) {
+        } else if trouble.is_none() && self.routed(id, blocks) {
             Phase::Routed
         } else {
             Phase::Routing
@@ -105,7 +121,7 @@ impl Engine {
     }
 
     /// Every table was read back with the right route for every block.
-    fn routed(&self, id: NodeId, state: &NodeState) -> bool {
+    fn routed(&self, id: NodeId, blocks: &Blocks<'_>) -> bool {
         if !self.limits.routes {
             return true;
         }
@@ -113,34 +129,36 @@ impl Engine {
             return false;
         }
         let tables = 0..self.routes.tables.len();
-        let read_back = |cidr: &IpNet| {
-            self.routes.get(*cidr).is_some_and(|destination| {
+        let read_back = |(_, destination): &(IpNet, Option<&Destination>)| {
+            destination.is_some_and(|destination| {
                 destination.owner == Some(id)
                     && tables.clone().all(|table| destination.read_back(table))
             })
         };
-        !tables.is_empty() && state.assignment.cidrs.iter().all(read_back) && !self.must_switch(id)
+        !tables.is_empty() && blocks.iter().all(read_back) && !self.must_switch(id)
     }
 
     /// What keeps a node from being routed, the most telling first.
-    fn trouble(&self, id: NodeId, state: &NodeState) -> Option<Trouble> {
+    fn trouble(&self, id: NodeId, state: &NodeState, blocks: &Blocks<'_>) -> Option<Trouble> {
         let assignment = &state.assignment;
         if state.node.excluded {
             return None;
         }
-        let cidrs = &assignment.cidrs;
-        cidrs
+        // Destinations were just brought up to date with the allocator.
+        let owns = |it: &Destination| it.owner == Some(id);
+        blocks
             .iter()
-            .find_map(|cidr| self.ownership_trouble(state, *cidr))
+            .filter(|(_, destination)| !destination.is_some_and(owns))
+            .find_map(|(cidr, _)| self.ownership_trouble(state, *cidr))
             .or_else(|| {
                 let unwritten = assignment.trouble.as_deref();
                 unwritten.filter(|_| !assignment.held).cloned()
             })
             .or_else(|| {
                 let trouble = self.instance_trouble(id, state);
-                trouble.filter(|_| !cidrs.is_empty())
+                trouble.filter(|_| !blocks.is_empty())
             })
-            .or_else(|| self.route_trouble(id, state))
+            .or_else(|| self.route_trouble(id, blocks))
     }
 
     fn ownership_trouble(&self, state: &NodeState, cidr: IpNet) -> Option<Trouble> {
@@ -197,21 +215,17 @@ impl Engine {
         }
     }
 
-    fn route_trouble(&self, id: NodeId, state: &NodeState) -> Option<Trouble> {
-        let cidrs = &state.assignment.cidrs;
-        if let Some((cidr, (foreign, table))) = cidrs
+    fn route_trouble(&self, id: NodeId, blocks: &Blocks<'_>) -> Option<Trouble> {
+        if let Some((cidr, (foreign, table))) = blocks
             .iter()
-            .find_map(|cidr| Some((cidr, self.conflicts.get(cidr)?)))
+            .find_map(|(cidr, _)| Some((cidr, self.conflicts.get(cidr)?)))
         {
             return Some(conflict(*cidr, *foreign, table));
         }
-        for cidr in cidrs {
-            let Some(destination) = self.routes.get(*cidr) else {
+        for (cidr, destination) in blocks {
+            let Some(destination) = destination.filter(|it| it.owner == Some(id)) else {
                 continue;
             };
-            if destination.owner != Some(id) {
-                continue;
-            }
             for (index, table) in self.routes.tables.iter().enumerate() {
                 let cell = destination.cell(index);
                 if let Some(trouble) = cell.and_then(|cell| cell.trouble.as_deref()) {

@@ -196,12 +196,10 @@ impl Engine {
             }
             self.mark_involved(*cidr);
             self.consider(*cidr);
-            let owner = self
-                .routes
-                .get(*cidr)
-                .filter(|it| it.has_blackhole())
-                .and_then(|it| it.owner);
-            if let Some(owner) = owner {
+            if let Some(destination) = self.routes.get(*cidr)
+                && destination.has_blackhole()
+                && let Some(owner) = destination.owner
+            {
                 self.want_instance(owner);
             }
         }

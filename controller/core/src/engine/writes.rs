@@ -16,7 +16,7 @@ use crate::{
     action::Reason,
     backoff::{Pace, hash},
     cloud::{CloudError, CloudErrorKind, ObservedRoute, Ownership, RouteChange, TableId},
-    routes::{Step, Trouble},
+    routes::{Destination, Step, Trouble},
 };
 
 /// Failures in a row after which a passing error is told to people.
@@ -52,11 +52,14 @@ impl Engine {
                 return;
             };
             // What became uncertain while it waited may be queued a second time.
-            let cell = self.routes.get(cidr).and_then(|it| it.cell(table));
-            if cell.is_none_or(|cell| cell.step != Step::Queued) {
+            let queued = |it: &&Destination| {
+                let cell = it.cell(table);
+                cell.is_some_and(|cell| cell.step == Step::Queued)
+            };
+            let Some(destination) = self.routes.get(cidr).filter(queued) else {
                 continue;
-            }
-            let change = self.next_change(cidr, table).filter(|change| {
+            };
+            let change = self.next_change(cidr, destination, table).filter(|change| {
                 // Comes back when that write has ended.
                 !self.strays.writing(change.table(), cidr)
             });
