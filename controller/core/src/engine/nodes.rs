@@ -1,7 +1,8 @@
 //! Who is there, and who is gone.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    hash::{BuildHasherDefault, DefaultHasher},
     sync::Arc,
     time::Duration,
 };
@@ -61,7 +62,8 @@ pub(super) struct Nodes {
     pub(super) listed: bool,
     /// By number; a node that is gone leaves its place empty.
     all: Vec<Option<Box<NodeState>>>,
-    living: BTreeMap<Arc<str>, NodeId>,
+    /// By name. Only looked up, since its order means nothing; the hasher is the same in every run.
+    living: HashMap<Arc<str>, NodeId, BuildHasherDefault<DefaultHasher>>,
     draining: BTreeMap<NodeKey, NodeId>,
     marked: VecDeque<NodeId>,
     /// UIDs of nodes that are gone.
@@ -89,11 +91,10 @@ impl Nodes {
         self.id(key).or_else(|| self.draining.get(key).copied())
     }
 
-    /// Living nodes by name.
+    /// Living nodes in the order in which they became known.
     pub(super) fn living(&self) -> impl Iterator<Item = (NodeId, &NodeState)> {
-        self.living
-            .values()
-            .filter_map(|id| Some((*id, self.get(*id)?)))
+        let all = self.all.iter().enumerate();
+        all.filter_map(|(id, state)| Some((id, state.as_deref().filter(|it| !it.gone)?)))
     }
 
     pub(super) fn draining(&self) -> impl Iterator<Item = (NodeId, &NodeState)> {

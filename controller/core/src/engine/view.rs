@@ -99,8 +99,10 @@ impl Engine {
 
     /// Every node, by name; after the living ones those whose routes are still being removed.
     pub fn nodes(&self) -> Vec<NodeView> {
-        let all = self.nodes.living().chain(self.nodes.draining());
-        all.map(|(_, state)| view(state)).collect()
+        let mut living: Vec<NodeView> = self.nodes.living().map(|(_, it)| view(it)).collect();
+        living.sort_by(|a, b| a.key.cmp(&b.key));
+        let draining = self.nodes.draining().map(|(_, state)| view(state));
+        living.into_iter().chain(draining).collect()
     }
 }
 

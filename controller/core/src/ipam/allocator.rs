@@ -4,11 +4,13 @@ mod claims;
 mod marks;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    hash::{BuildHasherDefault, DefaultHasher},
     sync::Arc,
 };
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
 use self::claims::Claimant;
 use super::{
@@ -37,7 +39,7 @@ pub struct Allocator {
     /// Destinations of routes that are not to be allocated upon.
     routes: NetMap<()>,
     /// By node, what it claims, in the order that it did.
-    nodes: BTreeMap<NodeKey, Vec<IpNet>>,
+    nodes: HashMap<NodeKey, SmallVec<[IpNet; 1]>, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Allocator {
@@ -49,7 +51,7 @@ impl Allocator {
             entries: NetMap::default(),
             quarantine: BTreeSet::new(),
             routes: NetMap::default(),
-            nodes: BTreeMap::new(),
+            nodes: HashMap::default(),
         };
         allocator.reconfigure(config);
         allocator
@@ -180,7 +182,7 @@ impl Allocator {
         let (kept, dropped): (Vec<_>, Vec<_>) =
             claims.into_iter().partition(|cidr| keep.contains(cidr));
         if !kept.is_empty() {
-            self.nodes.insert(key.clone(), kept);
+            self.nodes.insert(key.clone(), kept.into());
         }
         let released = dropped
             .into_iter()
@@ -283,7 +285,7 @@ impl Allocator {
 
     /// All that a node claims, in the order it did.
     pub fn claims(&self, key: &NodeKey) -> &[IpNet] {
-        self.nodes.get(key).map_or(&[], Vec::as_slice)
+        self.nodes.get(key).map_or(&[], SmallVec::as_slice)
     }
 
     /// Name of the pool of which this is a block.

@@ -1,6 +1,7 @@
 //! Who stands in line for a block.
 
 use ipnet::IpNet;
+use smallvec::smallvec;
 
 use super::Allocator;
 use crate::{
@@ -51,7 +52,7 @@ impl Allocator {
         match self.nodes.get_mut(key) {
             Some(claims) => claims.push(cidr),
             None => {
-                self.nodes.insert(key.clone(), vec![cidr]);
+                self.nodes.insert(key.clone(), smallvec![cidr]);
             }
         }
     }
