@@ -24,7 +24,7 @@ use signpost_core::{
     Action, Config, Engine, Event, Limits, Node, NodeKey, PoolConfig, PoolState, Time,
     cloud::{
         Instance, InstanceState, NextHop, ObservedRoute, Ownership, RouteChange, TableId,
-        TableListing,
+        TableListing, TableUsage,
     },
     node::NetworkCondition,
 };
@@ -246,7 +246,11 @@ impl World {
             Action::ListRoutes { listing } => {
                 let routes = Ok(self.routes.values().cloned().collect());
                 let table = TableId("main".into());
-                let result = Ok(vec![TableListing { table, routes }]);
+                let result = Ok(vec![TableListing {
+                    table,
+                    routes,
+                    usage: TableUsage::default(),
+                }]);
                 Some(Event::RoutesListed { listing, result })
             }
             Action::WriteRoute { write, change } => {

@@ -77,6 +77,28 @@ pub struct TableListing {
     /// Every route of ours, and every foreign one whose destination lies in a pool. An error means
     /// that this table could not be read; others in the same listing may have been.
     pub routes: Result<Vec<ObservedRoute>, CloudError>,
+    /// How full the table is.
+    pub usage: TableUsage,
+}
+
+/// How full a table is, for clouds that bound it. Where both families count against one quota, both
+/// say the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct TableUsage {
+    /// For IPv4 routes; `None` if there is no quota or nothing is known of it.
+    pub v4: Option<Usage>,
+    /// For IPv6 routes; `None` if there is no quota or nothing is known of it.
+    pub v6: Option<Usage>,
+}
+
+/// Routes that count against one quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Usage {
+    /// Routes of anybody in the listing, counted as the cloud does.
+    pub used: u32,
+    /// How many there may be; `None` where the cloud does not say. Then it is learnt when it
+    /// refuses one with [`CloudErrorKind::QuotaExceeded`].
+    pub limit: Option<u32>,
 }
 
 /// A change to one route of one table.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ipnet::IpNet;
 use signpost_core::cloud::{
     CloudError, CloudErrorKind, ObservedRoute, Route as Wanted, RouteChange, TableListing,
+    TableUsage,
 };
 use signpost_netlink::{Family, Netns, Route, RouteFilter, Socket};
 
@@ -46,6 +47,7 @@ impl Router {
         vec![TableListing {
             table: table::id(self.config.table),
             routes: listing,
+            usage: TableUsage::default(),
         }]
     }
 

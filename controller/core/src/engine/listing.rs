@@ -146,7 +146,7 @@ impl Engine {
         if news {
             self.writes.ready.clear();
         }
-        for TableListing { table, routes } in tables {
+        for TableListing { table, routes, .. } in tables {
             let Some(index) = self.routes.table(&table) else {
                 continue;
             };

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use signpost_core::cloud::{
     CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, ObservedRoute, Ownership,
-    TableListing,
+    TableListing, TableUsage,
 };
 
 use super::{MachineState, address_hop, calls::gave_up};
@@ -88,6 +88,7 @@ impl World<'_> {
                 } else {
                     Ok(routes.collect())
                 },
+                usage: TableUsage::default(),
             }
         });
         Ok(listed.collect())

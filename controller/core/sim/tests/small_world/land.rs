@@ -4,6 +4,7 @@ use signpost_core::{
     Event, IpNet, NodeKey,
     cloud::{
         CloudError, CloudErrorKind, ObservedRoute, Ownership, RouteChange, TableId, TableListing,
+        TableUsage,
     },
     event::ApiError,
 };
@@ -99,6 +100,7 @@ impl World {
         TableListing {
             table: TableId("main".into()),
             routes: Ok(routes.collect()),
+            usage: TableUsage::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     action::Reason,
     cloud::{
         CloudError, CloudErrorKind, Instance, InstanceState, NextHop, ObservedRoute, Ownership,
-        RouteChange, TableId, TableListing,
+        RouteChange, TableId, TableListing, TableUsage,
     },
     event::ApiError,
     node::NetworkCondition,
@@ -300,6 +300,7 @@ impl Driver {
                 .filter(|route| Some(route.destination) != self.hidden)
                 .cloned()
                 .collect()),
+            usage: TableUsage::default(),
         };
         self.tables.iter().map(listing).collect()
     }
