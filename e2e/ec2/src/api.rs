@@ -168,9 +168,8 @@ fn decide(
     fault: Option<&FaultKind>,
 ) -> Result<(), Refusal> {
     auth::check(&arrival.headers, &state.world.region)?;
-    if state.metadata.is_expired(subject.access_key) {
-        return Err(auth::expired());
-    }
+    let session_token = arrival.header("x-amz-security-token");
+    state.metadata.check(subject.access_key, session_token)?;
     if let Some(refusal) = fault.and_then(refusal) {
         return Err(refusal);
     }

@@ -32,13 +32,7 @@ pub(crate) fn caller(headers: &HeaderMap) -> Option<Caller> {
 
 /// Refuses requests that are not signed, or signed for something or some time else.
 pub(crate) fn check(headers: &HeaderMap, region: &str) -> Result<(), Refusal> {
-    let fields = Fields::read(headers).ok_or_else(|| {
-        Refusal::with_status(
-            StatusCode::UNAUTHORIZED,
-            "AuthFailure",
-            "AWS was not able to validate the provided access credentials",
-        )
-    })?;
+    let fields = Fields::read(headers).ok_or_else(unknown_credentials)?;
     let [_, day, scope_region, service, end] = fields.scope;
     if end != "aws4_request" || !matches!(service, "ec2" | "servicequotas") {
         return Err(signature(format!(
@@ -73,6 +67,12 @@ pub(crate) fn check(headers: &HeaderMap, region: &str) -> Result<(), Refusal> {
         return Err(expired());
     }
     Ok(())
+}
+
+/// The refusal of requests without credentials, or with unknown ones.
+pub(crate) fn unknown_credentials() -> Refusal {
+    let why = "AWS was not able to validate the provided access credentials";
+    Refusal::with_status(StatusCode::UNAUTHORIZED, "AuthFailure", why)
 }
 
 /// The refusal of requests that are too old or whose token is.

@@ -24,6 +24,7 @@ pub struct Client {
     authority: String,
     region: String,
     access_key: String,
+    session_token: Option<String>,
 }
 
 /// Why a call has no answer that says success.
@@ -75,6 +76,7 @@ impl Client {
             authority: authority.to_owned(),
             region: region.to_owned(),
             access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            session_token: None,
         }
     }
 
@@ -83,6 +85,15 @@ impl Client {
     pub fn with_access_key(self, access_key: &str) -> Self {
         Self {
             access_key: access_key.to_owned(),
+            ..self
+        }
+    }
+
+    /// The same client with the session token of temporary credentials.
+    #[must_use]
+    pub fn with_session_token(self, token: &str) -> Self {
+        Self {
+            session_token: Some(token.to_owned()),
             ..self
         }
     }
@@ -115,7 +126,7 @@ impl Client {
             .strftime("%Y%m%dT%H%M%SZ")
             .to_string();
         let authorization = auth::unsigned_header(&self.access_key, &self.region, &date);
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri("/")
             .header("host", &self.authority)
@@ -124,7 +135,11 @@ impl Client {
                 "application/x-www-form-urlencoded; charset=utf-8",
             )
             .header("x-amz-date", date)
-            .header("authorization", authorization)
+            .header("authorization", authorization);
+        if let Some(token) = &self.session_token {
+            request = request.header("x-amz-security-token", token);
+        }
+        let request = request
             .body(Full::new(Bytes::from(body)))
             .map_err(no_answer)?;
         let response = sender.send_request(request).await.map_err(no_answer);

@@ -261,5 +261,6 @@ mod tests {
             ..fault
         };
         assert!(nonsense.check().is_err());
+        assert!(serde_json::from_str::<Fault>(r#"{"kind": "throttle", "acton": []}"#).is_err());
     }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::auth;
+use crate::error::Refusal;
+
 /// Whose metadata are served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -40,7 +43,8 @@ pub(crate) struct Metadata {
     pub(crate) identity: Identity,
     random: fastrand::Rng,
     sessions: BTreeMap<String, Timestamp>,
-    issued: BTreeMap<String, Timestamp>,
+    /// Session token and end of each key that was handed out.
+    issued: BTreeMap<String, (String, Timestamp)>,
     current: Option<Credentials>,
 }
 
@@ -98,16 +102,18 @@ impl Metadata {
             issued: now,
             expires: now.checked_add(lifetime).unwrap_or(Timestamp::MAX),
         };
-        self.issued
-            .insert(credentials.access_key.clone(), credentials.expires);
+        let session = (credentials.token.clone(), credentials.expires);
+        self.issued.insert(credentials.access_key.clone(), session);
         self.current = Some(credentials.clone());
         credentials
     }
 
-    /// Whether a key was handed out here and is no longer good.
-    pub(crate) fn is_expired(&self, access_key: &str) -> bool {
-        self.issued
-            .get(access_key)
-            .is_some_and(|end| Timestamp::now() >= *end)
+    /// Refuses keys that were handed out here if their session token is missing, or their time is over.
+    pub(crate) fn check(&self, access_key: &str, token: &str) -> Result<(), Refusal> {
+        match self.issued.get(access_key) {
+            Some((session, _)) if session != token => Err(auth::unknown_credentials()),
+            Some((_, end)) if Timestamp::now() >= *end => Err(auth::expired()),
+            _ => Ok(()),
+        }
     }
 }
