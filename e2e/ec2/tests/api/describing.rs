@@ -141,7 +141,7 @@ async fn filters_of_routes_associations_and_tags_find_tables() {
             .iter()
             .map(|table| table.text("routeTableId"))
             .collect();
-        assert_eq!(found, [scene.table.clone()], "{name}");
+        assert_eq!(found, [scene.table.as_str()], "{name}");
     }
     let neither = [
         ("Filter.1.Name", "route.state"),
