@@ -28,11 +28,37 @@ pub const SERVICES_V6: &str = "fd96::/112";
 pub(crate) const API_SERVICE_V4: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
 pub(crate) const API_SERVICE_V6: Ipv6Addr = Ipv6Addr::new(0xfd96, 0, 0, 0, 0, 0, 0, 1);
 
+/// The halves of [`NODES_V4`], one for each [`Zone`].
+pub(crate) const ZONES_V4: [&str; 2] = ["172.30.0.0/17", "172.30.128.0/17"];
+/// The parts of [`NODES_V6`], one for each [`Zone`].
+pub(crate) const ZONES_V6: [&str; 2] = ["fd30::/64", "fd30:0:0:1::/64"];
+
+/// Where a node is: addresses of one zone are one range, so that it can be a subnet of a VPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Zone {
+    /// Links 1 to 127.
+    A,
+    /// Links 128 to 254.
+    B,
+}
+
 /// The point-to-point link between the router and one node, by the node's number from 1 to 254.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link(pub u8);
 
 impl Link {
+    /// The link whose node has this address.
+    pub(crate) fn of_node(address: Ipv4Addr) -> Option<Self> {
+        let [.., number, _] = address.octets();
+        let link = Self(number);
+        (link.node_v4() == address).then_some(link)
+    }
+
+    /// The zone that its addresses belong to.
+    pub fn zone(self) -> Zone {
+        if self.0 < 128 { Zone::A } else { Zone::B }
+    }
+
     /// The router's address on the link.
     pub fn router_v4(self) -> Ipv4Addr {
         Ipv4Addr::new(172, 30, self.0, 1)
@@ -45,12 +71,20 @@ impl Link {
 
     /// The router's address on the link in a dual-stack cluster.
     pub fn router_v6(self) -> Ipv6Addr {
-        Ipv6Addr::new(0xfd30, 0, 0, u16::from(self.0), 0, 0, 0, 1)
+        self.v6(1)
     }
 
     /// The node's second `InternalIP` in a dual-stack cluster.
     pub fn node_v6(self) -> Ipv6Addr {
-        Ipv6Addr::new(0xfd30, 0, 0, u16::from(self.0), 0, 0, 0, 2)
+        self.v6(2)
+    }
+
+    fn v6(self, host: u16) -> Ipv6Addr {
+        let zone = match self.zone() {
+            Zone::A => 0,
+            Zone::B => 1,
+        };
+        Ipv6Addr::new(0xfd30, 0, 0, zone, 0, 0, u16::from(self.0), host)
     }
 
     /// The node's addresses, IPv4 first.
@@ -64,5 +98,18 @@ impl Link {
     /// The router's network device on this link.
     pub fn router_device(self) -> String {
         format!("node{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_known_by_its_node_s_address() {
+        let link = Link(129);
+        assert_eq!(Link::of_node(link.node_v4()), Some(link));
+        assert_eq!(Link::of_node(link.router_v4()), None);
+        assert_eq!(Link::of_node(Ipv4Addr::new(172, 29, 129, 2)), None);
     }
 }

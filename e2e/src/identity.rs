@@ -66,7 +66,11 @@ pub(crate) async fn set_up(cluster: &Cluster, pod_network: Option<&Value>) -> Re
         let token = token(&cluster.client(), account).await?;
         parts.pki.token_kubeconfig(account, &api_url(), &token)?;
     }
-    create_pod_network(&cluster.client(), spec).await?;
+    let mut spec = spec.clone();
+    if let Some(vpc) = &parts.vpc {
+        vpc.complete(&mut spec);
+    }
+    create_pod_network(&cluster.client(), &spec).await?;
     start_controller(parts).await
 }
 
@@ -94,6 +98,10 @@ pub(crate) async fn start_controller(parts: &Parts) -> Result<()> {
     let mut argv = vec![own_binary(CONTROLLER)?.display().to_string()];
     argv.extend(controller_arguments(&kubeconfig));
     let service = Service::new(CONTROLLER, argv).env("NO_COLOR", "1");
+    let service = match &parts.vpc {
+        Some(vpc) => vpc.endpoint_for(service),
+        None => service,
+    };
     parts.router.start(service).await
 }
 

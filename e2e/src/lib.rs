@@ -23,6 +23,8 @@
 //! does not lead (reverse path filter; for IPv6 an nftables rule that does the same). It has no
 //! default route.
 //!
+//! Or the router is a VPC: see [`vpc`].
+//!
 //! Everything in the host's own namespaces carries the cluster's id, and all of it vanishes with the
 //! process that started the cluster, however that ends: see [`keeper`].
 //!
@@ -61,6 +63,7 @@ mod pods;
 pub mod routes;
 mod topology;
 mod traffic;
+pub mod vpc;
 pub mod wait;
 
 pub use audit::Access;
@@ -71,6 +74,7 @@ pub use node::Node;
 pub use pods::{Pod, PodSpec};
 pub use topology::NODE_DEVICE;
 pub use traffic::{Lap, Traffic};
+pub use vpc::{Vpc, VpcOptions};
 
 /// First argument of the process that cleans up after a cluster.
 const KEEPER_ROLE: &str = "cluster-keeper";

@@ -10,17 +10,21 @@ use crate::machine::Machine;
 
 /// The node's network device on its link to the router.
 pub const NODE_DEVICE: &str = "eth0";
+/// The router's device on its link to the external host.
+pub(crate) const EXTERNAL_DEVICE: &str = "external";
 /// The router's device behind which bare nodes pretend to be.
 const BARE_DEVICE: &str = "bare";
 
 /// Kernel settings of the router: it forwards, and for IPv4 it drops what comes from where its
-/// table does not lead.
-pub(crate) fn router_sysctls() -> Vec<(String, String)> {
+/// table does not lead. In a VPC it is not its one table that decides.
+pub(crate) fn router_sysctls(in_vpc: bool) -> Vec<(String, String)> {
     let mut settings = quiet_sysctls();
+    let reverse_path = if in_vpc { "0" } else { "1" };
     settings.extend(settings_of(&[
         ("net/ipv4/ip_forward", "1"),
         ("net/ipv6/conf/all/forwarding", "1"),
-        ("net/ipv4/conf/all/rp_filter", "1"),
+        ("net/ipv4/conf/all/rp_filter", reverse_path),
+        ("net/ipv4/conf/default/rp_filter", reverse_path),
     ]));
     settings
 }
@@ -63,8 +67,8 @@ table ip6 wire {
   }
 }";
 
-/// The router's own addresses, and the reverse path filter for IPv6.
-pub(crate) async fn set_up_router(router: &Machine, dual_stack: bool) -> Result<()> {
+/// The router's own addresses, and unless it is a VPC's the reverse path filter for IPv6.
+pub(crate) async fn set_up_router(router: &Machine, dual_stack: bool, in_vpc: bool) -> Result<()> {
     let bare = BARE_NODES_V4.replace(".0.0/", ".0.1/");
     let commands = format!(
         "address add {API_V4}/32 dev lo
@@ -74,7 +78,7 @@ pub(crate) async fn set_up_router(router: &Machine, dual_stack: bool) -> Result<
          link set {BARE_DEVICE} up"
     );
     ip(router, &[&commands]).await?;
-    if dual_stack {
+    if dual_stack && !in_vpc {
         router
             .run_with_input(&["nft", "-f", "-"], REVERSE_PATH_V6)
             .await?;
@@ -88,19 +92,19 @@ pub(crate) async fn set_up_external(
     external: &Machine,
     dual_stack: bool,
 ) -> Result<()> {
-    link(router, "external", external).await?;
-    let ours = format!("address add {ROUTER_EXTERNAL_V4}/30 dev external");
+    link(router, EXTERNAL_DEVICE, external).await?;
+    let ours = format!("address add {ROUTER_EXTERNAL_V4}/30 dev {EXTERNAL_DEVICE}");
     let theirs = format!(
         "address add {EXTERNAL_V4}/30 dev {NODE_DEVICE}
          link set {NODE_DEVICE} up
          route add {NODES_V4} via {ROUTER_EXTERNAL_V4}"
     );
-    let ours_v6 = format!("address add {ROUTER_EXTERNAL_V6}/64 dev external nodad");
+    let ours_v6 = format!("address add {ROUTER_EXTERNAL_V6}/64 dev {EXTERNAL_DEVICE} nodad");
     let theirs_v6 = format!(
         "address add {EXTERNAL_V6}/64 dev {NODE_DEVICE} nodad
          route add {NODES_V6} via {ROUTER_EXTERNAL_V6}"
     );
-    ip(router, &[&ours, "link set external up"]).await?;
+    ip(router, &[&ours, &format!("link set {EXTERNAL_DEVICE} up")]).await?;
     ip(external, &[&theirs]).await?;
     if dual_stack {
         ip(router, &[&ours_v6]).await?;
@@ -126,9 +130,9 @@ pub(crate) async fn set_up_node(
         wire.node_v4(),
         wire.router_v4()
     );
-    let ours_v6 = format!("address add {}/64 dev {device} nodad", wire.router_v6());
+    let ours_v6 = format!("address add {}/112 dev {device} nodad", wire.router_v6());
     let theirs_v6 = format!(
-        "address add {}/64 dev {NODE_DEVICE} nodad
+        "address add {}/112 dev {NODE_DEVICE} nodad
          route add default via {}",
         wire.node_v6(),
         wire.router_v6()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::binaries::Binaries;
 use crate::identity;
@@ -13,6 +13,7 @@ use crate::keeper::{self, Keeper};
 use crate::machine::Machine;
 use crate::node::Node;
 use crate::pki::Pki;
+use crate::vpc::Vpc;
 
 mod nodes;
 mod options;
@@ -32,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) images: Vec<PathBuf>,
     pub(crate) pki: Pki,
     pub(crate) router: Machine,
+    pub(crate) vpc: Option<Vpc>,
 }
 
 /// A running cluster. All of it ends when this is dropped.
@@ -73,6 +75,16 @@ impl Cluster {
     /// `signpost-controller`.
     pub fn router(&self) -> &Machine {
         &self.parts.router
+    }
+
+    /// The emulated VPC that the cluster is in.
+    ///
+    /// Fails if it was started without [`ClusterOptions::in_vpc`].
+    pub fn vpc(&self) -> Result<&Vpc> {
+        self.parts
+            .vpc
+            .as_ref()
+            .context("the cluster is not in a VPC")
     }
 
     /// A host beyond the router, which has routes to nodes and none to pods.

@@ -48,9 +48,12 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Deletes the Node object, and ends the machine for good.
-    pub async fn remove_node(&self, name: &str) -> Result<()> {
+    /// Ends a machine for good, and terminates its instance in a VPC; its Node object stays.
+    pub async fn terminate(&self, name: &str) -> Result<()> {
         self.power_off(name).await?;
+        if let (Some(vpc), Some(instance)) = (&self.parts.vpc, self.node(name)?.instance()) {
+            vpc.terminate(instance).await?;
+        }
         let node = {
             let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
             nodes.remove(name)
@@ -58,6 +61,12 @@ impl Cluster {
         if let Some(node) = node {
             node.remove_folders()?;
         }
+        Ok(())
+    }
+
+    /// Deletes the Node object, and ends the machine for good.
+    pub async fn remove_node(&self, name: &str) -> Result<()> {
+        self.terminate(name).await?;
         self.delete_node_object(name).await
     }
 
@@ -146,7 +155,8 @@ impl Cluster {
 
     /// Creates Node objects that no machine stands behind, `bare-0` and on, and gives their names.
     ///
-    /// Their addresses are ones that the router's kernel takes as next hops. No pod is scheduled to
+    /// Their addresses are ones that the router's kernel takes as next hops, or in a VPC those of
+    /// instances. No pod is scheduled to
     /// them.
     pub async fn create_bare_nodes(&self, count: u32) -> Result<Vec<String>> {
         if count > MAX_BARE {
@@ -157,7 +167,7 @@ impl Cluster {
             .map(|number| {
                 let nodes = nodes.clone();
                 async move {
-                    let node = bare_node(number)?;
+                    let node = self.bare_node(number).await?;
                     nodes.create(&PostParams::default(), &node).await?;
                     Ok(node.metadata.name.unwrap_or_default())
                 }
@@ -165,6 +175,25 @@ impl Cluster {
             .buffered(AT_ONCE)
             .try_collect()
             .await
+    }
+
+    async fn bare_node(&self, number: u32) -> Result<NodeObject> {
+        // The first addresses are the range's and the router's own.
+        let host = number + 256;
+        let address = format!("172.29.{}.{}", host / 256, host % 256);
+        let provider_id = match &self.parts.vpc {
+            Some(vpc) => Some(vpc.launch_bare(&address).await?.provider_id()),
+            None => None,
+        };
+        let name = format!("bare-{number}");
+        let node = json!({
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": name, "labels": {"signpost.dev/bare": "true"}},
+            "spec": {"unschedulable": true, "providerID": provider_id},
+            "status": {"addresses": [{"type": "InternalIP", "address": address}]},
+        });
+        Ok(serde_json::from_value(node)?)
     }
 
     /// Deletes Node objects made by [`create_bare_nodes`](Self::create_bare_nodes).
@@ -194,19 +223,4 @@ fn ready_message(node: &NodeObject) -> String {
         Some(condition) => condition.message.clone().unwrap_or_default(),
         None => "it has no Ready condition".into(),
     }
-}
-
-fn bare_node(number: u32) -> Result<NodeObject> {
-    // The first addresses are the range's and the router's own.
-    let host = number + 256;
-    let address = format!("172.29.{}.{}", host / 256, host % 256);
-    let name = format!("bare-{number}");
-    let node = json!({
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": {"signpost.dev/bare": "true"}},
-        "spec": {"unschedulable": true},
-        "status": {"addresses": [{"type": "InternalIP", "address": address}]},
-    });
-    Ok(serde_json::from_value(node)?)
 }

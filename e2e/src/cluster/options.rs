@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::vpc::VpcOptions;
+
 /// Pods' range unless a test chooses another.
 pub const PODS_V4: &str = "10.244.0.0/16";
 /// As [`PODS_V4`], in a dual-stack cluster.
@@ -22,6 +24,8 @@ pub struct ClusterOptions {
     /// The `spec` of the `PodNetwork` to create; none for a cluster without Signpost, whose nodes
     /// register but do not become ready.
     pub pod_network: Option<Value>,
+    /// In an emulated VPC rather than behind a router whose kernel has all routes.
+    pub vpc: Option<VpcOptions>,
 }
 
 impl ClusterOptions {
@@ -34,6 +38,7 @@ impl ClusterOptions {
             dual_stack: false,
             pod_cidrs: vec![PODS_V4.to_owned()],
             pod_network: Some(spec),
+            vpc: None,
         }
     }
 
@@ -53,6 +58,14 @@ impl ClusterOptions {
             ("pods", PODS_V4, 24),
             ("pods-v6", PODS_V6, 64),
         ]));
+        self
+    }
+
+    /// In an emulated AWS VPC, with the route tables of its two zones as the wire: see
+    /// [`vpc`](crate::vpc). The `PodNetwork` gets a section for it.
+    #[must_use]
+    pub fn in_vpc(mut self, options: VpcOptions) -> Self {
+        self.vpc = Some(options);
         self
     }
 

@@ -1,5 +1,6 @@
 //! Starting a cluster, as much at once as can be.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,12 +12,13 @@ use futures::future::try_join_all;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use super::{Cluster, ClusterOptions, Parts};
-use crate::addresses::Link;
+use crate::addresses::{Link, Zone};
 use crate::binaries::{Binaries, own_binary};
 use crate::keeper::{self, Keeper};
 use crate::machine::{Machine, MachineSpec, Service};
 use crate::node::Node;
 use crate::pki::Pki;
+use crate::vpc::Vpc;
 use crate::{control_plane, identity, images, topology};
 
 /// Clusters started by this process, to tell their ids apart.
@@ -50,7 +52,7 @@ impl Cluster {
 
         let (dir, lock) = keeper::work_dir(&id)?;
         let router = dir.join("router");
-        let spec = router_spec(&router.join("machine.sock"));
+        let spec = router_spec(&router.join("machine.sock"), options.vpc.is_some());
         fs::write(router.join("machine.json"), serde_json::to_vec(&spec)?)?;
         let keeper = Keeper::start(&dir, lock, &binaries.search_path())?;
         let started =
@@ -96,16 +98,22 @@ impl Cluster {
         let client = client(&kubeconfig).await?;
 
         router.attach().await?;
-        topology::set_up_router(&router, options.dual_stack).await?;
+        let (dual_stack, in_vpc) = (options.dual_stack, options.vpc.is_some());
+        topology::set_up_router(&router, dual_stack, in_vpc).await?;
+        let vpc = match options.vpc {
+            Some(options) => Some(Vpc::start(&router, &search_path, dual_stack, options).await?),
+            None => None,
+        };
         let parts = Arc::new(Parts {
             id,
             dir,
-            dual_stack: options.dual_stack,
+            dual_stack,
             pod_cidrs: options.pod_cidrs,
             binaries,
             images,
             pki,
             router,
+            vpc,
         });
         let mut cluster = Self {
             parts: Arc::clone(&parts),
@@ -183,19 +191,42 @@ impl Cluster {
         if nodes.contains_key(name) {
             bail!("there is a node {name} already");
         }
-        let free = (1..=254).find(|number| nodes.values().all(|node| node.link().0 != *number));
-        let link = Link(free.context("no link is free: a router has 254")?);
+        let link = self.free_link(&nodes)?;
         let node = Arc::new(Node::new(Arc::clone(&self.parts), name, link)?);
         nodes.insert(name.to_owned(), Arc::clone(&node));
         Ok(node)
     }
 }
 
-fn router_spec(socket: &Path) -> MachineSpec {
+impl Cluster {
+    /// The first link that no node has; in a VPC, in the zone that has fewer nodes.
+    fn free_link(&self, nodes: &BTreeMap<String, Arc<Node>>) -> Result<Link> {
+        let is_free = |link: &Link| nodes.values().all(|node| node.link() != *link);
+        let all = || (1..=254).map(Link).filter(is_free);
+        let first = if self.parts.vpc.is_some() {
+            let in_zone = |zone| {
+                let all = nodes.values().filter(|node| node.link().zone() == zone);
+                all.count()
+            };
+            let zone = if in_zone(Zone::B) < in_zone(Zone::A) {
+                Zone::B
+            } else {
+                Zone::A
+            };
+            // The first addresses of a subnet are the VPC's own.
+            all().find(|link| link.zone() == zone && link.0 != 128)
+        } else {
+            all().next()
+        };
+        first.context("no link is free: a router has 254")
+    }
+}
+
+fn router_spec(socket: &Path, in_vpc: bool) -> MachineSpec {
     MachineSpec {
         hostname: "router".into(),
         socket: socket.to_path_buf(),
-        sysctls: topology::router_sysctls(),
+        sysctls: topology::router_sysctls(in_vpc),
         overlays: Vec::new(),
         binds: Vec::new(),
         forward_to: Some("127.0.0.1:6443".into()),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::fs::statfs;
+use tokio::sync::OnceCell;
 
 use crate::addresses::Link;
 use crate::cgroups;
@@ -14,6 +15,7 @@ use crate::cluster::Parts;
 use crate::keeper::machine_argv;
 use crate::machine::{Bind, Machine, MachineSpec, Service};
 use crate::topology;
+use crate::vpc::Instance;
 use crate::wait;
 
 mod config;
@@ -41,6 +43,8 @@ pub struct Node {
     link: Link,
     dir: PathBuf,
     machine: Machine,
+    /// What the machine is in a VPC, once it was launched.
+    instance: OnceCell<Instance>,
     parts: Arc<Parts>,
 }
 
@@ -63,6 +67,7 @@ impl Node {
             link,
             dir,
             machine,
+            instance: OnceCell::new(),
             parts,
         })
     }
@@ -92,6 +97,11 @@ impl Node {
         self.dir.join(path.trim_start_matches('/'))
     }
 
+    /// The instance that the node is in a VPC; none elsewhere, or before it was first booted.
+    pub fn instance(&self) -> Option<&Instance> {
+        self.instance.get()
+    }
+
     /// Boots the node: namespaces, wire and container runtime, but no kubelet yet.
     pub(crate) async fn boot(&self) -> Result<()> {
         // As at any boot, what was in `/run` is gone.
@@ -99,6 +109,11 @@ impl Node {
         fs::create_dir_all(self.path("run"))?;
         drop(fs::remove_file(self.dir.join("machine.sock")));
         cgroups::create(&self.parts.id, &self.name)?;
+        if let Some(vpc) = &self.parts.vpc {
+            self.instance
+                .get_or_try_init(|| vpc.launch(self.link))
+                .await?;
+        }
         let spec = self.dir.join("machine.json");
         fs::write(&spec, serde_json::to_vec(&self.spec()?)?)?;
 
@@ -156,13 +171,15 @@ impl Node {
         )?;
         let addresses = self.link.node_addresses(self.parts.dual_stack);
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let kubelet = [
+        let mut kubelet = vec![
             binaries.path("kubelet")?,
             format!("--config={}", configuration.display()),
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--hostname-override={}", self.name),
             format!("--node-ip={}", addresses.join(",")),
         ];
+        let instance = self.instance.get();
+        kubelet.extend(instance.map(|of| format!("--provider-id={}", of.provider_id())));
         self.machine.start(Service::new("kubelet", kubelet)).await?;
 
         let kubeconfig = pki.path("kube-proxy.kubeconfig");

@@ -9,6 +9,7 @@ mod harness;
 mod rows;
 mod suite;
 mod support;
+mod vpc;
 mod wire;
 
 use signpost_e2e::{ClusterOptions, faults};
@@ -36,6 +37,7 @@ fn main() -> std::io::Result<ExitCode> {
         .parallel(named!(wire::pods_are_run_and_entered))
         .serial(named!(wire::services_are_restarted_unless_stopped));
 
+    vpc::add_to(&mut suite);
     rows::add_to(&mut suite);
     suite.arena("faults", faults::all());
 

@@ -1,0 +1,190 @@
+//! An emulated VPC as the wire between nodes.
+//!
+//! The control plane of the VPC is the EC2 emulator, which listens on the router's loopback. Its data
+//! plane is the router's kernel: what comes from a node's interface follows the route table of the
+//! interface's subnet and nothing else; what is neither from nor for an interface's own addresses is
+//! dropped unless its source/destination check is off; blackholes drop. The kernel follows the
+//! emulator's true state within milliseconds, whatever the API's readers see of it yet.
+//!
+//! | question | file |
+//! |---|---|
+//! | which VPC do clusters have | `scene` |
+//! | what does a state of the VPC mean for packets | `plan` |
+//! | how is the kernel told | `kernel` |
+//! | when is it told | `fabric` |
+//! | where does all of it run | `place` |
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::{Value, json};
+use signpost_ec2::{Answer, Client, Emulator, Settings, TableState};
+
+use crate::addresses::{Link, Zone};
+use crate::machine::{Machine, Service};
+
+mod fabric;
+mod kernel;
+mod place;
+mod plan;
+mod scene;
+
+use fabric::Setup;
+use place::Place;
+pub use scene::Instance;
+use scene::Scene;
+
+/// How long the kernel may take to follow the emulator: many times what it does take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The name of every cluster in the tag `kubernetes.io/cluster/NAME`.
+pub const CLUSTER_NAME: &str = "e2e";
+
+/// What kind of VPC a cluster is in.
+#[derive(Clone, Debug, Default)]
+pub struct VpcOptions {
+    /// How the emulated EC2 behaves: quotas, rates, delays.
+    pub settings: Settings,
+}
+
+/// A VPC with two subnets in two zones, and a route table for each.
+pub struct Vpc {
+    place: Place,
+    scene: Scene,
+}
+
+impl Vpc {
+    /// Starts the emulator on the router, and builds the scene.
+    pub(crate) async fn start(
+        router: &Machine,
+        search_path: &str,
+        dual_stack: bool,
+        options: VpcOptions,
+    ) -> Result<Self> {
+        let setup = Setup {
+            dual_stack,
+            search_path: search_path.to_owned(),
+        };
+        let place = Place::start(router.pid(), options.settings, setup).await?;
+        let scene = Scene::build(&place, CLUSTER_NAME, dual_stack).await?;
+        Ok(Self { place, scene })
+    }
+
+    /// The emulator: its true state, its log of calls, faults and settings.
+    pub fn emulator(&self) -> &Emulator {
+        &self.place.emulator
+    }
+
+    /// Calls the EC2 API as somebody who is not Signpost, and returns when packets go accordingly.
+    pub async fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Answer> {
+        let answer = self.place.call(action, parameters).await?;
+        self.settled().await?;
+        Ok(answer)
+    }
+
+    /// Waits until packets go as the emulator's state says.
+    pub async fn settled(&self) -> Result<()> {
+        let version = self.emulator().snapshot().version;
+        let mut followed = self.place.followed.clone();
+        let reached = followed.wait_for(|followed| *followed >= version);
+        let reached = tokio::time::timeout(LIMIT, reached).await;
+        reached
+            .map_err(|_| anyhow!("the router's kernel does not follow the VPC after {LIMIT:?}"))?
+            .context("the VPC's fabric has ended, its error stands above")?;
+        Ok(())
+    }
+
+    /// The VPC's id.
+    pub fn id(&self) -> &str {
+        &self.scene.vpc
+    }
+
+    /// The id of the route table that decides for packets from a zone's nodes.
+    pub fn table_of(&self, zone: Zone) -> &str {
+        match zone {
+            Zone::A => &self.scene.tables[0],
+            Zone::B => &self.scene.tables[1],
+        }
+    }
+
+    /// The id of the subnet that a link's node is in.
+    pub fn subnet_of(&self, link: Link) -> &str {
+        self.scene.subnet_of(link)
+    }
+
+    /// A route table by its id, as packets meet it now.
+    pub fn table(&self, id: &str) -> Result<TableState> {
+        let tables = self.emulator().snapshot().route_tables;
+        let table = tables.into_iter().find(|table| table.id == id);
+        table.with_context(|| format!("there is no route table {id}"))
+    }
+
+    /// Makes one more route table, with a route to the internet; gives its id.
+    pub async fn create_table(&self, tagged: bool) -> Result<String> {
+        let table = self.scene.table(&self.place, tagged).await?;
+        self.settled().await?;
+        Ok(table)
+    }
+
+    /// Launches the instance of a link's node.
+    pub(crate) async fn launch(&self, link: Link) -> Result<Instance> {
+        let instance = self.scene.launch(&self.place, link).await?;
+        self.settled().await?;
+        Ok(instance)
+    }
+
+    /// Launches an instance that no machine stands behind, with an address of the range of bare nodes.
+    pub async fn launch_bare(&self, address: &str) -> Result<Instance> {
+        self.scene.launch_bare(&self.place, address).await
+    }
+
+    /// Terminates an instance: its interface is gone, and packets to it are lost.
+    pub async fn terminate(&self, instance: &Instance) -> Result<()> {
+        self.call("TerminateInstances", &[("InstanceId.1", &instance.id)])
+            .await
+            .map(drop)
+    }
+
+    /// Completes the `spec` of a `PodNetwork` so that it means this VPC.
+    pub(crate) fn complete(&self, spec: &mut Value) {
+        let cloud = &mut spec["cloud"];
+        if cloud["provider"] != "aws" {
+            *cloud = json!({"provider": "aws", "aws": {"clusterName": CLUSTER_NAME}});
+        }
+        cloud["aws"]["region"] = self.emulator().region().into();
+        cloud["aws"]["vpcID"] = self.id().into();
+    }
+
+    /// Makes a program find the emulator, and nothing else.
+    pub(crate) fn endpoint_for(&self, program: Service) -> Service {
+        program
+            .env("AWS_ENDPOINT_URL", self.emulator().url())
+            .env("AWS_ACCESS_KEY_ID", "AKIASIGNPOST")
+            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            // Nothing of whoever runs the tests.
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    }
+}
+
+impl Place {
+    /// Calls the EC2 API from within the router's network.
+    async fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Answer> {
+        let client = Client::new(&self.emulator.url(), self.emulator.region())
+            .with_access_key("AKIAHARNESS");
+        let owned: Vec<(String, String)> = parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let named = action.to_owned();
+        let call = self.handle.spawn(async move {
+            let parameters: Vec<(&str, &str)> = owned
+                .iter()
+                .map(|(name, value)| (&**name, &**value))
+                .collect();
+            client.call(&named, &parameters).await
+        });
+        let answer = call.await.context("the VPC's thread has ended")?;
+        answer.with_context(|| format!("{action} {parameters:?}"))
+    }
+}
