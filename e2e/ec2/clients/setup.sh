@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs boto3 and the aws command into an environment of their own and prints its folder. Quiet and
+# fast when that has been done before.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost/ec2-clients
+
+# The system's Python first: a version manager's may be gone tomorrow.
+python=
+for candidate in /usr/bin/python3 python3; do
+  if "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+if [[ -z $python ]]; then
+  echo "error: no Python that can make environments. Remedy: apt-get install python3 python3-venv (e2e/setup.sh does so)" >&2
+  exit 1
+fi
+
+# Another list of packages or another Python gets another folder.
+key=$({ cat "$here/requirements.txt"; "$python" -V; } | sha256sum | cut -c1-16)
+environment=$cache/$key
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+if [[ ! -e $environment/complete ]]; then
+  rm -rf "$environment"
+  "$python" -m venv "$environment" >&2
+  if ! "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2; then
+    echo "error: cannot install $(grep -v '^#' "$here/requirements.txt" | tr '\n' ' '). Remedy: make PyPI or a mirror of it reachable (pip config set global.index-url …)" >&2
+    exit 1
+  fi
+  touch "$environment/complete"
+fi
+echo "$environment"
