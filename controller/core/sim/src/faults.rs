@@ -129,6 +129,8 @@ faults! {
     RouteDeletedByHand 4 Block;
     /// Somebody leads a route of ours elsewhere.
     RouteAlteredByHand 4 Block;
+    /// A destination of ours gets a second route that carries our mark.
+    RouteDoubled 3 Block;
     /// An instance vanishes; routes to it become blackholes.
     InstanceGone 3 Node;
     /// An instance gets another network interface.

@@ -6,7 +6,7 @@ use super::{Engine, clock::Due, nodes::NodeId};
 use crate::{
     cloud::{InstanceState, NextHop, Route, RouteChange},
     node::NodeKey,
-    routes::{Cell, Destination, Step},
+    routes::{Destination, OurRoute, Step},
 };
 
 impl Engine {
@@ -153,30 +153,31 @@ impl Engine {
         if !table.known || !self.nodes.listed {
             return None;
         }
-        let ours = destination
-            .cell(index)
-            .and_then(|Cell { ours, .. }| ours.as_ref());
+        let ours = destination.cell(index).map_or(&[][..], |it| &it.ours);
+        let delete = |route: &OurRoute| RouteChange::Delete {
+            table: table.id.clone(),
+            route: route.to(cidr),
+        };
         if config.teardown || !destination.claimed {
-            let route = ours?.clone();
             let free = config.teardown || destination.leads_nowhere() || !self.guard.held;
-            return (self.recovered && free).then(|| RouteChange::Delete {
-                table: table.id.clone(),
-                route,
-            });
+            return ours.last().filter(|_| self.recovered && free).map(delete);
         }
-        if destination.right(index) {
-            return None;
+        let want = destination.want.as_ref()?;
+        let first = ours.first();
+        if first.is_some_and(|first| first.leads_to(want)) {
+            // Nothing is lost with the others.
+            return ours[1..].last().filter(|_| self.recovered).map(delete);
         }
         let route = Route {
             destination: cidr,
-            next_hop: destination.want.clone()?,
+            next_hop: want.clone(),
             node: self.nodes.get(destination.owner?)?.node.key.name.clone(),
         };
         let id = table.id.clone();
-        match ours {
+        match first {
             Some(old) => Some(RouteChange::Replace {
                 table: id,
-                old: old.clone(),
+                old: old.to(cidr),
                 route,
             }),
             None if table.full_until.is_some() || self.conflicts.contains_key(&cidr) => None,

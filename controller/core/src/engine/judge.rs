@@ -231,7 +231,7 @@ impl Engine {
                 if let Some(trouble) = cell.and_then(|cell| cell.trouble.as_deref()) {
                     return Some(trouble.clone());
                 }
-                let absent = cell.is_none_or(|cell| cell.ours.is_none());
+                let absent = cell.is_none_or(|cell| cell.ours.is_empty());
                 if absent && destination.want.is_some() && table.full_until.is_some() {
                     return Some(lasting(
                         Reason::QuotaExceeded,

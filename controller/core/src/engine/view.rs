@@ -86,11 +86,11 @@ impl Engine {
             for (index, table) in uses.iter_mut().enumerate() {
                 let right = usize::from(wanted && destination.right(index));
                 let cell = destination.cell(index);
-                let ours = cell.is_some_and(|cell| cell.ours.is_some());
+                let ours = cell.map_or(0, |cell| cell.ours.len());
                 table.desired += usize::from(wanted);
                 table.programmed += right;
                 table.missing += usize::from(wanted) - right;
-                table.stale += usize::from(stale && ours);
+                table.stale += if stale { ours } else { ours.saturating_sub(1) };
             }
         }
         uses.sort_by(|a, b| a.table.cmp(&b.table));

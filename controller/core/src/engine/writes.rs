@@ -6,6 +6,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
 use super::{
     Engine,
@@ -15,8 +16,8 @@ use crate::{
     Action,
     action::Reason,
     backoff::{Pace, hash},
-    cloud::{CloudError, CloudErrorKind, ObservedRoute, Ownership, RouteChange, TableId},
-    routes::{Destination, Step, Trouble},
+    cloud::{CloudError, CloudErrorKind, RouteChange, TableId},
+    routes::{Destination, OurRoute, Step, Trouble},
 };
 
 /// Failures in a row after which a passing error is told to people.
@@ -73,8 +74,12 @@ impl Engine {
                 }
             });
             if let Some(change) = change {
-                if matches!(change, RouteChange::Delete { .. }) && self.counts_for_guard(cidr) {
-                    self.guard.deleted(cidr, self.now.at);
+                if matches!(change, RouteChange::Delete { .. }) {
+                    if self.counts_for_guard(cidr) {
+                        self.guard.deleted(cidr, self.now.at);
+                    }
+                    // Who keeps another route is routed again when that is read back.
+                    self.mark_involved(cidr);
                 }
                 let write = self.number();
                 self.writes.flights.insert(write, change.clone());
@@ -115,29 +120,19 @@ impl Engine {
     fn write_succeeded(&mut self, change: &RouteChange, table: usize) {
         let now = self.now;
         let cidr = change.destination();
-        let ours = match change {
-            RouteChange::Create { route, .. } | RouteChange::Replace { route, .. } => {
-                self.listing.want(now.at);
-                Some(ObservedRoute {
-                    destination: cidr,
-                    next_hop: Some(route.next_hop.clone()),
-                    ownership: Ownership::Ours,
-                    blackhole: false,
-                    handle: None,
-                })
-            }
-            RouteChange::Delete { .. } => {
-                self.listing.want(now.at.after(self.limits.settle));
-                None
-            }
+        let room = matches!(change, RouteChange::Delete { .. });
+        let shows = if room {
+            now.at.after(self.limits.settle)
+        } else {
+            now.at
         };
+        self.listing.want(shows);
         let item = item(cidr, change.table());
         let backoff = self.backoff;
-        let room = ours.is_none();
         self.routes.update(cidr, |destination| {
             destination.changed = now;
             let cell = destination.cell_mut(table);
-            cell.ours = ours;
+            note(&mut cell.ours, change);
             cell.proven = false;
             cell.written = Some(now);
             cell.step = Step::Idle;
@@ -252,6 +247,22 @@ impl Engine {
         for cidr in missing {
             self.consider(cidr);
         }
+    }
+}
+
+/// What a change that succeeded left of our routes for the destination.
+fn note(ours: &mut SmallVec<[OurRoute; 1]>, change: &RouteChange) {
+    if let RouteChange::Replace { old, .. } | RouteChange::Delete { route: old, .. } = change {
+        let old = OurRoute::from(old.clone());
+        ours.retain(|route| *route != old);
+    }
+    if let RouteChange::Create { route, .. } | RouteChange::Replace { route, .. } = change {
+        let new = OurRoute {
+            handle: None,
+            next_hop: Some(route.next_hop.clone()),
+            blackhole: false,
+        };
+        ours.insert(0, new);
     }
 }
 

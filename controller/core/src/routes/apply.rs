@@ -1,10 +1,11 @@
 //! Merging what a listing showed with what is known.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, iter::Peekable, time::Duration, vec::IntoIter};
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
-use super::{Cell, Destination, Routes, Step, destination::leads_to};
+use super::{Destination, OurRoute, Routes, Step, destination::Cell};
 use crate::{
     cloud::{NextHop, ObservedRoute, Ownership},
     engine::clock::Stamp,
@@ -38,22 +39,22 @@ impl Routes {
         let (shown, foreign) = sort_out(routes);
         self.tables[table].known = true;
         self.tables[table].foreign = foreign;
-        let mut shown = shown.into_iter().peekable();
+        let mut shown = Shown(shown.into_iter().peekable());
         let mut news = Vec::new();
         for (net, destination) in &mut self.destinations {
-            while let Some(route) = shown.next_if(|route| route.destination < *net) {
-                news.push(route);
+            while let Some(other) = shown.next_before(*net) {
+                news.push(other);
             }
-            let seen = shown.next_if(|route| route.destination == *net);
+            let seen = shown.take(*net, destination.want.as_ref());
             let confirmed = match destination.cell(table) {
-                Some(cell) => cell.confirmed_by(seen.as_ref()),
-                None => seen.is_none(),
+                Some(cell) => cell.confirmed_by(&seen),
+                None => seen.is_empty(),
             };
             if confirmed {
                 continue;
             }
             let before = destination.tally();
-            let found = if seen.is_none() && self.tables[table].foreign.contains(net) {
+            let found = if seen.is_empty() && self.tables[table].foreign.contains(net) {
                 displace(destination.cell_mut(table))
             } else {
                 merge(destination, table, seen, begun, settle)
@@ -67,11 +68,13 @@ impl Routes {
             }
             applied.unproven |= found.unproven;
         }
-        for route in news.into_iter().chain(shown) {
-            let net = route.destination;
+        while let Some(other) = shown.next() {
+            news.push(other);
+        }
+        for (net, seen) in news {
             self.update(net, |destination| {
                 let cell = destination.cell_mut(table);
-                cell.ours = Some(route);
+                cell.ours = seen;
                 cell.proven = true;
             });
             applied.touched.push(net);
@@ -80,7 +83,38 @@ impl Routes {
     }
 }
 
-/// Our routes in ascending order, one for each destination, and what is not ours.
+/// Our routes for one destination in a listing, the one to keep first.
+type Seen = SmallVec<[OurRoute; 1]>;
+
+/// Our routes in a listing, in ascending order of destinations.
+struct Shown(Peekable<IntoIter<ObservedRoute>>);
+
+impl Shown {
+    fn next(&mut self) -> Option<(IpNet, Seen)> {
+        let net = self.0.peek()?.destination;
+        Some((net, self.take(net, None)))
+    }
+
+    fn next_before(&mut self, net: IpNet) -> Option<(IpNet, Seen)> {
+        let before = self.0.peek().is_some_and(|it| it.destination < net);
+        before.then(|| self.next()).flatten()
+    }
+
+    /// What there is next for just this destination, which should lead to `want`.
+    fn take(&mut self, net: IpNet, want: Option<&NextHop>) -> Seen {
+        let mut seen = Seen::new();
+        while let Some(route) = self.0.next_if(|it| it.destination == net) {
+            seen.push(route.into());
+        }
+        if seen.len() > 1 {
+            let wrong = |it: &OurRoute| !want.is_some_and(|want| it.leads_to(want));
+            seen.sort_by(|a, b| (wrong(a), a).cmp(&(wrong(b), b)));
+        }
+        seen
+    }
+}
+
+/// Our routes in ascending order, and what is not ours.
 fn sort_out(routes: Vec<ObservedRoute>) -> (Vec<ObservedRoute>, BTreeSet<IpNet>) {
     let mut foreign = BTreeSet::new();
     let mut ours: Vec<ObservedRoute> = routes
@@ -94,8 +128,7 @@ fn sort_out(routes: Vec<ObservedRoute>) -> (Vec<ObservedRoute>, BTreeSet<IpNet>)
             None
         })
         .collect();
-    ours.sort_by_key(|route| route.destination);
-    ours.dedup_by_key(|route| route.destination);
+    ours.sort_unstable_by_key(|route| route.destination);
     (ours, foreign)
 }
 
@@ -108,7 +141,8 @@ struct News {
 
 /// A foreign route stands where ours was.
 fn displace(cell: &mut Cell) -> News {
-    let lost = cell.ours.take().is_some();
+    let lost = !cell.ours.is_empty();
+    cell.ours.clear();
     cell.proven = false;
     let changed = lost || cell.step == Step::Uncertain;
     cell.certain();
@@ -121,7 +155,7 @@ fn displace(cell: &mut Cell) -> News {
 fn merge(
     destination: &mut Destination,
     table: usize,
-    seen: Option<ObservedRoute>,
+    seen: Seen,
     begun: Stamp,
     settle: Duration,
 ) -> News {
@@ -135,19 +169,17 @@ fn merge(
         return news;
     }
     let settled = cell.written.is_none_or(|end| begun.shows(end, settle));
-    if same(cell.ours.as_ref(), seen.as_ref()) {
-        news.changed = cell.proven != seen.is_some() || cell.step == Step::Uncertain;
-        cell.proven = seen.is_some();
-        if cell.ours != seen {
-            cell.ours = seen;
-        }
+    if same(&cell.ours, &seen) {
+        news.changed = cell.proven == seen.is_empty() || cell.step == Step::Uncertain;
+        cell.proven = !seen.is_empty();
+        cell.ours = seen;
         cell.certain();
     } else if settled || cell.step == Step::Uncertain {
         news.changed = true;
         // A route that became a blackhole was not changed by anybody.
-        news.drifted =
-            was_read_back && seen.as_ref().and_then(|route| route.next_hop.as_ref()) != want;
-        cell.proven = seen.is_some();
+        let leads_elsewhere = seen.iter().any(|route| route.next_hop.as_ref() != want);
+        news.drifted = was_read_back && (seen.is_empty() || leads_elsewhere);
+        cell.proven = !seen.is_empty();
         cell.ours = seen;
         cell.certain();
     } else {
@@ -160,32 +192,29 @@ fn merge(
     news
 }
 
-fn same(known: Option<&ObservedRoute>, seen: Option<&ObservedRoute>) -> bool {
-    match (known, seen) {
-        (None, None) => true,
-        (Some(known), Some(seen)) => {
-            known.next_hop == seen.next_hop && known.blackhole == seen.blackhole
-        }
-        _ => false,
-    }
+fn same(known: &[OurRoute], seen: &[OurRoute]) -> bool {
+    let same = |(known, seen): (&OurRoute, &OurRoute)| {
+        known.next_hop == seen.next_hop && known.blackhole == seen.blackhole
+    };
+    known.len() == seen.len() && known.iter().zip(seen).all(same)
 }
 
 /// The table has what it should have.
 fn satisfied(cell: &Cell, want: Option<&NextHop>) -> bool {
-    match (want, &cell.ours) {
-        (Some(hop), Some(ours)) => leads_to(ours, hop),
-        (None, None) => true,
+    match (want, &cell.ours[..]) {
+        (Some(hop), [ours]) => ours.leads_to(hop),
+        (None, []) => true,
         _ => false,
     }
 }
 
 impl Cell {
     /// Nothing is to be learnt from a listing that shows this.
-    fn confirmed_by(&self, seen: Option<&ObservedRoute>) -> bool {
-        self.proven == seen.is_some()
+    fn confirmed_by(&self, seen: &Seen) -> bool {
+        self.proven != seen.is_empty()
             && self.attempts == 0
             && matches!(self.step, Step::Idle | Step::Queued)
-            && self.ours.as_ref() == seen
+            && self.ours == *seen
     }
 
     fn certain(&mut self) {

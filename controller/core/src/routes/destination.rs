@@ -1,14 +1,15 @@
 //! What is known of one destination.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use super::Tally;
 use crate::{
     Time,
     action::Reason,
-    cloud::{NextHop, ObservedRoute},
+    cloud::{NextHop, ObservedRoute, Ownership},
     engine::{clock::Stamp, nodes::NodeId},
 };
 
@@ -33,11 +34,20 @@ pub(crate) struct Destination {
     cells: SmallVec<[Cell; 1]>,
 }
 
+/// A route of ours for a destination in a table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OurRoute {
+    pub(crate) handle: Option<Arc<str>>,
+    pub(crate) next_hop: Option<NextHop>,
+    pub(crate) blackhole: bool,
+}
+
 /// One destination in one table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
-    /// Our route, as last listed or written.
-    pub(crate) ours: Option<ObservedRoute>,
+    /// Our routes, as last listed or written. More than one is too many: the first is the one to
+    /// keep.
+    pub(crate) ours: SmallVec<[OurRoute; 1]>,
     /// A listing that was begun after our last write showed it so.
     pub(crate) proven: bool,
     /// When our last write ended.
@@ -163,8 +173,13 @@ impl Destination {
         }
     }
 
+    /// Our routes in all tables.
+    fn ours(&self) -> impl Iterator<Item = &OurRoute> {
+        self.cells.iter().flat_map(|cell| &cell.ours)
+    }
+
     pub(crate) fn has_ours(&self) -> bool {
-        self.cells.iter().any(|cell| cell.ours.is_some())
+        self.ours().next().is_some()
     }
 
     /// A write is in flight, or its outcome is not known yet.
@@ -174,13 +189,11 @@ impl Destination {
             .any(|cell| matches!(cell.step, Step::Writing | Step::Uncertain))
     }
 
-    /// The table has the route that it should have.
+    /// The table has the route that it should have, and none of ours that leads elsewhere.
     pub(crate) fn right(&self, table: usize) -> bool {
-        let ours = self.cell(table).and_then(|cell| cell.ours.as_ref());
-        match (&self.want, ours) {
-            (Some(want), Some(ours)) => leads_to(ours, want),
-            _ => false,
-        }
+        let ours = self.cell(table).map_or(&[][..], |cell| &cell.ours);
+        let right = |want: &NextHop| ours.iter().all(|route| route.leads_to(want));
+        !ours.is_empty() && self.want.as_ref().is_some_and(right)
     }
 
     /// [`right`](Self::right), and read back.
@@ -191,14 +204,12 @@ impl Destination {
 
     /// Packets along one of its routes are dropped.
     pub(crate) fn has_blackhole(&self) -> bool {
-        let mut ours = self.cells.iter().filter_map(|cell| cell.ours.as_ref());
-        ours.any(|route| route.blackhole)
+        self.ours().any(|route| route.blackhole)
     }
 
     /// Nothing can be lost by deleting its routes: packets along them are dropped already.
     pub(crate) fn leads_nowhere(&self) -> bool {
-        let mut ours = self.cells.iter().filter_map(|cell| cell.ours.as_ref());
-        ours.all(|route| {
+        self.ours().all(|route| {
             // Somebody may have led the route elsewhere.
             let led_there =
                 self.led_to.is_some() && self.led_to.as_deref() == route.next_hop.as_ref();
@@ -215,7 +226,30 @@ impl Destination {
     }
 }
 
-/// The route is alive and leads there.
-pub(crate) fn leads_to(route: &ObservedRoute, hop: &NextHop) -> bool {
-    route.next_hop.as_ref() == Some(hop) && !route.blackhole
+impl OurRoute {
+    /// The route is alive and leads there.
+    pub(crate) fn leads_to(&self, hop: &NextHop) -> bool {
+        self.next_hop.as_ref() == Some(hop) && !self.blackhole
+    }
+
+    /// The same with its destination.
+    pub(crate) fn to(&self, destination: IpNet) -> ObservedRoute {
+        ObservedRoute {
+            destination,
+            next_hop: self.next_hop.clone(),
+            ownership: Ownership::Ours,
+            blackhole: self.blackhole,
+            handle: self.handle.clone(),
+        }
+    }
+}
+
+impl From<ObservedRoute> for OurRoute {
+    fn from(route: ObservedRoute) -> Self {
+        Self {
+            handle: route.handle,
+            next_hop: route.next_hop,
+            blackhole: route.blackhole,
+        }
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-pub(crate) use self::destination::{Cell, Destination, Step, Trouble};
+pub(crate) use self::destination::{Destination, OurRoute, Step, Trouble};
 use crate::{Time, cloud::TableId, engine::clock::Stamp};
 
 /// One route table.

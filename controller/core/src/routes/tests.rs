@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::*;
 use crate::cloud::{NextHop, ObservedRoute, Ownership};
 
@@ -30,6 +32,17 @@ fn ours(name: &str) -> ObservedRoute {
     }
 }
 
+fn one(route: ObservedRoute) -> SmallVec<[OurRoute; 1]> {
+    smallvec![route.into()]
+}
+
+fn named(name: &str, route: ObservedRoute) -> ObservedRoute {
+    ObservedRoute {
+        handle: Some(name.into()),
+        ..route
+    }
+}
+
 fn foreign() -> ObservedRoute {
     ObservedRoute {
         ownership: Ownership::Foreign,
@@ -46,7 +59,7 @@ fn written() -> Routes {
         it.claimed = true;
         it.want = Some(hop("a"));
         let cell = it.cell_mut(0);
-        cell.ours = Some(ours("a"));
+        cell.ours = one(ours("a"));
         cell.written = Some(at(20));
         cell.attempts = 1;
     });
@@ -121,7 +134,7 @@ fn an_uncertain_write_is_settled_by_the_first_listing_after_it() {
         let mut routes = written();
         routes.update(block(), |it| {
             let cell = it.cell_mut(0);
-            cell.ours = None;
+            cell.ours.clear();
             cell.step = Step::Uncertain;
         });
         routes.apply(0, shown, at(21), SETTLE);
@@ -147,7 +160,7 @@ fn what_nobody_claims_is_counted_for_the_guard_unless_it_leads_nowhere() {
     assert!(routes.unclaimed().contains(&block()));
     routes.update(block(), |it| it.dead = true);
     assert_eq!(counts(&routes), (1, 0));
-    routes.update(block(), |it| it.cell_mut(0).ours = Some(ours("elsewhere")));
+    routes.update(block(), |it| it.cell_mut(0).ours = one(ours("elsewhere")));
     assert_eq!(counts(&routes), (1, 1), "it does not lead to what is gone");
     routes.remove(block());
     assert_eq!(counts(&routes), (0, 0));
@@ -164,4 +177,21 @@ fn a_table_that_is_no_longer_named_is_forgotten() {
     assert_eq!(routes.tables.len(), 1);
     assert!(read_back(&routes), "what was the second table is the first");
     assert!(!routes.set_tables(both[1..].iter()));
+}
+
+#[test]
+fn a_second_route_of_ours_that_leads_elsewhere_is_no_proof() {
+    let mut routes = written();
+    let [first, second] = [named("1", ours("elsewhere")), named("2", ours("a"))];
+    routes.apply(0, vec![first.clone(), second.clone()], at(40), SETTLE);
+    assert!(!right(&routes) && !read_back(&routes));
+    let kept = |routes: &Routes| {
+        let cell = routes.get(block()).and_then(|it| it.cell(0));
+        cell.map(|cell| cell.ours[0].to(block()))
+    };
+    assert_eq!(kept(&routes), Some(second.clone()));
+    let applied = routes.apply(0, vec![second.clone(), first], at(41), SETTLE);
+    assert!(applied.touched.is_empty(), "only the order is another");
+    routes.apply(0, vec![second], at(42), SETTLE);
+    assert!(read_back(&routes));
 }

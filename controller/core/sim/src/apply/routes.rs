@@ -10,14 +10,6 @@ use crate::{
     world::World,
 };
 
-fn foreign() -> Held {
-    Held {
-        hop: Some(NextHop::Target("not-ours".into())),
-        ours: false,
-        handle: None,
-    }
-}
-
 impl World<'_> {
     pub(crate) fn apply_to_table(&mut self, entry: Entry) -> bool {
         let Some(id) = self.cloud.pick(entry.target) else {
@@ -84,7 +76,10 @@ impl World<'_> {
                 let outer = outer.ok().filter(|outer| *outer != cidr);
                 outer.is_some_and(|outer| self.foreign(&id, outer))
             }
-            Fault::RouteDeletedByHand | Fault::RouteAlteredByHand | Fault::ForeignRouteInstead => {
+            Fault::RouteDeletedByHand
+            | Fault::RouteAlteredByHand
+            | Fault::RouteDoubled
+            | Fault::ForeignRouteInstead => {
                 let table = self.cloud.tables.get(&id);
                 let ours: Vec<IpNet> = table
                     .map(|table| {
@@ -97,6 +92,9 @@ impl World<'_> {
                 }
                 let one = ours[usize::from(target) % ours.len()];
                 let now = self.now;
+                if entry.fault == Fault::RouteDoubled {
+                    return self.cloud.double(&id, one, now, amount) && self.changed_by_hand();
+                }
                 self.cloud.edit(&id, now, |routes| match entry.fault {
                     Fault::RouteAlteredByHand => {
                         let other = NextHop::Target("somewhere-else".into());
@@ -104,7 +102,7 @@ impl World<'_> {
                         routes.entry(one).and_modify(|held| held.hop = hop);
                     }
                     Fault::ForeignRouteInstead => {
-                        routes.insert(one, foreign());
+                        routes.insert(one, Held::foreign());
                     }
                     _ => {
                         routes.remove(&one);
@@ -129,7 +127,7 @@ impl World<'_> {
     fn foreign(&mut self, id: &TableId, destination: IpNet) -> bool {
         let now = self.now;
         let added = self.cloud.edit(id, now, |routes| {
-            routes.entry(destination).or_insert_with(foreign);
+            routes.entry(destination).or_insert_with(Held::foreign);
         });
         added && self.changed_by_hand()
     }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use ipnet::IpNet;
 use signpost_core::{
     Limits,
-    cloud::{CloudError, CloudErrorKind, NextHop, Route, RouteChange, TableId},
+    cloud::{CloudError, CloudErrorKind, NextHop, ObservedRoute, Route, RouteChange, TableId},
 };
 
 /// A route as it truly is.
@@ -17,6 +17,25 @@ pub(crate) struct Held {
     pub(crate) hop: Option<NextHop>,
     pub(crate) ours: bool,
     pub(crate) handle: Option<Arc<str>>,
+    /// Another route to the same destination, under another name.
+    pub(crate) double: Option<Box<Held>>,
+}
+
+impl Held {
+    /// Somebody else's route.
+    pub(crate) fn foreign() -> Self {
+        Self {
+            hop: Some(NextHop::Target("not-ours".into())),
+            ours: false,
+            handle: None,
+            double: None,
+        }
+    }
+
+    /// It and its double.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
+        [Some(self), self.double.as_deref()].into_iter().flatten()
+    }
 }
 
 pub(crate) type Routes = BTreeMap<IpNet, Held>;
@@ -167,6 +186,36 @@ impl Cloud {
                 .is_some_and(|hop| self.leads_nowhere(hop))
     }
 
+    /// A second route of ours for the destination, in clouds whose routes have names: it leads
+    /// elsewhere or to the same place, and either may be the one that was there before.
+    pub(crate) fn double(&mut self, id: &TableId, destination: IpNet, now: u64, how: u8) -> bool {
+        let Some(handle) = self.handle() else {
+            return false;
+        };
+        self.edit(id, now, |routes| {
+            let Some(held) = routes
+                .get_mut(&destination)
+                .filter(|it| it.double.is_none())
+            else {
+                return;
+            };
+            let elsewhere = Some(NextHop::Target("somewhere-else".into()));
+            let mut double = Held {
+                hop: if how.is_multiple_of(3) {
+                    held.hop.clone()
+                } else {
+                    elsewhere
+                },
+                handle: Some(handle),
+                ..held.clone()
+            };
+            if how.is_multiple_of(2) {
+                std::mem::swap(held, &mut double);
+            }
+            held.double = Some(Box::new(double));
+        })
+    }
+
     fn handle(&mut self) -> Option<Arc<str>> {
         self.named += 1;
         self.handles.then(|| format!("r-{}", self.named).into())
@@ -180,22 +229,23 @@ impl Cloud {
         };
         let there = table.routes.get(&change.destination()).cloned();
         let full = now < table.tight.0 && table.routes.len() >= table.tight.1;
-        let is = |old: &signpost_core::cloud::ObservedRoute| {
-            there
-                .as_ref()
-                .is_some_and(|held| held.ours && held.handle == old.handle)
+        let is = |old: &ObservedRoute| {
+            let mut all = there.iter().flat_map(Held::all);
+            all.any(|held| held.ours && held.handle == old.handle)
         };
         match change {
             RouteChange::Create { table, route } => match &there {
                 Some(held) if held.ours && held.hop.as_ref() == Some(&route.next_hop) => Ok(()),
                 Some(_) => fail(CloudErrorKind::AlreadyExists, "the destination has a route"),
                 None if full => fail(CloudErrorKind::QuotaExceeded, "the table is full"),
-                None => self.set(table, route, now),
+                None => self.set(table, route, None, now),
             },
-            RouteChange::Replace { table, old, route } if is(old) => self.set(table, route, now),
+            RouteChange::Replace { table, old, route } if is(old) => {
+                self.set(table, route, Some(old), now)
+            }
             RouteChange::Delete { table, route } if is(route) => {
                 self.edit(table, now, |routes| {
-                    routes.remove(&route.destination);
+                    take(routes, route);
                 });
                 Ok(())
             }
@@ -219,7 +269,13 @@ impl Cloud {
         }
     }
 
-    fn set(&mut self, table: &TableId, route: &Route, now: u64) -> Result<(), CloudError> {
+    fn set(
+        &mut self,
+        table: &TableId,
+        route: &Route,
+        old: Option<&ObservedRoute>,
+        now: u64,
+    ) -> Result<(), CloudError> {
         if self.leads_nowhere(&route.next_hop) {
             let kind = CloudErrorKind::NotFound;
             return Err(CloudError::new(kind, "no such network interface"));
@@ -228,12 +284,29 @@ impl Cloud {
             hop: Some(route.next_hop.clone()),
             ours: true,
             handle: self.handle(),
+            double: None,
         };
         self.edit(table, now, |routes| {
-            routes.insert(route.destination, held);
+            let double = old.and_then(|old| take(routes, old)).map(Box::new);
+            routes.insert(route.destination, Held { double, ..held });
         });
         Ok(())
     }
+}
+
+/// Takes away the route that was observed. Returns the other of its destination.
+fn take(routes: &mut Routes, observed: &ObservedRoute) -> Option<Held> {
+    let mut held = routes.remove(&observed.destination)?;
+    let double = held.double.take().map(|double| *double);
+    let left = if held.handle == observed.handle {
+        double
+    } else {
+        Some(held)
+    };
+    if let Some(left) = &left {
+        routes.insert(observed.destination, left.clone());
+    }
+    left
 }
 
 /// The first address of the destination's family, as a next hop.

@@ -70,6 +70,8 @@ impl World<'_> {
             let shown = table.view(then).iter().filter(|(destination, held)| {
                 held.ours || ranges.iter().any(|range| range.contains(*destination))
             });
+            let shown = shown
+                .flat_map(|(destination, held)| held.all().map(move |held| (destination, held)));
             let routes = shown.map(|(destination, held)| ObservedRoute {
                 destination: *destination,
                 next_hop: held.hop.clone(),

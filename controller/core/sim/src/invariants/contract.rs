@@ -65,7 +65,10 @@ impl World<'_> {
         let teardown = config.is_none_or(|config| config.teardown);
         let percent = config.map_or(0, |config| config.max_deletion_percent);
         let earlier = place.life != from.life || from.sent <= known.guarded_since;
-        if lost || teardown || earlier {
+        let table = self.cloud.tables.get(change.table());
+        let left = table.and_then(|table| table.routes.get(&route.destination));
+        let doubled = left.is_some_and(|held| held.ours);
+        if lost || teardown || earlier || doubled {
             return;
         }
         let now = self.now;

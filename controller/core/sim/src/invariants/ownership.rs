@@ -74,8 +74,9 @@ impl World<'_> {
         for cidr in cidrs {
             let hop = self.hop_of(node, *cidr);
             let left = self.cloud.tables.iter().find_map(|(id, table)| {
-                let held = table.routes.get(cidr)?;
-                (held.ours && held.hop != hop).then(|| (id.clone(), held.hop.clone()))
+                let mut held = table.routes.get(cidr)?.all();
+                let other = held.find(|held| held.ours && held.hop != hop)?;
+                Some((id.clone(), other.hop.clone()))
             });
             if let Some((table, to)) = left {
                 self.broken(Invariant::I2, || {

@@ -60,12 +60,12 @@ impl World<'_> {
         written: Option<(u64, u64)>,
     ) -> Result<(), &'static str> {
         let right = |seen: &SeenTable| {
-            seen.routes.iter().any(|route| {
-                route.destination == cidr
-                    && route.next_hop.as_ref() == hop
-                    && route.ownership == Ownership::Ours
-                    && !route.blackhole
-            })
+            let routes = seen.routes.iter();
+            let ours = routes
+                .filter(|it| it.destination == cidr && it.ownership == Ownership::Ours)
+                .map(|it| it.next_hop.as_ref() == hop && !it.blackhole);
+            // One of them, and no other that leads elsewhere.
+            ours.reduce(|some, other| some && other) == Some(true)
         };
         let (written, ended) = written.unwrap_or_default();
         let seen = &seen[seen.partition_point(|seen| seen.begun < written)..];

@@ -5,7 +5,7 @@ use signpost_core::{Config, PoolConfig, PoolState, node::NetworkCondition, summa
 
 use crate::{
     api::ApiNode,
-    cloud::MachineState,
+    cloud::{Held, MachineState},
     scenario::{CloudKind, blocks},
     world::World,
 };
@@ -127,7 +127,8 @@ impl World<'_> {
                 for cidr in &node.node.pod_cidrs {
                     let hop = self.hop_of(key, *cidr);
                     let held = table.routes.get(cidr);
-                    if held.is_none_or(|held| !held.ours || held.hop != hop) {
+                    let right = |held: &Held| held.ours && held.hop == hop && held.double.is_none();
+                    if !held.is_some_and(right) {
                         return Err(format!(
                             "{cidr} in {id} is {held:?}, should lead to {hop:?}"
                         ));
