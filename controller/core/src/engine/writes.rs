@@ -20,8 +20,12 @@ use crate::{
     routes::{Destination, OurRoute, Step, Trouble},
 };
 
-/// Failures in a row after which a passing error is told to people.
+/// Failures in a row after which an uncertain outcome is told to people.
 const TELL_AFTER: u8 = 3;
+
+/// Failures in a row, several seconds of them, after which an error that might pass is taken for one
+/// that waits for people.
+const LASTS_AFTER: u8 = 6;
 
 /// Since the last failure, before a change of others is a reason to try again.
 const AFTER_CHANGE: Duration = Duration::from_secs(1);
@@ -159,6 +163,7 @@ impl Engine {
         );
         let attempts = self.routes.get(cidr).and_then(|it| it.cell(table));
         let persists = attempts.is_some_and(|cell| cell.attempts >= TELL_AFTER);
+        let lasts = attempts.is_some_and(|cell| cell.attempts >= LASTS_AFTER);
         let pace = match error.kind {
             Kind::Denied | Kind::Invalid => Pace::Slow,
             // Something stands there that listings do not show.
@@ -185,7 +190,9 @@ impl Engine {
             cell.not_before = now.at.after(wait);
             cell.may_be_hastened = error.kind == Kind::Transient && error.retry_after.is_none();
             if !uncertain || persists {
-                cell.trouble = Some(Box::new(describe(change, error)));
+                let mut trouble = describe(change, error);
+                trouble.lasting |= lasts && error.kind == Kind::Transient;
+                cell.trouble = Some(Box::new(trouble));
             }
         });
         if uncertain {

@@ -103,6 +103,22 @@ fn a_denied_permission_is_told_once_and_tried_rarely() {
 }
 
 #[test]
+fn a_failure_that_does_not_pass_is_told_once() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+    driver.fault =
+        Box::new(|action| write(action).then_some(Answer::Cloud(CloudErrorKind::Transient)));
+    driver.add(node("a", &[]));
+    driver.pass(Duration::from_millis(500));
+    assert_eq!(driver.notices(Reason::CloudUnavailable), 0, "it may pass");
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.notices(Reason::CloudUnavailable), 1);
+    assert_eq!(driver.problem("a"), Some(Reason::CloudUnavailable));
+    assert_eq!(driver.nodes["a"].network, NetworkCondition::Unavailable);
+    let problems = driver.engine.summary().problems;
+    assert_eq!(problems, [(Reason::CloudUnavailable, 1)]);
+}
+
+#[test]
 fn what_failed_long_is_tried_at_once_when_others_change_the_table() {
     let mut driver = Driver::leading(LIMITS, config(16), vec![]);
     driver.fault =
