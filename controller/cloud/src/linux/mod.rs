@@ -166,10 +166,11 @@ fn instance(query: &InstanceQuery) -> InstanceState {
             .find(|address| wanted(address))
             .map(|address| NextHop::Address(*address))
     };
-    let next_hop_v4 = next_hop(IpAddr::is_ipv4);
+    let next_hop_v4 = next_hop(|address| address.is_ipv4() && is_a_machines(address));
     // A link-local address means nothing without an interface.
-    let next_hop_v6 =
-        next_hop(|address| matches!(address, IpAddr::V6(ip) if !ip.is_unicast_link_local()));
+    let next_hop_v6 = next_hop(|address| {
+        matches!(address, IpAddr::V6(ip) if !ip.is_unicast_link_local()) && is_a_machines(address)
+    });
     if next_hop_v4.is_none() && next_hop_v6.is_none() {
         return InstanceState::Unsupported(
             "the node has no address of type InternalIP that routes could lead to: give the \
@@ -183,4 +184,9 @@ fn instance(query: &InstanceQuery) -> InstanceState {
         next_hop_v6,
         forwarding: true,
     })
+}
+
+/// Whether it can be the address of another machine. The kernel takes a route by `127.0.0.1`.
+fn is_a_machines(address: &IpAddr) -> bool {
+    !(address.is_loopback() || address.is_unspecified() || address.is_multicast())
 }

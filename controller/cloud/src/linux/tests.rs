@@ -333,8 +333,15 @@ async fn nodes_are_reached_by_their_internal_addresses() {
         internal_ips: addresses.iter().map(|ip| ip.parse().unwrap()).collect(),
     };
     let queries = [
-        query(&["192.0.2.11", "192.0.2.99", "fe80::1", "2001:db8::11"]),
-        query(&["fe80::1"]),
+        query(&[
+            "127.0.0.1",
+            "192.0.2.11",
+            "192.0.2.99",
+            "fe80::1",
+            "::",
+            "2001:db8::11",
+        ]),
+        query(&["fe80::1", "::1", "127.0.0.1", "0.0.0.0", "224.0.0.9"]),
     ];
     let mut answers = world.cloud.read_instances(&queries).await;
     assert_eq!(answers.len(), 2);
