@@ -55,9 +55,9 @@ enum Command {
         /// Where all choices come from: the same one chooses the same faults. Default: chance.
         #[arg(long)]
         seed: Option<u64>,
-        /// Only this fault, by its name.
-        #[arg(long)]
-        fault: Option<String>,
+        /// Only these faults, by their names, with commas between them.
+        #[arg(long, value_delimiter = ',')]
+        fault: Vec<String>,
     },
     /// End a cluster that was left running.
     Down {
@@ -117,7 +117,7 @@ fn run() -> Result<()> {
             fault,
         } => {
             let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
-            runtime.block_on(chaos::run(rounds, seed, fault.as_deref()))
+            runtime.block_on(chaos::run(rounds, seed, &fault))
         }
         Command::Down { id } => down(id),
     }

@@ -8,14 +8,14 @@ use anyhow::{Context, Result, bail};
 use super::{Arena, Fault, Round, all};
 
 /// Runs `rounds` faults on one cluster; the fault and the choices of round *n* follow from
-/// `seed` + *n*. With a name only that fault is run.
+/// `seed` + *n*. With names only those faults are run.
 ///
 /// Prints a line for each round and a summary by fault, and fails at the first round after which
 /// something is not as it has to be.
-pub async fn run(rounds: u64, seed: u64, only: Option<&str>) -> Result<()> {
+pub async fn run(rounds: u64, seed: u64, only: &[String]) -> Result<()> {
     let faults: Vec<&Fault> = all()
         .into_iter()
-        .filter(|fault| only.is_none_or(|name| fault.name == name))
+        .filter(|fault| only.is_empty() || only.iter().any(|name| name == fault.name))
         .collect();
     if faults.is_empty() {
         let names: Vec<&str> = all().iter().map(|fault| fault.name).collect();
