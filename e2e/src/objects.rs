@@ -7,7 +7,7 @@ use crate::Cluster;
 use crate::wait::{self, LIMIT};
 use anyhow::{Context, Result, ensure};
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::core::v1::{Event, Node, Service};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -174,5 +174,71 @@ pub async fn status_becomes(cluster: &Cluster, pointer: &str, expected: u64) -> 
         ensure!(seen == expected, "it is {seen}");
         Ok(())
     })
+    .await
+}
+
+/// Waits until a condition of the `PodNetwork` has this status and reason, and gives its message.
+pub async fn network_says(
+    cluster: &Cluster,
+    kind: &str,
+    status: &str,
+    reason: &str,
+) -> Result<String> {
+    let what = format!("condition {kind} of the PodNetwork to be {status}, {reason}");
+    wait::until(&what, LIMIT, async || {
+        let network = pod_network(cluster).await?;
+        let conditions = network["status"]["conditions"].as_array();
+        let condition = conditions
+            .into_iter()
+            .flatten()
+            .find(|condition| condition["type"] == kind);
+        let condition = condition.context("it has no such condition")?;
+        ensure!(
+            condition["status"] == status && condition["reason"] == reason,
+            "it is {condition}"
+        );
+        Ok(condition["message"].as_str().unwrap_or_default().to_owned())
+    })
+    .await
+}
+
+/// Waits until the condition `NetworkUnavailable` of a node has this status and reason, and gives its
+/// message.
+pub async fn node_says(
+    cluster: &Cluster,
+    name: &str,
+    status: &str,
+    reason: &str,
+) -> Result<String> {
+    let what = format!("NetworkUnavailable of {name} to be {status}, {reason}");
+    wait::until(&what, LIMIT, async || {
+        let node = node(cluster, name).await?;
+        let conditions = node.status.and_then(|status| status.conditions);
+        let mut conditions = conditions.into_iter().flatten();
+        let condition = conditions.find(|condition| condition.type_ == "NetworkUnavailable");
+        let condition = condition.context("it has no such condition")?;
+        ensure!(
+            condition.status == status && condition.reason.as_deref() == Some(reason),
+            "it is {condition:?}"
+        );
+        Ok(condition.message.unwrap_or_default())
+    })
+    .await
+}
+
+/// Waits until there is an event about an object without a namespace, and gives its message.
+pub async fn told(cluster: &Cluster, name: &str, reason: &str) -> Result<String> {
+    let events: Api<Event> = Api::all(cluster.client());
+    let about = format!("involvedObject.name={name},reason={reason}");
+    let about = ListParams::default().fields(&about);
+    wait::until(
+        &format!("an event {reason} about {name}"),
+        LIMIT,
+        async || {
+            let found = events.list(&about).await?.items.pop();
+            let event = found.context("there is none")?;
+            Ok(event.message.unwrap_or_default())
+        },
+    )
     .await
 }

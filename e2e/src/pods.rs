@@ -85,10 +85,21 @@ impl Cluster {
         Ok(())
     }
 
+    /// A pod as it is now. Fails if it is not ready.
+    pub async fn pod_now(&self, name: &str) -> Result<Pod> {
+        self.ready_pod(self.pods().get(name).await?)
+    }
+
+    /// Asks for a pod to be deleted, without waiting until it is gone.
+    pub async fn request_deletion(&self, name: &str) -> Result<()> {
+        self.pods().delete(name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
     /// Deletes a pod and waits until it is gone.
     pub async fn delete_pod(&self, name: &str) -> Result<()> {
         let pods = self.pods();
-        pods.delete(name, &DeleteParams::default()).await?;
+        self.request_deletion(name).await?;
         wait::until(&format!("pod {name} to be gone"), LIMIT, async || {
             ensure!(pods.get_opt(name).await?.is_none(), "it is still there");
             Ok(())

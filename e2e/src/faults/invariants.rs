@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use k8s_openapi::api::core::v1::Node;
 use serde_json::Value;
 
-use super::Arena;
+use super::{Arena, machines};
 use crate::metrics;
 use crate::objects;
 use crate::routes::{self, Routes};
@@ -53,6 +53,7 @@ async fn look(arena: &Arena) -> Result<()> {
         }
     }
 
+    machines::look(arena, &nodes).await?;
     let desired = routes::desired(cluster).await?;
     let ours = routes::ours(cluster).await?;
     ensure!(

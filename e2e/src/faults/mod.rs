@@ -15,9 +15,16 @@ mod arena;
 mod bare;
 pub mod chaos;
 mod controller;
+mod edits;
+mod folders;
+mod input;
 mod invariants;
+mod machines;
 mod mesh;
+mod node;
+mod objects;
 mod replicas;
+mod routes;
 
 pub use arena::{Arena, Round};
 pub use mesh::Mesh;
@@ -54,5 +61,16 @@ use fault;
 
 /// All faults, grouped by what they happen to.
 pub fn all() -> Vec<&'static Fault> {
-    [controller::FAULTS].into_iter().flatten().collect()
+    [
+        controller::FAULTS,
+        routes::FAULTS,
+        objects::FAULTS,
+        node::FAULTS,
+        input::FAULTS,
+        edits::FAULTS,
+        folders::FAULTS,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
