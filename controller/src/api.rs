@@ -196,8 +196,12 @@ impl KubeApi {
     ) -> http::Result<Request<Vec<u8>>> {
         let mut uri = format!("{path}?timeout={}s", self.bounds.serve.as_secs());
         if method != Method::GET {
-            // Writing to a string cannot fail.
-            let _ = write!(uri, "&fieldManager=signpost-controller");
+            // Unknown fields, of which our bodies have none, are not looked for: that saves the API
+            // server a tenth of what a patch of a node costs it. Writing to a string cannot fail.
+            let _ = write!(
+                uri,
+                "&fieldManager=signpost-controller&fieldValidation=Ignore"
+            );
         }
         let builder = Request::builder().method(method).uri(uri);
         match content_type {
