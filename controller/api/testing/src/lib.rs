@@ -34,11 +34,15 @@ const API_SERVER: &str = "kube-apiserver";
 /// Attempts at a start, since a port found free can be taken before the server binds it.
 const ATTEMPTS: usize = 3;
 
+/// Name of the audit policy's file.
+const AUDIT_POLICY: &str = "audit-policy.yaml";
+
 /// How a [`ControlPlane`] differs from the default one.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     users: Vec<(String, Vec<String>)>,
     api_server_flags: Vec<String>,
+    audit_policy: Option<String>,
 }
 
 impl Options {
@@ -68,6 +72,14 @@ impl Options {
     #[must_use]
     pub fn api_server_flag(mut self, flag: impl Into<String>) -> Self {
         self.api_server_flags.push(flag.into());
+        self
+    }
+
+    /// Writes what the policy (an `audit.k8s.io/v1` `Policy`, YAML or JSON) asks for to
+    /// [`ControlPlane::audit_log`].
+    #[must_use]
+    pub fn audit_policy(mut self, policy: impl Into<String>) -> Self {
+        self.audit_policy = Some(policy.into());
         self
     }
 }
@@ -115,6 +127,9 @@ impl ControlPlane {
         let [client_port, peer_port, port] = free_ports()?;
         let etcd_url = format!("http://127.0.0.1:{client_port}");
         let credentials = Credentials::create(dir.path(), &options.users)?;
+        if let Some(policy) = &options.audit_policy {
+            std::fs::write(dir.path().join(AUDIT_POLICY), policy)?;
+        }
         let etcd = start_etcd(binaries.path(ETCD)?, dir.path(), &etcd_url, peer_port)?;
         let mut this = Self {
             binaries: binaries.clone(),
@@ -133,6 +148,11 @@ impl ControlPlane {
     /// The folder that goes when this value goes; a place for a test's own files.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// The log that [`Options::audit_policy`] asks for: one JSON object a line.
+    pub fn audit_log(&self) -> PathBuf {
+        self.dir.path().join("audit.log")
     }
 
     /// `https://127.0.0.1:PORT`. Stays the same over [`ControlPlane::restart_apiserver`].
@@ -214,6 +234,12 @@ impl ControlPlane {
                 files.key.display()
             ))
             .args(&self.options.api_server_flags);
+        if self.options.audit_policy.is_some() {
+            let policy = self.dir.path().join(AUDIT_POLICY);
+            command
+                .arg(format!("--audit-policy-file={}", policy.display()))
+                .arg(format!("--audit-log-path={}", self.audit_log().display()));
+        }
         command
     }
 
