@@ -13,8 +13,9 @@ test: ## Lint, unit, property, simulation, integration and end-to-end tests, wit
 	@./e2e/setup.sh
 	@./scripts/test.sh
 
-bench: ## The pure engine's cost from 1,000 to 100,000 nodes
-	@cargo bench -q -p signpost-core --bench scale
+bench: ## Ours and kube-controller-manager in turns on real parts, the engine alone (BENCH=--quick)
+	@./e2e/setup.sh
+	@./scripts/bench.sh $(BENCH)
 
 sim: ## Random schedules against the engine (SCHEDULES=200000)
 	@cargo run -q --release -p signpost-sim -- --schedules $(SCHEDULES)
