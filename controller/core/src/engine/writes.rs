@@ -260,7 +260,7 @@ impl Engine {
 /// What a change that succeeded left of our routes for the destination.
 fn note(ours: &mut SmallVec<[OurRoute; 1]>, change: &RouteChange) {
     if let RouteChange::Replace { old, .. } | RouteChange::Delete { route: old, .. } = change {
-        let old = OurRoute::from(old.clone());
+        let old = OurRoute::from(old);
         ours.retain(|route| *route != old);
     }
     if let RouteChange::Create { route, .. } | RouteChange::Replace { route, .. } = change {

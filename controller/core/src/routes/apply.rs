@@ -1,6 +1,6 @@
 //! Merging what a listing showed with what is known.
 
-use std::{collections::BTreeSet, iter::Peekable, time::Duration, vec::IntoIter};
+use std::{collections::BTreeSet, time::Duration};
 
 use ipnet::IpNet;
 use smallvec::SmallVec;
@@ -39,15 +39,15 @@ impl Routes {
         let (shown, foreign) = sort_out(routes);
         self.tables[table].known = true;
         self.tables[table].foreign = foreign;
-        let mut shown = Shown(shown.into_iter().peekable());
+        let mut shown = Shown(&shown);
         let mut news = Vec::new();
         for (net, destination) in &mut self.destinations {
-            while let Some(other) = shown.next_before(*net) {
+            while let Some(other) = shown.before(Some(*net)) {
                 news.push(other);
             }
-            let seen = shown.take(*net, destination.want.as_ref());
+            let seen = shown.take(*net);
             let confirmed = match destination.cell(table) {
-                Some(cell) => cell.confirmed_by(&seen),
+                Some(cell) => cell.confirmed_by(seen),
                 None => seen.is_empty(),
             };
             if confirmed {
@@ -68,13 +68,13 @@ impl Routes {
             }
             applied.unproven |= found.unproven;
         }
-        while let Some(other) = shown.next() {
+        while let Some(other) = shown.before(None) {
             news.push(other);
         }
         for (net, seen) in news {
             self.update(net, |destination| {
                 let cell = destination.cell_mut(table);
-                cell.ours = seen;
+                cell.ours = arrange(seen, None);
                 cell.proven = true;
             });
             applied.touched.push(net);
@@ -83,35 +83,34 @@ impl Routes {
     }
 }
 
-/// Our routes for one destination in a listing, the one to keep first.
-type Seen = SmallVec<[OurRoute; 1]>;
-
 /// Our routes in a listing, in ascending order of destinations.
-struct Shown(Peekable<IntoIter<ObservedRoute>>);
+struct Shown<'a>(&'a [ObservedRoute]);
 
-impl Shown {
-    fn next(&mut self) -> Option<(IpNet, Seen)> {
-        let net = self.0.peek()?.destination;
-        Some((net, self.take(net, None)))
+impl<'a> Shown<'a> {
+    /// What comes next, if that is for a destination before this one.
+    fn before(&mut self, net: Option<IpNet>) -> Option<(IpNet, &'a [ObservedRoute])> {
+        let destination = self.0.first()?.destination;
+        let before = net.is_none_or(|net| destination < net);
+        before.then(|| (destination, self.take(destination)))
     }
 
-    fn next_before(&mut self, net: IpNet) -> Option<(IpNet, Seen)> {
-        let before = self.0.peek().is_some_and(|it| it.destination < net);
-        before.then(|| self.next()).flatten()
+    /// What comes next for just this destination.
+    fn take(&mut self, net: IpNet) -> &'a [ObservedRoute] {
+        let count = self.0.iter().take_while(|it| it.destination == net).count();
+        let (taken, rest) = self.0.split_at(count);
+        self.0 = rest;
+        taken
     }
+}
 
-    /// What there is next for just this destination, which should lead to `want`.
-    fn take(&mut self, net: IpNet, want: Option<&NextHop>) -> Seen {
-        let mut seen = Seen::new();
-        while let Some(route) = self.0.next_if(|it| it.destination == net) {
-            seen.push(route.into());
-        }
-        if seen.len() > 1 {
-            let wrong = |it: &OurRoute| !want.is_some_and(|want| it.leads_to(want));
-            seen.sort_by(|a, b| (wrong(a), a).cmp(&(wrong(b), b)));
-        }
-        seen
+/// The one to keep first: the one that leads where it should.
+fn arrange(seen: &[ObservedRoute], want: Option<&NextHop>) -> SmallVec<[OurRoute; 1]> {
+    let mut ours: SmallVec<[OurRoute; 1]> = seen.iter().map(OurRoute::from).collect();
+    if ours.len() > 1 {
+        let wrong = |it: &OurRoute| !want.is_some_and(|want| it.leads_to(want));
+        ours.sort_by(|a, b| (wrong(a), a).cmp(&(wrong(b), b)));
     }
+    ours
 }
 
 /// Our routes in ascending order, and what is not ours.
@@ -155,12 +154,13 @@ fn displace(cell: &mut Cell) -> News {
 fn merge(
     destination: &mut Destination,
     table: usize,
-    seen: Seen,
+    seen: &[ObservedRoute],
     begun: Stamp,
     settle: Duration,
 ) -> News {
     let was_read_back = destination.read_back(table);
     let (want, cell) = destination.want_and_cell(table);
+    let seen = arrange(seen, want);
     let mut news = News::default();
     let overlaps = cell
         .written
@@ -210,11 +210,12 @@ fn satisfied(cell: &Cell, want: Option<&NextHop>) -> bool {
 
 impl Cell {
     /// Nothing is to be learnt from a listing that shows this.
-    fn confirmed_by(&self, seen: &Seen) -> bool {
+    fn confirmed_by(&self, seen: &[ObservedRoute]) -> bool {
         self.proven != seen.is_empty()
             && self.attempts == 0
             && matches!(self.step, Step::Idle | Step::Queued)
-            && self.ours == *seen
+            && self.ours.len() == seen.len()
+            && self.ours.iter().zip(seen).all(|(ours, seen)| ours.is(seen))
     }
 
     fn certain(&mut self) {

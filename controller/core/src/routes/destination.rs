@@ -232,6 +232,13 @@ impl OurRoute {
         self.next_hop.as_ref() == Some(hop) && !self.blackhole
     }
 
+    /// It was observed just so.
+    pub(super) fn is(&self, observed: &ObservedRoute) -> bool {
+        self.next_hop == observed.next_hop
+            && self.blackhole == observed.blackhole
+            && self.handle == observed.handle
+    }
+
     /// The same with its destination.
     pub(crate) fn to(&self, destination: IpNet) -> ObservedRoute {
         ObservedRoute {
@@ -244,11 +251,11 @@ impl OurRoute {
     }
 }
 
-impl From<ObservedRoute> for OurRoute {
-    fn from(route: ObservedRoute) -> Self {
+impl From<&ObservedRoute> for OurRoute {
+    fn from(route: &ObservedRoute) -> Self {
         Self {
-            handle: route.handle,
-            next_hop: route.next_hop,
+            handle: route.handle.clone(),
+            next_hop: route.next_hop.clone(),
             blackhole: route.blackhole,
         }
     }

@@ -32,7 +32,7 @@ fn ours(name: &str) -> ObservedRoute {
     }
 }
 
-fn one(route: ObservedRoute) -> SmallVec<[OurRoute; 1]> {
+fn one(route: &ObservedRoute) -> SmallVec<[OurRoute; 1]> {
     smallvec![route.into()]
 }
 
@@ -59,7 +59,7 @@ fn written() -> Routes {
         it.claimed = true;
         it.want = Some(hop("a"));
         let cell = it.cell_mut(0);
-        cell.ours = one(ours("a"));
+        cell.ours = one(&ours("a"));
         cell.written = Some(at(20));
         cell.attempts = 1;
     });
@@ -160,7 +160,7 @@ fn what_nobody_claims_is_counted_for_the_guard_unless_it_leads_nowhere() {
     assert!(routes.unclaimed().contains(&block()));
     routes.update(block(), |it| it.dead = true);
     assert_eq!(counts(&routes), (1, 0));
-    routes.update(block(), |it| it.cell_mut(0).ours = one(ours("elsewhere")));
+    routes.update(block(), |it| it.cell_mut(0).ours = one(&ours("elsewhere")));
     assert_eq!(counts(&routes), (1, 1), "it does not lead to what is gone");
     routes.remove(block());
     assert_eq!(counts(&routes), (0, 0));
