@@ -16,7 +16,7 @@
     reason = "a benchmark may stop and prints figures of a few digits"
 )]
 
-use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use peak_alloc::PeakAlloc;
 use serde_json::json;
@@ -34,7 +34,7 @@ static HEAP: PeakAlloc = PeakAlloc;
 
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 
-const MB: f64 = 1024.0 * 1024.0;
+const MEBI: f64 = 1024.0 * 1024.0;
 
 /// What one size of cluster cost.
 struct Cost {
@@ -75,7 +75,7 @@ fn main() {
     );
     for cost in &costs {
         println!(
-            "{:>8} {:>8} ms {:>8.1} µs {:>8.1} ms {:>9.1} MB {:>9.1} MB {:>9.1} MB",
+            "{:>8} {:>8} ms {:>8.1} µs {:>8.1} ms {:>9.1} MiB {:>9.1} MiB {:>9.1} MiB",
             cost.nodes,
             cost.routed.as_millis(),
             cost.per_node(),
@@ -126,9 +126,9 @@ fn rows(costs: &[Cost]) -> serde_json::Value {
             1.0
         ),
         row(
-            "engine, 100,000 nodes, most heap of engine and messages, bound 100 MB",
+            "engine, 100,000 nodes, most heap of engine and messages, bound 100 MiB",
             megabytes(last.heap_peak),
-            "MB",
+            "MiB",
             100.0
         ),
         row(
@@ -147,7 +147,7 @@ fn rows(costs: &[Cost]) -> serde_json::Value {
 }
 
 fn megabytes(bytes: usize) -> f64 {
-    bytes as f64 / MB
+    bytes as f64 / MEBI
 }
 
 /// Nodes and one route table that obey.
@@ -295,10 +295,10 @@ fn config() -> Config {
 }
 
 fn node(number: u32) -> Node {
-    let key = NodeKey {
-        name: format!("node-{number}").into(),
-        uid: Arc::from(format!("00000000-0000-4000-8000-{number:012}")),
-    };
+    let key = NodeKey::new(
+        format!("node-{number}"),
+        format!("00000000-0000-4000-8000-{number:012}"),
+    );
     Node {
         key,
         created: i64::from(number),

@@ -1,16 +1,46 @@
 //! What is known of a node, trimmed to what decides.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, ops::Deref, sync::Arc};
 
 use ipnet::IpNet;
 
 /// One life of a node: a node deleted and created again under the same name has another UID.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeKey {
+///
+/// Copies share one place in memory.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeKey(Arc<NodeNames>);
+
+/// What tells a node from all others. Read through a [`NodeKey`].
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeNames {
     /// `metadata.name`.
     pub name: Arc<str>,
     /// `metadata.uid`.
     pub uid: Arc<str>,
+}
+
+impl NodeKey {
+    /// The node of that `metadata.name` and `metadata.uid`.
+    pub fn new(name: impl Into<Arc<str>>, uid: impl Into<Arc<str>>) -> Self {
+        Self(Arc::new(NodeNames {
+            name: name.into(),
+            uid: uid.into(),
+        }))
+    }
+}
+
+impl Deref for NodeKey {
+    type Target = NodeNames;
+
+    fn deref(&self) -> &NodeNames {
+        &self.0
+    }
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl fmt::Display for NodeKey {

@@ -93,10 +93,7 @@ impl From<Raw> for NodeLite {
             .get(EXCLUDE_LABEL)
             .is_some_and(|value| &**value != "false");
         let node = Node {
-            key: NodeKey {
-                name: raw.metadata.name,
-                uid: raw.metadata.uid,
-            },
+            key: NodeKey::new(raw.metadata.name, raw.metadata.uid),
             created: raw
                 .metadata
                 .creation_timestamp

@@ -140,10 +140,7 @@ impl World {
             .create(&PostParams::default(), &node)
             .await
             .unwrap();
-        NodeKey {
-            name: name.into(),
-            uid: node.metadata.uid.unwrap().into(),
-        }
+        NodeKey::new(name, node.metadata.uid.unwrap())
     }
 
     pub(crate) async fn pod_cidrs(&self, name: &str) -> Vec<String> {

@@ -325,10 +325,7 @@ async fn changes_of_others_are_told_and_own_ones_are_not() {
 async fn nodes_are_reached_by_their_internal_addresses() {
     let world = World::new();
     let query = |addresses: &[&str]| InstanceQuery {
-        node: NodeKey {
-            name: "n1".into(),
-            uid: "u1".into(),
-        },
+        node: NodeKey::new("n1", "u1"),
         provider_id: None,
         internal_ips: addresses.iter().map(|ip| ip.parse().unwrap()).collect(),
     };

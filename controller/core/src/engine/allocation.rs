@@ -45,7 +45,7 @@ impl Engine {
             .living()
             .map(|(id, state)| {
                 let node = &state.node;
-                let cidrs = state.assignment.cidrs.clone();
+                let cidrs = state.assignment.cidrs.to_vec();
                 (id, node.key.clone(), node.created, cidrs)
             })
             .collect();

@@ -1,6 +1,7 @@
 //! What should be there for each destination, and which change comes next.
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
 use super::{Engine, clock::Due, nodes::NodeId};
 use crate::{
@@ -74,7 +75,7 @@ impl Engine {
         }
         let key = state.node.key.clone();
         let routable = state.assignment.held && !state.node.excluded;
-        let blocks: Vec<(IpNet, Option<NextHop>)> = state
+        let blocks: SmallVec<[(IpNet, Option<NextHop>); 2]> = state
             .assignment
             .cidrs
             .iter()
@@ -85,20 +86,28 @@ impl Engine {
             .collect();
         for (cidr, want) in blocks {
             // The owner of a destination follows every change in the allocator.
-            let known = self.routes.get(cidr).is_some_and(|it| {
-                it.claimed && it.owner == Some(id) && it.want == want && it.former.is_none()
-            });
-            debug_assert!(!known || self.owns(&key, cidr), "{key} lost {cidr}");
-            if !known {
-                if !self.owns(&key, cidr) {
-                    self.refresh_claims(cidr);
+            let known = self
+                .routes
+                .get(cidr)
+                .filter(|it| it.claimed && it.owner == Some(id) && it.former.is_none());
+            debug_assert!(
+                known.is_none() || self.owns(&key, cidr),
+                "{key} lost {cidr}"
+            );
+            let mine = known.is_some();
+            let wanted = known.and_then(|it| it.want.as_ref());
+            let changed = wanted != want.as_ref();
+            if !mine {
+                let [former, owner] = self.update_claims(cidr);
+                for other in [former, owner].into_iter().flatten().filter(|it| *it != id) {
+                    self.nodes.mark(other);
+                }
+                if owner != Some(id) {
                     continue;
                 }
-                let [former, _] = self.update_claims(cidr);
+            }
+            if changed {
                 self.routes.update(cidr, |it| it.set_want(want));
-                if let Some(former) = former {
-                    self.nodes.mark(former);
-                }
             }
             self.consider(cidr);
         }

@@ -2,10 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU64,
     time::Duration,
 };
 
-use super::{Engine, api::node_hash, clock::Due, nodes::NodeId};
+use super::{
+    Engine,
+    api::node_hash,
+    clock::Due,
+    nodes::{NodeId, Seen},
+};
 use crate::{
     Action, Time,
     action::Reason,
@@ -31,7 +37,7 @@ pub(super) struct Known {
     /// The read or switch that failed last.
     pub(super) trouble: Option<Box<Trouble>>,
     /// Asked for in this batch.
-    batch: Option<u64>,
+    batch: Option<NonZeroU64>,
     /// What the answer under way says is out of date already.
     again: bool,
     failures: u8,
@@ -62,7 +68,7 @@ pub(super) struct Instances {
     wanted: BTreeSet<NodeId>,
     /// Known already; read again to notice changes.
     refresh: BTreeSet<NodeId>,
-    batches: BTreeMap<u64, Vec<NodeId>>,
+    batches: BTreeMap<NonZeroU64, Vec<NodeId>>,
     /// Nodes whose instance is being switched to forwarding.
     pub(super) switching: BTreeSet<NodeKey>,
     /// Nodes whose instance waits for that.
@@ -151,7 +157,7 @@ impl Engine {
         while self.instances.batches.len() < BATCHES {
             let mut queries = Vec::new();
             let mut ids = Vec::new();
-            let number = self.last_number + 1;
+            let number = NonZeroU64::MIN.saturating_add(self.last_number);
             while queries.len() < BATCH {
                 let wanted = self.instances.wanted.pop_first();
                 let Some(id) = wanted.or_else(|| self.instances.refresh.pop_first()) else {
@@ -168,7 +174,7 @@ impl Engine {
             if queries.is_empty() {
                 break;
             }
-            self.last_number = number;
+            self.last_number = number.get();
             self.instances.batches.insert(number, ids);
             self.actions.push(Action::ReadInstances(queries));
         }
@@ -271,7 +277,7 @@ impl Engine {
     }
 }
 
-pub(super) fn query(node: &crate::Node) -> InstanceQuery {
+pub(super) fn query(node: &Seen) -> InstanceQuery {
     InstanceQuery {
         node: node.key.clone(),
         provider_id: node.provider_id.clone(),

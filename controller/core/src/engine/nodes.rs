@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     hash::{BuildHasherDefault, DefaultHasher},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -14,13 +15,28 @@ use crate::{
     Action, Time,
     action::Reason,
     cloud::InstanceState,
-    node::{Node, NodeKey},
+    node::{NetworkCondition, Node, NodeKey},
     routes::Trouble,
     summary::Phase,
 };
 
 /// Number of a node within one leadership; never used twice.
-pub(crate) type NodeId = usize;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    #[expect(
+        clippy::expect_used,
+        reason = "no leadership lasts until so many nodes were born"
+    )]
+    fn new(place: usize) -> Self {
+        Self(u32::try_from(place).expect("fewer than 2^32 nodes in one leadership"))
+    }
+
+    fn place(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// How long sightings of a node that is gone are taken for late ones.
 const REMEMBER_GONE: Duration = Duration::from_secs(600);
@@ -34,11 +50,38 @@ enum Departure {
     Unlisted,
 }
 
+/// A node as last seen, without its pod CIDRs.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) key: NodeKey,
+    pub(super) created: i64,
+    pub(super) labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub(super) provider_id: Option<Arc<str>>,
+    pub(super) internal_ips: Vec<IpAddr>,
+    pub(super) network: NetworkCondition,
+    pub(super) excluded: bool,
+}
+
+impl Seen {
+    /// Splits off the pod CIDRs.
+    fn split(node: Node) -> (Self, Vec<IpNet>) {
+        let seen = Self {
+            key: node.key,
+            created: node.created,
+            labels: node.labels,
+            provider_id: node.provider_id,
+            internal_ips: node.internal_ips,
+            network: node.network,
+            excluded: node.excluded,
+        };
+        (seen, node.pod_cidrs)
+    }
+}
+
 /// All that is known of a node.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeState {
-    /// As last seen; its pod CIDRs are moved to `assignment`.
-    pub(super) node: Node,
+    pub(super) node: Seen,
     pub(super) first_seen: Time,
     pub(super) last_seen: Time,
     /// It was routed before this leadership.
@@ -73,11 +116,11 @@ pub(super) struct Nodes {
 
 impl Nodes {
     pub(super) fn get(&self, id: NodeId) -> Option<&NodeState> {
-        self.all.get(id)?.as_deref()
+        self.all.get(id.place())?.as_deref()
     }
 
     pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut NodeState> {
-        self.all.get_mut(id)?.as_deref_mut()
+        self.all.get_mut(id.place())?.as_deref_mut()
     }
 
     /// The living node of that name and UID.
@@ -94,7 +137,10 @@ impl Nodes {
     /// Living nodes in the order in which they became known.
     pub(super) fn living(&self) -> impl Iterator<Item = (NodeId, &NodeState)> {
         let all = self.all.iter().enumerate();
-        all.filter_map(|(id, state)| Some((id, state.as_deref().filter(|it| !it.gone)?)))
+        all.filter_map(|(place, state)| {
+            let state = state.as_deref().filter(|it| !it.gone)?;
+            Some((NodeId::new(place), state))
+        })
     }
 
     pub(super) fn draining(&self) -> impl Iterator<Item = (NodeId, &NodeState)> {
@@ -118,11 +164,11 @@ impl Nodes {
 
     pub(super) fn mark_all(&mut self) {
         let Self { all, marked, .. } = self;
-        for (id, state) in all.iter_mut().enumerate() {
+        for (place, state) in all.iter_mut().enumerate() {
             if let Some(state) = state
                 && !std::mem::replace(&mut state.marked, true)
             {
-                marked.push_back(id);
+                marked.push_back(NodeId::new(place));
             }
         }
     }
@@ -152,7 +198,7 @@ impl Nodes {
 
     /// Its last route is gone.
     pub(super) fn remove(&mut self, id: NodeId) {
-        if let Some(state) = self.all.get_mut(id).and_then(Option::take)
+        if let Some(state) = self.all.get_mut(id.place()).and_then(Option::take)
             && self.draining.get(&state.node.key) == Some(&id)
         {
             self.draining.remove(&state.node.key);
@@ -172,6 +218,8 @@ impl Engine {
         for id in absent {
             self.lose(id, Departure::Unlisted);
         }
+        let known = self.nodes.living.len();
+        self.nodes.living.reserve(nodes.len().saturating_sub(known));
         for node in nodes {
             self.nodes.gone.remove(&node.key.uid);
             self.sight(node);
@@ -219,19 +267,19 @@ impl Engine {
     }
 
     /// Takes note of a node that lives, and of no other of its name.
-    fn sight(&mut self, mut node: Node) {
-        let seen: Vec<IpNet> = node.pod_cidrs.iter().map(IpNet::trunc).collect();
-        node.pod_cidrs = Vec::new();
+    fn sight(&mut self, node: Node) {
+        let (node, pod_cidrs) = Seen::split(node);
+        let seen: Vec<IpNet> = pod_cidrs.iter().map(IpNet::trunc).collect();
         let now = self.now.at;
         let id = if let Some(id) = self.nodes.id(&node.key) {
             self.look_again(id, node);
             id
         } else {
-            let id = self.nodes.all.len();
+            let id = NodeId::new(self.nodes.all.len());
             self.nodes.living.insert(node.key.name.clone(), id);
             self.transitions.count(None, Some(Phase::Pending));
             let state = NodeState {
-                was_available: node.network == crate::node::NetworkCondition::Available,
+                was_available: node.network == NetworkCondition::Available,
                 node,
                 first_seen: now,
                 last_seen: now,
@@ -256,7 +304,7 @@ impl Engine {
         }
     }
 
-    fn look_again(&mut self, id: NodeId, node: Node) {
+    fn look_again(&mut self, id: NodeId, node: Seen) {
         let now = self.now.at;
         let Some(state) = self.nodes.get_mut(id) else {
             return;

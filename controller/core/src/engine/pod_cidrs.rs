@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
 use super::{
     Engine,
@@ -21,7 +22,7 @@ pub(super) const DOUBT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Assignment {
     /// What the node has, or what was chosen for it.
-    pub(super) cidrs: Vec<IpNet>,
+    pub(super) cidrs: SmallVec<[IpNet; 1]>,
     /// The node is known to have them.
     pub(super) held: bool,
     /// The answer was lost at that time, so the node may have them.
@@ -52,7 +53,7 @@ enum Missed {
 impl Assignment {
     pub(super) fn chosen(cidrs: Vec<IpNet>, write: ApiWrite) -> Self {
         Self {
-            cidrs,
+            cidrs: cidrs.into(),
             write,
             ..Self::default()
         }
@@ -71,7 +72,7 @@ impl Engine {
             return;
         };
         let assignment = &mut state.assignment;
-        if assignment.cidrs == seen {
+        if assignment.cidrs[..] == seen {
             assignment.held = true;
             assignment.missed = Missed::No;
             assignment.trouble = None;
@@ -218,7 +219,7 @@ impl Engine {
             return;
         }
         assignment.write.step = ApiStep::Sent;
-        let cidrs = assignment.cidrs.clone();
+        let cidrs = assignment.cidrs.to_vec();
         self.api.setting.insert(key.clone(), cidrs.clone());
         self.actions.push(Action::SetPodCidrs {
             node: key.clone(),
@@ -239,7 +240,7 @@ impl Engine {
         let write = &mut assignment.write;
         write.step = ApiStep::Idle;
         match result {
-            Ok(()) if sent.as_ref() == Some(&assignment.cidrs) => {
+            Ok(()) if sent.as_deref() == Some(&assignment.cidrs[..]) => {
                 assignment.held = true;
                 assignment.missed = Missed::No;
                 assignment.uncertain = None;

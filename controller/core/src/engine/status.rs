@@ -4,7 +4,7 @@ use super::{
     Engine,
     api::{ApiStep, ApiWrite},
     clock::Due,
-    nodes::{NodeId, NodeState},
+    nodes::{NodeId, NodeState, Seen},
     pod_cidrs::DOUBT,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     action::{NetworkStatus, Reason},
     backoff::Pace,
     event::ApiError,
-    node::{NetworkCondition, Node, NodeKey},
+    node::{NetworkCondition, NodeKey},
     summary::Phase,
 };
 
@@ -22,22 +22,26 @@ pub(super) struct StatusWrites {
     write: ApiWrite,
     sent: Option<(bool, Reason)>,
     written: Option<(bool, Reason, Time)>,
-    /// A sighting contradicted what was written; from then on it is no late one.
-    doubtful: Option<Time>,
+    /// A sighting contradicts what was written, and may be a late one.
+    doubtful: bool,
 }
 
 impl StatusWrites {
     /// Compares a sighting with what was written; says when to look again.
-    pub(super) fn doubt(&mut self, node: &Node, now: Time) -> Option<Time> {
+    pub(super) fn doubt(&mut self, node: &Seen, now: Time) -> Option<Time> {
         let (available, _, at) = self.written?;
         let until = at.after(DOUBT);
         let contradicts = (node.network == NetworkCondition::Available) != available;
-        if contradicts && now < until {
-            self.doubtful = Some(until);
-            return Some(until);
-        }
-        self.doubtful = None;
-        None
+        self.doubtful = contradicts && now < until;
+        self.doubtful.then_some(until)
+    }
+
+    /// A sighting that contradicts what was written turns out to be no late one.
+    fn doubt_is_over(&mut self, now: Time) -> bool {
+        let until = self.written.map(|(_, _, at)| at.after(DOUBT));
+        let over = self.doubtful && until.is_some_and(|until| now >= until);
+        self.doubtful &= !over;
+        over
     }
 
     /// What the node says as far as we know, unless a doubtful sighting hides it.
@@ -100,8 +104,7 @@ impl Engine {
         let Some(state) = self.nodes.get_mut(id) else {
             return;
         };
-        if state.status.doubtful.is_some_and(|until| now >= until) {
-            state.status.doubtful = None;
+        if state.status.doubt_is_over(now) {
             self.actions.push(Action::ReadNode(state.node.key.clone()));
         }
         if state.status.write.step != ApiStep::Idle

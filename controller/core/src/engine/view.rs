@@ -110,7 +110,7 @@ fn view(state: &NodeState) -> NodeView {
     NodeView {
         key: state.node.key.clone(),
         phase: state.phase,
-        pod_cidrs: state.assignment.cidrs.clone(),
+        pod_cidrs: state.assignment.cidrs.to_vec(),
         problem: state
             .trouble
             .as_ref()

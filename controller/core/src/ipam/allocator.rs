@@ -34,7 +34,7 @@ pub struct Allocator {
     pools: Vec<Pool>,
     reserved: Vec<IpNet>,
     /// By network, who claims it, oldest first. Nobody: the block is in quarantine.
-    entries: NetMap<Vec<Claimant>>,
+    entries: NetMap<SmallVec<[Claimant; 1]>>,
     quarantine: BTreeSet<IpNet>,
     /// Destinations of routes that are not to be allocated upon.
     routes: NetMap<()>,

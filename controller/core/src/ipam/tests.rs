@@ -23,10 +23,7 @@ fn nets(texts: &[&str]) -> Vec<IpNet> {
 }
 
 fn node(name: &str) -> NodeKey {
-    NodeKey {
-        name: name.into(),
-        uid: format!("uid-{name}").into(),
-    }
+    NodeKey::new(name, format!("uid-{name}"))
 }
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<Arc<str>, Arc<str>> {

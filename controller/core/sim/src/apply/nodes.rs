@@ -103,7 +103,7 @@ impl World<'_> {
         }
         let uid = self.api.next_uid(&name);
         let mut rng = self.dice.rng(("joins", target));
-        let key = NodeKey { name, uid };
+        let key = NodeKey::new(name, uid);
         let machine = machine_id(&key);
         let node = Node {
             key,
@@ -185,7 +185,7 @@ impl World<'_> {
         self.api.remove(&id);
         let uid = self.api.next_uid(&id);
         let node = Node {
-            key: NodeKey { name: id, uid },
+            key: NodeKey::new(id, uid),
             created: 1_700_000_000 + i64::try_from(self.now / 1_000).unwrap_or(0),
             pod_cidrs: Vec::new(),
             network: NetworkCondition::Unknown,

@@ -200,10 +200,7 @@ impl World {
             return;
         };
         self.nodes[place] = Some(Node {
-            key: NodeKey {
-                name: format!("n{place}").into(),
-                uid: format!("u{}", self.born).into(),
-            },
+            key: NodeKey::new(format!("n{place}"), format!("u{}", self.born)),
             created: self.born.into(),
             labels: BTreeMap::new(),
             provider_id: None,

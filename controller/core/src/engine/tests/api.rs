@@ -73,7 +73,7 @@ fn a_node_restored_without_its_pod_cidrs_gets_the_same_again() {
 fn a_node_created_again_under_its_name_is_another_node() {
     let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[])]);
     let mut again = node("a", &[]);
-    again.key.uid = "another".into();
+    again.key = crate::NodeKey::new("a", "another");
     again.created = 5;
     driver.add(again.clone());
     driver.pass(Duration::from_secs(5));
@@ -232,7 +232,7 @@ fn a_status_overwritten_before_the_answer_came_is_written_again() {
     driver.pass(Duration::from_secs(1));
     driver.release();
     // The answer said that it was written; the watch never showed it, since it was reset at once.
-    let name = key("a").name;
+    let name = key("a").name.clone();
     let reset = driver.nodes.get_mut(&name).expect("added above");
     reset.network = NetworkCondition::Unknown;
     driver.pass(Duration::from_secs(10));

@@ -59,10 +59,7 @@ pub(super) fn net(text: &str) -> IpNet {
 }
 
 pub(super) fn key(name: &str) -> NodeKey {
-    NodeKey {
-        name: name.into(),
-        uid: format!("uid-{name}").into(),
-    }
+    NodeKey::new(name, format!("uid-{name}"))
 }
 
 pub(super) fn table(name: &str) -> TableId {

@@ -29,7 +29,7 @@ impl Allocator {
     pub(super) fn add(&mut self, claimant: Claimant, cidr: IpNet) -> Option<NodeKey> {
         let Some(claimants) = self.entries.get_mut(cidr) else {
             self.note_claim(&claimant.key, cidr);
-            self.entries.insert(cidr, vec![claimant]);
+            self.entries.insert(cidr, smallvec![claimant]);
             self.occupy(cidr, true);
             return None;
         };
