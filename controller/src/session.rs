@@ -24,6 +24,8 @@ use crate::{
 const BATCH: usize = 256;
 /// Shortest time between two looks at the engine's figures, and so between two status writes.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// The same after sightings of nodes that led to nothing: a look costs as much as there are nodes.
+const ROUTINE: Duration = Duration::from_secs(10);
 /// How long changes are collected before the figures are looked at.
 const COLLECT: Duration = Duration::from_millis(50);
 /// Longest silence of the loop.
@@ -168,16 +170,21 @@ impl Session {
     }
 
     fn handle(&mut self, event: Event) {
-        for action in self.engine.handle(event, now()) {
+        let seen = matches!(event, Event::NodeSeen(_));
+        let actions = self.engine.handle(event, now());
+        // Kubelets report all the time, and nearly always nothing that concerns us.
+        let routine = seen && actions.is_empty();
+        for action in actions {
             self.executor.start(action);
         }
-        self.changed();
+        self.changed(if routine { ROUTINE } else { PUBLISH_EVERY });
     }
 
-    fn changed(&mut self) {
-        let soonest = self.published.after(PUBLISH_EVERY);
+    /// Looks at the figures soon, but not sooner than `spacing` after the last time.
+    fn changed(&mut self, spacing: Duration) {
+        let soonest = self.published.after(spacing);
         let at = now().after(COLLECT).max(soonest);
-        self.publish_at.get_or_insert(at);
+        self.publish_at = Some(self.publish_at.map_or(at, |planned| planned.min(at)));
     }
 
     fn is_for_another(&self, wish: &Wish) -> bool {
@@ -191,7 +198,7 @@ impl Session {
     /// made that the object's deletion would leave behind.
     fn tell(&mut self) {
         self.finalizer_at = None;
-        self.changed();
+        self.changed(PUBLISH_EVERY);
         let Wish::Valid(valid) = &self.wish else {
             if self.told.take().is_some() {
                 self.handle(Event::Configured(None));
@@ -230,7 +237,7 @@ impl Session {
         self.published = now();
         self.publish_at = None;
         let summary = self.engine.summary();
-        status::publish(self.api.metrics(), &summary, &self.engine.nodes());
+        status::publish(self.api.metrics(), &summary, &self.engine.phases());
         let before = self.writer.last();
         let status = match &self.wish {
             Wish::Unread | Wish::Absent => {
@@ -251,7 +258,7 @@ impl Session {
             }
         };
         if !self.writer.put(status) {
-            self.changed();
+            self.changed(PUBLISH_EVERY);
         }
     }
 

@@ -1,14 +1,13 @@
 //! The engine's figures as metrics.
 
-use signpost_core::{
-    Summary,
-    summary::{NodeView, Phase},
-};
+use std::collections::BTreeMap;
+
+use signpost_core::{Summary, summary::Phase};
 
 use crate::metrics::Metrics;
 
 /// Shows these figures from now on.
-pub fn publish(metrics: &Metrics, summary: &Summary, nodes: &[NodeView]) {
+pub fn publish(metrics: &Metrics, summary: &Summary, nodes: &BTreeMap<Phase, usize>) {
     let pools: Vec<_> = summary
         .pools
         .iter()
@@ -44,10 +43,7 @@ pub fn publish(metrics: &Metrics, summary: &Summary, nodes: &[NodeView]) {
         ("routed", Phase::Routed),
         ("draining", Phase::Draining),
     ]
-    .map(|(name, phase)| {
-        let count = nodes.iter().filter(|node| node.phase == phase).count();
-        ([name, ""], count)
-    });
+    .map(|(name, phase)| ([name, ""], nodes.get(&phase).copied().unwrap_or_default()));
     metrics.set_nodes(&phases);
     let problems: Vec<_> = summary
         .problems

@@ -65,6 +65,17 @@ impl Engine {
         }
     }
 
+    /// How many nodes stand where. Costs a look at every node.
+    pub fn phases(&self) -> BTreeMap<Phase, usize> {
+        let mut phases = BTreeMap::new();
+        let nodes = self.nodes.living().map(|(_, it)| it);
+        let draining = self.nodes.draining().map(|(_, it)| it);
+        for node in nodes.chain(draining) {
+            *phases.entry(node.phase).or_default() += 1;
+        }
+        phases
+    }
+
     fn table_uses(&self) -> Vec<TableUse> {
         let teardown = self.config.as_ref().is_some_and(|config| config.teardown);
         let mut uses: Vec<TableUse> = self
