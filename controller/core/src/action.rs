@@ -102,7 +102,7 @@ pub enum Reason {
     RouteCreated,
     /// Provider `none`: pod CIDRs are allocated and routes are somebody else's work.
     PodCIDRAssigned,
-    /// Route writes are under way.
+    /// The node has been waiting for its routes to be written and read back for some time.
     RoutePending,
     /// No active pool that matches the node has a free block.
     PoolExhausted,

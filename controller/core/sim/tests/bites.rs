@@ -284,17 +284,18 @@ fn i7_a_route_that_is_never_removed_is_caught() {
     is_caught(&Wrong::<Hoarder>::make, false, Invariant::I7);
 }
 
-/// Writes the condition of a node again whenever it was written.
+/// Takes back the condition of a node whenever it was written.
 #[derive(Default)]
 struct Restless(Vec<Action>);
 
 impl Mistake for Restless {
     fn want(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
-        let statuses = actions.iter().find(
-            |action| matches!(action, Action::SetNetworkStatus { status, .. } if status.available),
-        );
-        if let Some(status) = statuses {
-            self.0 = vec![status.clone()];
+        for action in &actions {
+            if let Action::SetNetworkStatus { node, status } = action {
+                let (node, mut status) = (node.clone(), status.clone());
+                status.available = false;
+                self.0 = vec![Action::SetNetworkStatus { node, status }];
+            }
         }
         if actions
             .iter()

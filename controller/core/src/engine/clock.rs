@@ -31,6 +31,8 @@ pub(super) enum Due {
     Instance(NodeId),
     /// Routes of one destination.
     Destination(IpNet),
+    /// Nodes have been waiting for their routes for long.
+    Waiting,
     /// Full tables may have room again.
     FullTables,
     /// All instances are to be read again.

@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 use super::{
     Engine,
     destinations::next_hop,
-    nodes::{NodeId, NodeState},
+    nodes::{NodeId, NodeState, Progress},
+    waiting::Wait,
 };
 use crate::{
     Action,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// A node's pod CIDRs, each with what is known of the routes to it.
-type Blocks<'a> = SmallVec<[(IpNet, Option<&'a Destination>); 2]>;
+pub(super) type Blocks<'a> = SmallVec<[(IpNet, Option<&'a Destination>); 2]>;
 
 impl Engine {
     pub(super) fn judge_marked(&mut self) {
@@ -54,7 +55,10 @@ impl Engine {
         let cidrs = state.assignment.cidrs.iter();
         let blocks: Blocks<'_> = cidrs.map(|cidr| (*cidr, self.routes.get(*cidr))).collect();
         let trouble = self.trouble(id, state, &blocks);
-        Some((self.phase_of(id, state, &blocks, trouble.as_ref()), trouble))
+        let phase = self.phase_of(id, state, &blocks, trouble.as_ref());
+        let waits = state.wait == Wait::Long && phase == Phase::Routing && trouble.is_none();
+        let waiting = waits.then(|| self.waiting(state, &blocks));
+        Some((phase, trouble.or(waiting)))
     }
 
     /// The node is gone: what is left of it are its routes.
@@ -83,6 +87,10 @@ impl Engine {
         {
             self.transitions.count(Some(state.phase), Some(phase));
             state.phase = phase;
+            state.wait = Wait::Short;
+            if phase == Phase::Routing {
+                self.begin_waiting(id);
+            }
         }
     }
 
@@ -90,10 +98,10 @@ impl Engine {
         let now = self.now.at;
         if let Some(state) = self.nodes.get_mut(id)
             && state.phase == Phase::Routed
-            && state.took.is_none()
+            && let Progress::Since(first_seen) = state.progress
         {
-            let took = now.since(state.first_seen);
-            state.took = Some(took);
+            let took = now.since(first_seen);
+            state.progress = Progress::Took(took);
             if !state.was_available {
                 let node = state.node.key.clone();
                 self.actions.push(Action::NodeRouted { node, took });

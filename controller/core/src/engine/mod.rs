@@ -11,6 +11,7 @@
 //! | which blocks does a node get | `allocation` |
 //! | how do they get onto the node | `pod_cidrs` |
 //! | where does a node stand | `judge` |
+//! | does it wait for its routes for long | `waiting` |
 //! | where do routes to it lead | `instances`, `forwarding` |
 //! | which route is written next, how did it end | `destinations`, `writes` |
 //! | when are the tables listed, what follows | `listing` |
@@ -34,6 +35,7 @@ mod state;
 mod status;
 mod strays;
 mod view;
+mod waiting;
 mod writes;
 
 #[cfg(test)]
@@ -198,6 +200,7 @@ impl Engine {
             Due::Node(id) => self.nodes.mark(id),
             Due::Instance(id) => self.want_instance(id),
             Due::Destination(net) => self.consider(net),
+            Due::Waiting => self.tell_of_waiting(),
             Due::FullTables => self.retry_full_tables(),
             Due::Refresh => self.refresh_instances(),
             Due::Recheck => self.abandon_strays(),

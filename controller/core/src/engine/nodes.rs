@@ -10,7 +10,10 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{Engine, clock::Due, instances::Known, pod_cidrs::Assignment, status::StatusWrites};
+use super::{
+    Engine, clock::Due, instances::Known, pod_cidrs::Assignment, status::StatusWrites,
+    waiting::Wait,
+};
 use crate::{
     Action, Time,
     action::Reason,
@@ -50,6 +53,15 @@ enum Departure {
     Unlisted,
 }
 
+/// How far a node is on its way to its first read-back in this leadership.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Progress {
+    /// First seen at that time.
+    Since(Time),
+    /// It took so long.
+    Took(Duration),
+}
+
 /// A node as last seen, without its pod CIDRs.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -82,17 +94,17 @@ impl Seen {
 #[derive(Debug, Clone)]
 pub(crate) struct NodeState {
     pub(super) node: Seen,
-    pub(super) first_seen: Time,
     pub(super) last_seen: Time,
     /// It was routed before this leadership.
     pub(super) was_available: bool,
     pub(super) gone: bool,
     pub(super) marked: bool,
     pub(super) phase: Phase,
+    pub(super) wait: Wait,
     pub(super) trouble: Option<Box<Trouble>>,
     /// The cause that people were told last.
     pub(super) told: Option<Reason>,
-    pub(super) took: Option<Duration>,
+    pub(super) progress: Progress,
     pub(super) assignment: Assignment,
     pub(super) instance: Known,
     pub(super) status: StatusWrites,
@@ -109,6 +121,8 @@ pub(super) struct Nodes {
     living: HashMap<Arc<str>, NodeId, BuildHasherDefault<DefaultHasher>>,
     draining: BTreeMap<NodeKey, NodeId>,
     marked: VecDeque<NodeId>,
+    /// Nodes that began to wait for their routes, and until when nobody is told of that.
+    pub(super) waiting: VecDeque<(Time, NodeId)>,
     /// UIDs of nodes that are gone.
     gone: BTreeMap<Arc<str>, Departure>,
     gone_order: VecDeque<(Time, Arc<str>)>,
@@ -151,6 +165,13 @@ impl Nodes {
 
     pub(super) fn phases(&self) -> impl Iterator<Item = Phase> {
         self.all.iter().flatten().map(|state| state.phase)
+    }
+
+    /// The living node to which a write was answered; it is judged anew.
+    pub(super) fn answered(&mut self, key: &NodeKey) -> Option<(NodeId, &mut NodeState)> {
+        let id = self.id(key)?;
+        self.mark(id);
+        Some((id, self.get_mut(id)?))
     }
 
     /// Has the node judged anew.
@@ -281,14 +302,14 @@ impl Engine {
             let state = NodeState {
                 was_available: node.network == NetworkCondition::Available,
                 node,
-                first_seen: now,
                 last_seen: now,
                 gone: false,
                 marked: false,
                 phase: Phase::Pending,
+                wait: Wait::Short,
                 trouble: None,
                 told: None,
-                took: None,
+                progress: Progress::Since(now),
                 assignment: Assignment::default(),
                 instance: Known::default(),
                 status: StatusWrites::default(),

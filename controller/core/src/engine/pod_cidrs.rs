@@ -229,11 +229,8 @@ impl Engine {
 
     pub(super) fn pod_cidrs_set(&mut self, key: &NodeKey, result: Result<(), ApiError>) {
         let sent = self.api.setting.remove(key);
-        let Some(id) = self.nodes.id(key) else { return };
-        self.nodes.mark(id);
-        let now = self.now.at;
-        let backoff = self.backoff;
-        let Some(state) = self.nodes.get_mut(id) else {
+        let (now, backoff) = (self.now.at, self.backoff);
+        let Some((_, state)) = self.nodes.answered(key) else {
             return;
         };
         let assignment = &mut state.assignment;

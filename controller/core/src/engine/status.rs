@@ -87,10 +87,12 @@ impl Engine {
         let available = shown == NetworkCondition::Available;
         // A node whose network is somebody else's work is not taken out of service, and one that
         // never was available need not be told of every hiccup.
+        let waits = trouble.reason == Reason::RoutePending;
         let silent = if available {
-            trouble.reason == Reason::PodCIDROutOfRange
+            waits || trouble.reason == Reason::PodCIDROutOfRange
         } else {
-            !trouble.lasting || status.written.map(|(_, it, _)| it) == Some(trouble.reason)
+            !(trouble.lasting || waits)
+                || status.written.map(|(_, it, _)| it) == Some(trouble.reason)
         };
         (!silent).then(|| NetworkStatus {
             available: false,
@@ -152,11 +154,8 @@ impl Engine {
 
     pub(super) fn status_set(&mut self, key: &NodeKey, result: Result<(), ApiError>) {
         self.api.reporting.remove(key);
-        let Some(id) = self.nodes.id(key) else { return };
-        self.nodes.mark(id);
-        let now = self.now.at;
-        let backoff = self.backoff;
-        let Some(state) = self.nodes.get_mut(id) else {
+        let (now, backoff) = (self.now.at, self.backoff);
+        let Some((id, state)) = self.nodes.answered(key) else {
             return;
         };
         let status = &mut state.status;

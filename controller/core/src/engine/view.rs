@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, nodes::NodeState};
+use super::{
+    Engine,
+    nodes::{NodeState, Progress},
+};
 use crate::{
     NodeKey, Summary,
     summary::{NodeView, Phase, TableUse},
@@ -127,6 +130,9 @@ fn view(state: &NodeState) -> NodeView {
             .as_ref()
             .filter(|trouble| trouble.lasting)
             .map(|trouble| trouble.reason),
-        took: state.took,
+        took: match state.progress {
+            Progress::Since(_) => None,
+            Progress::Took(took) => Some(took),
+        },
     }
 }

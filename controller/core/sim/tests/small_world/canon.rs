@@ -38,7 +38,7 @@ fn word<'a>(text: &'a str, now: u64, order: &[u64], out: &mut String) -> &'a str
     let (word, after) = text.split_at(end.unwrap_or(text.len()));
     let special = match word.as_bytes() {
         // Fields that decide nothing.
-        b"last_number" | b"transitions" | b"first_seen" | b"took" => after
+        b"last_number" | b"transitions" | b"progress" => after
             .strip_prefix(": ")
             .map(|value| &value[value_length(value)..]),
         b"Time" => number_after(after, "(").map(|(time, after)| {
@@ -117,13 +117,13 @@ fn what_makes_no_difference_is_left_out() {
     let one = canonical(
         "Engine { transitions: T([(1, 2)]), at: Time(7), x: Stamp { at: Time(1), seq: 4 }, seq: 9, \
          flights: {5: Create { a: 1 }}, flight: Some((3, Stamp { at: Time(4), seq: 4 })), \
-         took: Some(2s), not_before: Time(3) }",
+         progress: Took(2s), not_before: Time(3) }",
         5,
     );
     let other = canonical(
         "Engine { transitions: T([]), at: Time(12), x: Stamp { at: Time(8), seq: 6 }, seq: 7, \
          flights: {6: Create { a: 1 }}, flight: Some((8, Stamp { at: Time(9), seq: 6 })), \
-         took: None, not_before: Time(9) }",
+         progress: Since(Time(4)), not_before: Time(9) }",
         10,
     );
     assert_eq!(one, other);

@@ -352,6 +352,17 @@ impl Driver {
         write.collect()
     }
 
+    /// What was written as condition of a node, in order.
+    pub(super) fn statuses(&self, name: &str) -> Vec<(bool, Reason)> {
+        let told = self.log.iter().filter_map(|action| match action {
+            Action::SetNetworkStatus { node, status } if *node.name == *name => {
+                Some((status.available, status.reason))
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+
     pub(super) fn notices(&self, reason: Reason) -> usize {
         let told = |action: &&Action| matches!(action, Action::Notify(it) if it.reason == reason);
         self.log.iter().filter(told).count()
