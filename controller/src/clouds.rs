@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use ipnet::IpNet;
 use signpost_api::Provider;
-use signpost_cloud::{Cloud, NoCloud};
+use signpost_cloud::{Blocks, Change, Cloud, NoCloud};
 use signpost_core::{
     Limits,
     cloud::{CloudError, CloudErrorKind, InstanceQuery, InstanceState, RouteChange, TableListing},
@@ -131,14 +130,18 @@ impl Cloud for Counted {
         answers
     }
 
+    async fn admit(&self, change: Change<'_>) -> Result<(), CloudError> {
+        self.inner.admit(change).await
+    }
+
     async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError> {
         let call = self.inner.enable_forwarding(query);
         self.call("enable_forwarding", self.longest_write, call)
             .await
     }
 
-    async fn list_routes(&self, ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError> {
-        let call = self.inner.list_routes(ranges);
+    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
+        let call = self.inner.list_routes(pools);
         self.call("list_routes", LONGEST_READ, call).await
     }
 

@@ -1,5 +1,6 @@
 //! Carries out the engine's actions: each in a task of its own, its result comes back as an event.
 
+mod admission;
 mod events;
 mod instances;
 pub mod network_status;
@@ -12,14 +13,14 @@ use std::{
     time::Duration,
 };
 
-use ipnet::IpNet;
-use signpost_cloud::Cloud;
+use signpost_cloud::{Blocks, Cloud};
 use signpost_core::{Action, Event, action::Notice};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{api::KubeApi, nodes::Conditions};
 
+use admission::admitted;
 pub(crate) use teardown::network_path;
 pub use teardown::{drop_finalizer, put_finalizer};
 
@@ -32,8 +33,8 @@ struct Context {
     cloud: Arc<dyn Cloud>,
     events: mpsc::Sender<Event>,
     conditions: Conditions,
-    /// The pools' ranges, inside which foreign routes are listed.
-    ranges: Mutex<Arc<[IpNet]>>,
+    /// The pools, inside which foreign routes are listed.
+    pools: Mutex<Arc<[Blocks]>>,
     notices: mpsc::Sender<Notice>,
     /// The leadership is over: repeated attempts end.
     over: CancellationToken,
@@ -71,7 +72,7 @@ impl Executor {
             cloud,
             events,
             conditions,
-            ranges: Mutex::new(Arc::from([])),
+            pools: Mutex::new(Arc::from([])),
             notices,
             over,
         };
@@ -81,13 +82,13 @@ impl Executor {
         }
     }
 
-    /// The ranges inside which foreign routes are of interest.
-    pub fn set_ranges(&self, ranges: Arc<[IpNet]>) {
+    /// The pools inside which foreign routes are of interest.
+    pub fn set_pools(&self, pools: Arc<[Blocks]>) {
         *self
             .context
-            .ranges
+            .pools
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = ranges;
+            .unwrap_or_else(PoisonError::into_inner) = pools;
     }
 
     /// Begins what the engine asked for.

@@ -3,9 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ipnet::IpNet;
-use signpost_cloud::Cloud;
-use signpost_core::{Config, Engine, Event, Limits, Time};
+use signpost_cloud::{Blocks, Cloud};
+use signpost_core::{Config, Engine, Event, Limits, PoolConfig, Time};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -214,8 +213,12 @@ impl Session {
         if self.told.as_ref() == Some(&valid.config) {
             return;
         }
-        let ranges: Arc<[IpNet]> = valid.config.pools.iter().map(|pool| pool.cidr).collect();
-        self.executor.set_ranges(ranges);
+        let blocks = |pool: &PoolConfig| Blocks {
+            cidr: pool.cidr,
+            prefix_len: pool.node_prefix_length,
+        };
+        let pools = valid.config.pools.iter().map(blocks).collect();
+        self.executor.set_pools(pools);
         self.told = Some(valid.config.clone());
         self.handle(Event::Configured(Some(valid.config.clone())));
     }

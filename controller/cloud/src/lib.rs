@@ -19,6 +19,31 @@ mod none;
 
 pub use none::NoCloud;
 
+/// A range that is cut into blocks of one size: routes of ours are for such blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Blocks {
+    /// The range.
+    pub cidr: IpNet,
+    /// Prefix length of each block.
+    pub prefix_len: u8,
+}
+
+impl Blocks {
+    /// Whether `net` is one of the blocks.
+    pub fn has(&self, net: &IpNet) -> bool {
+        net.prefix_len() == self.prefix_len && self.cidr.contains(net) && *net == net.trunc()
+    }
+}
+
+/// A change that a rate limit may delay.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// [`Cloud::write_route`].
+    Route(&'a RouteChange),
+    /// [`Cloud::enable_forwarding`].
+    Forwarding(&'a InstanceQuery),
+}
+
 /// A cloud, or anything else that has route tables.
 #[async_trait]
 pub trait Cloud: Send + Sync + 'static {
@@ -35,12 +60,20 @@ pub trait Cloud: Send + Sync + 'static {
         queries: &[InstanceQuery],
     ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)>;
 
+    /// Waits until the provider's rate limits let the change begin, and reads what must be known
+    /// just before it. To be called before each change, without a limit in time and before it is
+    /// decided whether this process may still write; what fails here was not begun.
+    async fn admit(&self, change: Change<'_>) -> Result<(), CloudError> {
+        let _ = change;
+        Ok(())
+    }
+
     /// Makes the instance forward packets that are not addressed to itself.
     async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError>;
 
     /// Lists every table: all routes of ours, and those of others whose destination lies in one of
-    /// `ranges`.
-    async fn list_routes(&self, ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError>;
+    /// the pools' ranges.
+    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError>;
 
     /// Changes one route.
     ///

@@ -1,7 +1,6 @@
 //! Provider `none`: routes are somebody else's work.
 
 use async_trait::async_trait;
-use ipnet::IpNet;
 use signpost_core::{
     Limits,
     cloud::{
@@ -12,7 +11,7 @@ use signpost_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::Cloud;
+use crate::{Blocks, Cloud};
 
 /// Allocates pod CIDRs only: a node counts as routed as soon as it has its pod CIDRs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,7 +52,7 @@ impl Cloud for NoCloud {
         Ok(())
     }
 
-    async fn list_routes(&self, _ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError> {
+    async fn list_routes(&self, _pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
         Ok(Vec::new())
     }
 

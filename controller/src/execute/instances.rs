@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use signpost_core::{
-    Event,
-    cloud::{CloudError, CloudErrorKind, InstanceQuery},
-};
+use signpost_cloud::Change;
+use signpost_core::{Event, cloud::InstanceQuery};
 
-use super::Context;
+use super::{Context, admitted};
 
 pub(super) async fn read(context: Arc<Context>, queries: Vec<InstanceQuery>) {
     let answers = context.cloud.read_instances(&queries).await;
@@ -15,10 +13,9 @@ pub(super) async fn read(context: Arc<Context>, queries: Vec<InstanceQuery>) {
 }
 
 pub(super) async fn enable_forwarding(context: Arc<Context>, query: InstanceQuery) {
-    let result = if context.api.may_write() {
-        context.cloud.enable_forwarding(&query).await
-    } else {
-        Err(fenced(&context))
+    let result = match admitted(&context, Change::Forwarding(&query)).await {
+        Ok(()) => context.cloud.enable_forwarding(&query).await,
+        Err(error) => Err(error),
     };
     if result.is_ok() {
         tracing::info!(node = %query.node, "the instance forwards packets now");
@@ -27,13 +24,4 @@ pub(super) async fn enable_forwarding(context: Arc<Context>, query: InstanceQuer
     context
         .answer(Event::ForwardingEnabled { node, result })
         .await;
-}
-
-/// What a call to the cloud ends with that was not begun.
-pub(super) fn fenced(context: &Context) -> CloudError {
-    context.api.metrics().error(crate::errors::Category::Fenced);
-    CloudError::new(
-        CloudErrorKind::Transient,
-        "not begun: the lease is not held any more",
-    )
 }

@@ -5,17 +5,18 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use signpost_cloud::Change;
 use signpost_core::{Event, cloud::RouteChange};
 
-use super::{Context, instances::fenced};
+use super::{Context, admitted};
 
 pub(super) async fn list(context: Arc<Context>, listing: u64) {
-    let ranges = context
-        .ranges
+    let pools = context
+        .pools
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let result = context.cloud.list_routes(&ranges).await;
+    let result = context.cloud.list_routes(&pools).await;
     let complete = result
         .as_ref()
         .is_ok_and(|tables| tables.iter().all(|table| table.routes.is_ok()));
@@ -28,10 +29,9 @@ pub(super) async fn list(context: Arc<Context>, listing: u64) {
 }
 
 pub(super) async fn write(context: Arc<Context>, write: u64, change: RouteChange) {
-    let result = if context.api.may_write() {
-        context.cloud.write_route(&change).await
-    } else {
-        Err(fenced(&context))
+    let result = match admitted(&context, Change::Route(&change)).await {
+        Ok(()) => context.cloud.write_route(&change).await,
+        Err(error) => Err(error),
     };
     let (cidr, table) = (change.destination(), change.table());
     match (&result, &change) {

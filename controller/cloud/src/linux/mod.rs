@@ -26,7 +26,7 @@ use signpost_core::{
 use signpost_netlink::Netns;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Cloud;
+use crate::{Blocks, Cloud};
 use router::Router;
 
 /// Where routes are put and how they are marked.
@@ -137,9 +137,9 @@ impl Cloud for LinuxRouter {
         Ok(())
     }
 
-    async fn list_routes(&self, ranges: &[IpNet]) -> Result<Vec<TableListing>, CloudError> {
-        self.ask(|reply| Request::List(ranges.to_vec(), reply))
-            .await
+    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
+        let ranges = pools.iter().map(|pool| pool.cidr).collect();
+        self.ask(|reply| Request::List(ranges, reply)).await
     }
 
     async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError> {

@@ -97,8 +97,11 @@ impl World {
     }
 
     async fn list(&self) -> Vec<ObservedRoute> {
-        let ranges = ["10.244.0.0/16", "fd00::/48"].map(|range| range.parse().unwrap());
-        let mut listings = self.cloud.list_routes(&ranges).await.unwrap();
+        let pools = [("10.244.0.0/16", 24), ("fd00::/48", 64)].map(|(range, prefix_len)| Blocks {
+            cidr: range.parse().unwrap(),
+            prefix_len,
+        });
+        let mut listings = self.cloud.list_routes(&pools).await.unwrap();
         assert_eq!(listings.len(), 1);
         assert_eq!(listings[0].table, main());
         listings.remove(0).routes.unwrap()
