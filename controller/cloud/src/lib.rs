@@ -13,10 +13,20 @@ use signpost_core::{
 };
 use tokio::sync::mpsc;
 
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "aws")]
+mod batch;
+#[cfg(feature = "aws")]
+mod buckets;
 #[cfg(feature = "linux")]
 pub mod linux;
+mod meter;
 mod none;
 
+#[cfg(feature = "aws")]
+pub use buckets::Rate;
+pub use meter::Meter;
 pub use none::NoCloud;
 
 /// A range that is cut into blocks of one size: routes of ours are for such blocks.

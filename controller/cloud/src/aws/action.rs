@@ -1,0 +1,87 @@
+//! The API actions that are called, each with its permission and its published rate.
+
+use std::collections::BTreeMap;
+
+use crate::buckets::Rate;
+
+/// An action of an AWS API. Nothing else is ever called, so this is also what the IAM policy must
+/// allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Which tables there are and their routes.
+    DescribeRouteTables,
+    /// Instances by id or by network interface.
+    DescribeInstances,
+    /// A new route.
+    CreateRoute,
+    /// Another target for a route.
+    ReplaceRoute,
+    /// One route less.
+    DeleteRoute,
+    /// Switches the source/destination check off.
+    ModifyNetworkInterfaceAttribute,
+    /// How many routes a table may have. The only action that may be denied.
+    GetServiceQuota,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::DescribeRouteTables,
+        Self::DescribeInstances,
+        Self::CreateRoute,
+        Self::ReplaceRoute,
+        Self::DeleteRoute,
+        Self::ModifyNetworkInterfaceAttribute,
+        Self::GetServiceQuota,
+    ];
+
+    /// The API's own name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DescribeRouteTables => "DescribeRouteTables",
+            Self::DescribeInstances => "DescribeInstances",
+            Self::CreateRoute => "CreateRoute",
+            Self::ReplaceRoute => "ReplaceRoute",
+            Self::DeleteRoute => "DeleteRoute",
+            Self::ModifyNetworkInterfaceAttribute => "ModifyNetworkInterfaceAttribute",
+            Self::GetServiceQuota => "GetServiceQuota",
+        }
+    }
+
+    /// The name in IAM policies, such as `ec2:CreateRoute`.
+    pub fn permission(self) -> String {
+        let service = match self {
+            Self::GetServiceQuota => "servicequotas",
+            _ => "ec2",
+        };
+        format!("{service}:{}", self.name())
+    }
+
+    /// Whether it changes something.
+    pub const fn writes(self) -> bool {
+        match self {
+            Self::CreateRoute
+            | Self::ReplaceRoute
+            | Self::DeleteRoute
+            | Self::ModifyNetworkInterfaceAttribute => true,
+            Self::DescribeRouteTables | Self::DescribeInstances | Self::GetServiceQuota => false,
+        }
+    }
+
+    /// The bucket that AWS gives an account in a region for this action, as far as it publishes
+    /// them ("Request throttling for the Amazon EC2 API"): filtered and paged describes 100 and 20
+    /// a second, the route actions 50 and 5. Service Quotas publishes none.
+    pub const fn published_rate(self) -> Rate {
+        let (burst, per_second) = match self {
+            Self::DescribeRouteTables | Self::DescribeInstances => (100, 20),
+            Self::CreateRoute | Self::ReplaceRoute | Self::DeleteRoute => (50, 5),
+            Self::ModifyNetworkInterfaceAttribute => (100, 5),
+            Self::GetServiceQuota => (5, 1),
+        };
+        Rate { burst, per_second }
+    }
+}
+
+/// The rates that differ from the published ones.
+pub type Rates = BTreeMap<Action, Rate>;

@@ -1,0 +1,248 @@
+//! The requests themselves: nothing else in the provider calls the SDK.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_ec2::{
+    Client,
+    types::{AttributeBooleanValue, Filter, Reservation},
+};
+use ipnet::IpNet;
+use signpost_core::cloud::CloudError;
+
+use super::{
+    action::{Action, Rates},
+    calls::Calls,
+    instances::RawInstance,
+    quota::Quotas,
+    tables::RawTable,
+};
+use crate::Meter;
+
+/// How long one attempt of a read may take.
+const LONGEST_READ: Duration = Duration::from_secs(15);
+/// How long a connection may take to be made.
+const LONGEST_CONNECT: Duration = Duration::from_secs(2);
+/// What is left of a write's time limit when its attempt ends.
+const MARGIN: Duration = Duration::from_millis(500);
+/// Largest page of `DescribeRouteTables`.
+const TABLES_A_PAGE: i32 = 100;
+/// Largest page of `DescribeInstances`.
+const INSTANCES_A_PAGE: i32 = 1000;
+/// Most values that the filters of one call take.
+pub(super) const VALUES_A_FILTER: usize = 200;
+
+/// The APIs of one account and region.
+pub(super) struct Api {
+    reads: Client,
+    writes: Client,
+    quotas: aws_sdk_servicequotas::Client,
+    calls: Calls,
+}
+
+impl Api {
+    pub(super) fn new(
+        sdk: &SdkConfig,
+        longest_write: Duration,
+        rates: &Rates,
+        meter: Arc<dyn Meter>,
+    ) -> Self {
+        let client = |longest: Duration| {
+            let timeouts = TimeoutConfig::builder()
+                .connect_timeout(LONGEST_CONNECT.min(longest))
+                .operation_timeout(longest)
+                .operation_attempt_timeout(longest)
+                .build();
+            // Attempts are made here, through the buckets.
+            let config = aws_sdk_ec2::config::Builder::from(sdk)
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(timeouts)
+                .build();
+            Client::from_conf(config)
+        };
+        let quotas = aws_sdk_servicequotas::config::Builder::from(sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(LONGEST_CONNECT)
+                    .operation_timeout(LONGEST_READ)
+                    .build(),
+            )
+            .build();
+        Self {
+            reads: client(LONGEST_READ),
+            writes: client(longest_write.saturating_sub(MARGIN).max(MARGIN)),
+            quotas: aws_sdk_servicequotas::Client::from_conf(quotas),
+            calls: Calls::new(rates, meter),
+        }
+    }
+
+    /// Waits until a write may be sent.
+    pub(super) async fn pass(&self, action: Action) {
+        self.calls.pass(action).await;
+    }
+
+    /// Every table that matches all filters, with all its routes.
+    pub(super) async fn tables(&self, filters: &[Filter]) -> Result<Vec<RawTable>, CloudError> {
+        let mut tables = Vec::new();
+        let mut token = None;
+        loop {
+            let page = self
+                .calls
+                .read(Action::DescribeRouteTables, || {
+                    self.reads
+                        .describe_route_tables()
+                        .set_filters(Some(filters.to_vec()))
+                        .max_results(TABLES_A_PAGE)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            tables.extend(page.route_tables().iter().filter_map(RawTable::read));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(tables);
+            }
+        }
+    }
+
+    /// Every instance that matches the filter, of at most [`VALUES_A_FILTER`] values.
+    pub(super) async fn instances(&self, filter: Filter) -> Result<Vec<RawInstance>, CloudError> {
+        let mut instances = Vec::new();
+        let mut token = None;
+        loop {
+            let page = self
+                .calls
+                .read(Action::DescribeInstances, || {
+                    self.reads
+                        .describe_instances()
+                        .filters(filter.clone())
+                        .max_results(INSTANCES_A_PAGE)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            let found = page.reservations().iter().flat_map(Reservation::instances);
+            instances.extend(found.filter_map(RawInstance::read));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(instances);
+            }
+        }
+    }
+
+    /// A route to a network interface. Refused if the destination has a route, unless it is the
+    /// same.
+    pub(super) async fn create_route(
+        &self,
+        table: &str,
+        destination: IpNet,
+        interface: &str,
+    ) -> Result<(), CloudError> {
+        let (v4, v6) = by_family(destination);
+        let request = self
+            .writes
+            .create_route()
+            .route_table_id(table)
+            .set_destination_cidr_block(v4)
+            .set_destination_ipv6_cidr_block(v6)
+            .network_interface_id(interface);
+        self.calls
+            .send(Action::CreateRoute, request.send())
+            .await
+            .map(drop)
+    }
+
+    /// Leads whatever route the destination has to a network interface.
+    pub(super) async fn replace_route(
+        &self,
+        table: &str,
+        destination: IpNet,
+        interface: &str,
+    ) -> Result<(), CloudError> {
+        let (v4, v6) = by_family(destination);
+        let request = self
+            .writes
+            .replace_route()
+            .route_table_id(table)
+            .set_destination_cidr_block(v4)
+            .set_destination_ipv6_cidr_block(v6)
+            .network_interface_id(interface);
+        self.calls
+            .send(Action::ReplaceRoute, request.send())
+            .await
+            .map(drop)
+    }
+
+    /// Removes whatever route the destination has.
+    pub(super) async fn delete_route(
+        &self,
+        table: &str,
+        destination: IpNet,
+    ) -> Result<(), CloudError> {
+        let (v4, v6) = by_family(destination);
+        let request = self
+            .writes
+            .delete_route()
+            .route_table_id(table)
+            .set_destination_cidr_block(v4)
+            .set_destination_ipv6_cidr_block(v6);
+        self.calls
+            .send(Action::DeleteRoute, request.send())
+            .await
+            .map(drop)
+    }
+
+    /// Has a network interface take packets that are not addressed to it.
+    pub(super) async fn disable_check(&self, interface: &str) -> Result<(), CloudError> {
+        let off = AttributeBooleanValue::builder().value(false).build();
+        let request = self
+            .writes
+            .modify_network_interface_attribute()
+            .network_interface_id(interface)
+            .source_dest_check(off);
+        self.calls
+            .send(Action::ModifyNetworkInterfaceAttribute, request.send())
+            .await
+            .map(drop)
+    }
+
+    /// How many routes of each family a table may have, as Service Quotas knows it.
+    pub(super) async fn route_quota(&self) -> Result<Option<u32>, CloudError> {
+        let answer = self
+            .calls
+            .read(Action::GetServiceQuota, || {
+                self.quotas
+                    .get_service_quota()
+                    .service_code(Quotas::SERVICE)
+                    .quota_code(Quotas::CODE)
+                    .send()
+            })
+            .await?;
+        let value = answer
+            .quota()
+            .and_then(aws_sdk_servicequotas::types::ServiceQuota::value);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, and a quota is a small whole number"
+        )]
+        Ok(value.filter(|value| *value >= 1.0).map(|it| it as u32))
+    }
+}
+
+/// A filter that lets pass what has one of these values.
+pub(super) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = String>) -> Filter {
+    Filter::builder()
+        .name(name)
+        .set_values(Some(values.into_iter().collect()))
+        .build()
+}
+
+/// The destination as one of two parameters.
+fn by_family(destination: IpNet) -> (Option<String>, Option<String>) {
+    match destination {
+        IpNet::V4(_) => (Some(destination.to_string()), None),
+        IpNet::V6(_) => (None, Some(destination.to_string())),
+    }
+}

@@ -1,0 +1,111 @@
+//! How requests are sent: through the bucket of their action, bounded in time, counted.
+
+use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
+
+use aws_sdk_ec2::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use signpost_core::cloud::{CloudError, CloudErrorKind};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    action::{Action, Rates},
+    errors,
+};
+use crate::{Meter, buckets::Turnstile};
+
+/// How often a read is sent until the engine is told that it failed.
+const READ_ATTEMPTS: u32 = 3;
+/// Before the second attempt of a read; doubles.
+const READ_PAUSE: Duration = Duration::from_millis(200);
+
+/// The buckets of one account and region, shared by everything that calls it.
+pub(super) struct Calls {
+    turnstiles: BTreeMap<Action, Turnstile>,
+    meter: Arc<dyn Meter>,
+}
+
+impl Calls {
+    pub(super) fn new(rates: &Rates, meter: Arc<dyn Meter>) -> Self {
+        let rate = |action| rates.get(&action).copied();
+        let turnstiles = Action::ALL
+            .into_iter()
+            .map(|action| {
+                let rate = rate(action).unwrap_or(action.published_rate());
+                (action, Turnstile::new(rate))
+            })
+            .collect();
+        Self { turnstiles, meter }
+    }
+
+    /// Waits until a request may be sent.
+    pub(super) async fn pass(&self, action: Action) {
+        let Some(turnstile) = self.turnstiles.get(&action) else {
+            return;
+        };
+        let wait = turnstile.pass().await;
+        if !wait.is_zero() {
+            self.meter.waited(action.name(), wait);
+        }
+    }
+
+    /// Sends a request that only reads, when it may be sent, and some more times if that can help.
+    pub(super) async fn read<T, E, F>(
+        &self,
+        action: Action,
+        send: impl Fn() -> F + Send,
+    ) -> Result<T, CloudError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    {
+        let mut attempt = 1;
+        loop {
+            self.pass(action).await;
+            let error = match self.send(action, send()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let passing = match error.kind {
+                // The bucket has taken note and makes the next attempt wait.
+                CloudErrorKind::Throttled => true,
+                CloudErrorKind::Transient => {
+                    sleep(READ_PAUSE * 2_u32.pow(attempt - 1)).await;
+                    true
+                }
+                _ => false,
+            };
+            if !passing || attempt >= READ_ATTEMPTS {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Sends a request that [passed](Self::pass), once.
+    pub(super) async fn send<T, E>(
+        &self,
+        action: Action,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    ) -> Result<T, CloudError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let begun = Instant::now();
+        let result = request.await.map_err(|error| errors::of(action, &error));
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(error) => {
+                if error.kind == CloudErrorKind::Throttled
+                    && let Some(turnstile) = self.turnstiles.get(&action)
+                {
+                    turnstile.throttled(error.retry_after);
+                }
+                error.kind.category()
+            }
+        };
+        self.meter.request(action.name(), outcome, begun.elapsed());
+        result
+    }
+}

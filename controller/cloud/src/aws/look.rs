@@ -1,0 +1,177 @@
+//! Reading more than one caller needs: tables, instances and whose interfaces are.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use signpost_core::cloud::{CloudError, CloudErrorKind, ObservedRoute, RouteChange};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    AwsVpc,
+    api::{Api, VALUES_A_FILTER, filter},
+    instances::RawInstance,
+    quota::Quotas,
+    tables::{self, RawTable},
+    writes,
+};
+use crate::{Blocks, batch::Batch};
+
+/// How long a look at a table before a change waits for others to join.
+const TABLE_LINGER: Duration = Duration::from_millis(200);
+/// How long a look at an instance does.
+const INSTANCE_LINGER: Duration = Duration::from_millis(20);
+/// How often Service Quotas is asked.
+const QUOTA_EVERY: Duration = Duration::from_secs(3600);
+
+impl AwsVpc {
+    /// What the pools have to do with these tables' routes.
+    pub(super) async fn observe(
+        &self,
+        tables: &[RawTable],
+        pools: &[Blocks],
+    ) -> Vec<Result<Vec<ObservedRoute>, CloudError>> {
+        let unknown = |table: &RawTable| -> Vec<Arc<str>> {
+            let now = Instant::now();
+            let owners = self.owners();
+            let unknown = table.routes.iter();
+            unknown
+                .filter_map(|route| owners.unknown(route, pools, now))
+                .collect()
+        };
+        let all: HashSet<Arc<str>> = tables.iter().flat_map(&unknown).collect();
+        let error = self.look_up(all.into_iter().collect()).await.err();
+        tables
+            .iter()
+            .map(|table| {
+                // Without the answer nobody can say whose its routes are.
+                if let Some(error) = error.as_ref().filter(|_| !unknown(table).is_empty()) {
+                    return Err(error.clone());
+                }
+                let owners = self.owners();
+                let routes = table.routes.iter();
+                Ok(routes
+                    .filter_map(|route| owners.observe(route, pools))
+                    .collect())
+            })
+            .collect()
+    }
+
+    /// Finds out to whose instances interfaces belong.
+    async fn look_up(&self, interfaces: Vec<Arc<str>>) -> Result<(), CloudError> {
+        for chunk in interfaces.chunks(VALUES_A_FILTER) {
+            let values = chunk.iter().map(ToString::to_string);
+            let filter = filter("network-interface.network-interface-id", values);
+            let instances = self.api.instances(filter).await?;
+            let now = Instant::now();
+            let mut owners = self.owners();
+            let mut absent: HashSet<&Arc<str>> = chunk.iter().collect();
+            let tag = self.config.cluster_tag();
+            for instance in &instances {
+                for interface in &instance.interfaces {
+                    absent.remove(&interface.id);
+                    owners.learn(&interface.id, &instance.id, instance.belongs_to(&tag), now);
+                }
+            }
+            for interface in absent {
+                owners.unattached(interface, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of an instance that a node names.
+    pub(super) fn note(&self, instance: &RawInstance) {
+        if let Some(primary) = instance.primary() {
+            self.primaries()
+                .insert(Arc::clone(&instance.id), Arc::clone(&primary.id));
+        }
+        let tagged = instance.belongs_to(&self.config.cluster_tag());
+        let now = Instant::now();
+        let mut owners = self.owners();
+        let mut news = false;
+        for interface in &instance.interfaces {
+            news |= owners.learn(&interface.id, &instance.id, tagged, now);
+        }
+        if news {
+            // Routes that counted as foreign are ours. A message that waits already says the same.
+            let _ = self.changes.try_send(());
+        }
+    }
+
+    /// Reads a table again and compares.
+    pub(super) async fn look_before(&self, change: &RouteChange) -> Result<(), CloudError> {
+        let table = self
+            .fresh_tables
+            .ask(Arc::clone(&change.table().0))
+            .await?
+            .ok_or_else(|| {
+                let gone = format!("not begun: route table {} is gone", change.table());
+                CloudError::new(CloudErrorKind::NotFound, gone)
+            })?;
+        let destination = change.destination();
+        let only = RawTable {
+            id: Arc::clone(&table.id),
+            routes: table
+                .routes
+                .iter()
+                .filter(|route| route.destination == destination)
+                .cloned()
+                .collect(),
+        };
+        let pools = self.pools();
+        let observed = self.observe(&[only], &pools).await;
+        let routes = observed.into_iter().next().unwrap_or(Ok(Vec::new()))?;
+        writes::verify(change, &routes)
+    }
+}
+
+pub(super) fn fresh_tables(api: &Arc<Api>) -> Batch<Arc<str>, Arc<RawTable>> {
+    let api = Arc::clone(api);
+    let read = move |ids: Vec<Arc<str>>| -> BoxFuture<'static, _> {
+        let api = Arc::clone(&api);
+        Box::pin(async move {
+            let filters = [tables::by_id(ids.iter().map(ToString::to_string))];
+            let found = api.tables(&filters).await?.into_iter();
+            Ok(found
+                .map(|table| (Arc::clone(&table.id), Arc::new(table)))
+                .collect())
+        })
+    };
+    Batch::new(VALUES_A_FILTER, TABLE_LINGER, Box::new(read))
+}
+
+pub(super) fn fresh_instances(api: &Arc<Api>) -> Batch<Arc<str>, Arc<RawInstance>> {
+    let api = Arc::clone(api);
+    let read = move |ids: Vec<Arc<str>>| -> BoxFuture<'static, _> {
+        let api = Arc::clone(&api);
+        Box::pin(async move {
+            let filter = filter("instance-id", ids.iter().map(ToString::to_string));
+            let found = api.instances(filter).await?.into_iter();
+            Ok(found
+                .map(|instance| (Arc::clone(&instance.id), Arc::new(instance)))
+                .collect())
+        })
+    };
+    Batch::new(VALUES_A_FILTER, INSTANCE_LINGER, Box::new(read))
+}
+
+/// Keeps the quota known where that is permitted.
+pub(super) async fn watch_quota(api: Arc<Api>, quotas: Arc<Mutex<Quotas>>) {
+    loop {
+        match api.route_quota().await {
+            Ok(Some(limit)) => quotas
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .grant(limit),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::info!("the quota of routes is learned from refusals only: {error}");
+            }
+        }
+        sleep(QUOTA_EVERY).await;
+    }
+}

@@ -1,0 +1,199 @@
+//! Changes to routes.
+//!
+//! `ReplaceRoute` and `DeleteRoute` name only the destination, whoever's route it is. So just
+//! before each of them the table is read again, and the write is made only if the route is still
+//! the one that was meant and still ours.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ipnet::IpNet;
+use signpost_core::cloud::{
+    CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, RouteChange, TableId,
+};
+
+use super::{action::Action, api::Api, quota::Quotas};
+
+/// Routes that were just seen to be what a change takes them for.
+#[derive(Debug, Default)]
+pub(super) struct Verified(Mutex<HashMap<(TableId, IpNet), ObservedRoute>>);
+
+impl Verified {
+    /// The route was seen so.
+    pub(super) fn put(&self, change: &RouteChange) {
+        if let Some(old) = old(change) {
+            self.lock().insert(place(change), old.clone());
+        }
+    }
+
+    /// Whether the change may be made; once.
+    fn take(&self, change: &RouteChange) -> bool {
+        let seen = self.lock().remove(&place(change));
+        seen.as_ref() == old(change)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(TableId, IpNet), ObservedRoute>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The route that a change replaces or removes.
+pub(super) fn old(change: &RouteChange) -> Option<&ObservedRoute> {
+    match change {
+        RouteChange::Create { .. } => None,
+        RouteChange::Replace { old, .. } => Some(old),
+        RouteChange::Delete { route, .. } => Some(route),
+    }
+}
+
+fn place(change: &RouteChange) -> (TableId, IpNet) {
+    (change.table().clone(), change.destination())
+}
+
+/// The API action that makes a change.
+pub(super) fn action(change: &RouteChange) -> Action {
+    match change {
+        RouteChange::Create { .. } => Action::CreateRoute,
+        RouteChange::Replace { .. } => Action::ReplaceRoute,
+        RouteChange::Delete { .. } => Action::DeleteRoute,
+    }
+}
+
+/// Compares what a change is about with what the table has now.
+pub(super) fn verify(change: &RouteChange, now: &[ObservedRoute]) -> Result<(), CloudError> {
+    let Some(old) = old(change) else {
+        return Ok(());
+    };
+    let found = now.iter().find(|it| it.destination == old.destination);
+    let problem = match found {
+        None => "is gone",
+        Some(found) if found.ownership != Ownership::Ours => "is somebody else's now",
+        Some(found) if found.next_hop != old.next_hop => "leads elsewhere now",
+        Some(_) => return Ok(()),
+    };
+    Err(CloudError::new(
+        CloudErrorKind::NotFound,
+        format!("not begun: the route for {} {problem}", old.destination),
+    ))
+}
+
+/// Makes a change that was admitted.
+pub(super) async fn write(
+    api: &Api,
+    verified: &Verified,
+    quotas: &Mutex<Quotas>,
+    change: &RouteChange,
+) -> Result<(), CloudError> {
+    if !verified.take(change) {
+        let problem = "not begun: the route was not looked at just before";
+        return Err(CloudError::new(CloudErrorKind::Transient, problem));
+    }
+    let table = &change.table().0;
+    let destination = change.destination();
+    match change {
+        RouteChange::Create { route, .. } => {
+            let result = api
+                .create_route(table, destination, interface(&route.next_hop)?)
+                .await;
+            if let Err(error) = &result
+                && error.kind == CloudErrorKind::QuotaExceeded
+            {
+                quotas
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .refused(table, destination);
+            }
+            result
+        }
+        RouteChange::Replace { route, .. } => {
+            api.replace_route(table, destination, interface(&route.next_hop)?)
+                .await
+        }
+        RouteChange::Delete { .. } => api.delete_route(table, destination).await,
+    }
+}
+
+fn interface(hop: &NextHop) -> Result<&Arc<str>, CloudError> {
+    match hop {
+        NextHop::Target(interface) => Ok(interface),
+        NextHop::Address(address) => Err(CloudError::new(
+            CloudErrorKind::Invalid,
+            format!("routes of provider aws lead to network interfaces, not to {address}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signpost_core::cloud::Route;
+
+    use super::*;
+
+    fn observed(target: &str, ownership: Ownership) -> ObservedRoute {
+        ObservedRoute {
+            destination: "10.244.1.0/24".parse().unwrap(),
+            next_hop: Some(NextHop::Target(target.into())),
+            ownership,
+            blackhole: false,
+            handle: None,
+        }
+    }
+
+    fn delete(target: &str) -> RouteChange {
+        RouteChange::Delete {
+            table: TableId("rtb-1".into()),
+            route: observed(target, Ownership::Ours),
+        }
+    }
+
+    fn create() -> RouteChange {
+        RouteChange::Create {
+            table: TableId("rtb-1".into()),
+            route: Route {
+                destination: "10.244.1.0/24".parse().unwrap(),
+                next_hop: NextHop::Target("eni-1".into()),
+                node: "n".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn only_the_route_that_was_meant_is_touched() {
+        let ours = observed("eni-1", Ownership::Ours);
+        assert_eq!(
+            verify(&delete("eni-1"), std::slice::from_ref(&ours)),
+            Ok(())
+        );
+        for now in [
+            vec![],
+            vec![observed("eni-2", Ownership::Ours)],
+            vec![observed("eni-1", Ownership::Foreign)],
+        ] {
+            let refused = verify(&delete("eni-1"), &now).unwrap_err();
+            assert_eq!(refused.kind, CloudErrorKind::NotFound, "{now:?}");
+        }
+        assert_eq!(verify(&create(), &[ours]), Ok(()));
+    }
+
+    #[test]
+    fn a_route_that_became_a_blackhole_is_still_the_one_that_was_meant() {
+        let mut now = observed("eni-1", Ownership::Ours);
+        now.blackhole = true;
+        assert_eq!(verify(&delete("eni-1"), &[now]), Ok(()));
+    }
+
+    #[test]
+    fn one_look_allows_one_write() {
+        let verified = Verified::default();
+        let change = delete("eni-1");
+        assert!(!verified.take(&change), "nobody looked");
+        verified.put(&change);
+        assert!(!verified.take(&delete("eni-2")), "another route was seen");
+        verified.put(&change);
+        assert!(verified.take(&change));
+        assert!(!verified.take(&change));
+        assert!(verified.take(&create()), "a creation takes nothing away");
+    }
+}

@@ -1,0 +1,198 @@
+//! One request for everybody who waits for the same kind of answer.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    hash::Hash,
+    time::Duration,
+};
+
+use futures::future::{BoxFuture, join_all};
+use signpost_core::cloud::{CloudError, CloudErrorKind};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
+
+/// What became of one question: what was found, `None` if it does not exist, or why nobody knows.
+pub(crate) type Answer<V> = Result<Option<V>, CloudError>;
+
+/// Reads what there is for these keys; absent ones are absent from its answer.
+type Read<K, V> =
+    Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, V>, CloudError>> + Send + Sync>;
+
+/// Questions of one caller and where their answers go.
+type Group<K, V> = (Vec<K>, oneshot::Sender<HashMap<K, Answer<V>>>);
+
+/// Collects questions while a request is under way and asks them together in the next one, so
+/// every answer was read after its question was asked.
+pub(crate) struct Batch<K, V> {
+    groups: mpsc::UnboundedSender<Group<K, V>>,
+}
+
+impl<K, V> fmt::Debug for Batch<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> Batch<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// One request has at most `most` keys and is held back by `linger`, for others to join. The
+    /// worker ends with this value. Must be called within a tokio runtime.
+    pub(crate) fn new(most: usize, linger: Duration, read: Read<K, V>) -> Self {
+        let (groups, inbox) = mpsc::unbounded_channel();
+        tokio::spawn(work(most, linger, read, inbox));
+        Self { groups }
+    }
+
+    /// Asks together with whoever else asks now. One answer for each key.
+    pub(crate) async fn ask_all(&self, keys: Vec<K>) -> HashMap<K, Answer<V>> {
+        let (reply, answer) = oneshot::channel();
+        // Fails only if the worker is gone; then nothing is answered.
+        let _ = self.groups.send((keys, reply));
+        answer.await.unwrap_or_default()
+    }
+
+    /// Like [`ask_all`](Self::ask_all), for one key.
+    pub(crate) async fn ask(&self, key: K) -> Answer<V> {
+        let mut answers = self.ask_all(vec![key.clone()]).await;
+        answers.remove(&key).unwrap_or_else(|| {
+            let problem = "not asked: the provider has ended";
+            Err(CloudError::new(CloudErrorKind::Transient, problem))
+        })
+    }
+}
+
+async fn work<K, V>(
+    most: usize,
+    linger: Duration,
+    read: Read<K, V>,
+    mut inbox: mpsc::UnboundedReceiver<Group<K, V>>,
+) where
+    K: Clone + Eq + Hash,
+    V: Clone,
+{
+    while let Some(first) = inbox.recv().await {
+        sleep(linger).await;
+        let mut groups = vec![first];
+        while let Ok(group) = inbox.try_recv() {
+            groups.push(group);
+        }
+        // Whoever has given up meanwhile needs no answer.
+        groups.retain(|(_, reply)| !reply.is_closed());
+        let keys: HashSet<&K> = groups.iter().flat_map(|(keys, _)| keys).collect();
+        let keys: Vec<K> = keys.into_iter().cloned().collect();
+        let requests = keys.chunks(most.max(1)).map(|keys| async {
+            let found = read(keys.to_vec()).await;
+            answers(keys, found)
+        });
+        let found: HashMap<K, Answer<V>> = join_all(requests).await.into_iter().flatten().collect();
+        for (keys, reply) in groups {
+            let own = keys
+                .into_iter()
+                .filter_map(|key| found.get_key_value(&key))
+                .map(|(key, answer)| (key.clone(), answer.clone()))
+                .collect();
+            // Whoever asked may have given up.
+            let _ = reply.send(own);
+        }
+    }
+}
+
+fn answers<K, V>(
+    keys: &[K],
+    found: Result<HashMap<K, V>, CloudError>,
+) -> impl Iterator<Item = (K, Answer<V>)> + use<K, V>
+where
+    K: Clone + Eq + Hash,
+{
+    let keys = keys.to_vec();
+    let (mut found, error) = match found {
+        Ok(found) => (found, None),
+        Err(error) => (HashMap::new(), Some(error)),
+    };
+    keys.into_iter().map(move |key| {
+        let answer = match &error {
+            Some(error) => Err(error.clone()),
+            None => Ok(found.remove(&key)),
+        };
+        (key, answer)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    type Log = Arc<Mutex<Vec<Vec<u32>>>>;
+
+    /// Answers even numbers with their square and takes a second for it; 99 fails.
+    fn squares(log: &Log) -> Batch<u32, u32> {
+        let log = Arc::clone(log);
+        let read = move |mut keys: Vec<u32>| -> BoxFuture<'static, _> {
+            keys.sort_unstable();
+            log.lock().unwrap().push(keys.clone());
+            Box::pin(async move {
+                sleep(Duration::from_secs(1)).await;
+                if keys.contains(&99) {
+                    return Err(CloudError::new(CloudErrorKind::Throttled, "too many"));
+                }
+                let even = keys.into_iter().filter(|key| key % 2 == 0);
+                Ok(even.map(|key| (key, key * key)).collect())
+            })
+        };
+        Batch::new(3, Duration::from_millis(10), Box::new(read))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_wait_share_the_next_request() {
+        let log = Log::default();
+        let batch = squares(&log);
+        let first = batch.ask(2);
+        let later = async {
+            sleep(Duration::from_millis(500)).await;
+            tokio::join!(batch.ask(2), batch.ask(3), batch.ask(4))
+        };
+        let (first, later) = tokio::join!(first, later);
+        assert_eq!(first, Ok(Some(4)));
+        assert_eq!(later, (Ok(Some(4)), Ok(None), Ok(Some(16))));
+        assert_eq!(*log.lock().unwrap(), [vec![2], vec![2, 3, 4]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_keys_go_in_several_requests_which_fail_alone() {
+        let log = Log::default();
+        let batch = squares(&log);
+        let keys: Vec<u32> = vec![2, 4, 6, 8, 99];
+        let answers = batch.ask_all(keys.clone()).await;
+        assert_eq!(answers.len(), 5);
+        assert_eq!(
+            answers[&99].as_ref().unwrap_err().kind,
+            CloudErrorKind::Throttled
+        );
+        let requests = log.lock().unwrap().clone();
+        assert_eq!(requests.iter().map(Vec::len).sum::<usize>(), 5);
+        assert!(requests.iter().all(|keys| keys.len() <= 3), "{requests:?}");
+        for keys in requests.iter().filter(|keys| !keys.contains(&99)) {
+            for key in keys {
+                assert_eq!(answers[key], Ok(Some(key * key)));
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gives_up_keeps_nobody_from_an_answer() {
+        let log = Log::default();
+        let batch = squares(&log);
+        let hasty = tokio::time::timeout(Duration::from_millis(200), batch.ask(6));
+        let (hasty, patient) = tokio::join!(hasty, batch.ask(8));
+        assert!(hasty.is_err());
+        assert_eq!(patient, Ok(Some(64)));
+    }
+}
