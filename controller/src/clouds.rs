@@ -20,11 +20,12 @@ use crate::{errors::Category, metrics::Metrics};
 /// How long a call that only reads may take, all its pages together.
 const LONGEST_READ: Duration = Duration::from_secs(120);
 
-/// Makes the provider that `section` asks for. `longest_write` bounds its writes.
+/// Makes the provider that `section` asks for, which may mean to ask the machine where it is.
+/// `longest_write` bounds its writes.
 ///
 /// # Errors
 /// The text says why there is none and what to do.
-pub fn build(
+pub async fn build(
     section: &signpost_api::Cloud,
     metrics: &Arc<Metrics>,
     longest_write: Duration,
@@ -32,14 +33,95 @@ pub fn build(
     let inner: Arc<dyn Cloud> = match section.provider {
         Provider::None => Arc::new(NoCloud),
         Provider::Linux => linux(section)?,
-        Provider::Aws => return Err(not_built("aws")),
+        Provider::Aws => aws(section, metrics, longest_write).await?,
         Provider::Gcp => return Err(not_built("gcp")),
     };
     Ok(Arc::new(Counted {
+        // Every request of this one is counted where it is sent.
+        calls_are_requests: section.provider != Provider::Aws,
         inner,
         metrics: Arc::clone(metrics),
         longest_write,
     }))
+}
+
+#[cfg(feature = "aws")]
+async fn aws(
+    section: &signpost_api::Cloud,
+    metrics: &Arc<Metrics>,
+    longest_write: Duration,
+) -> Result<Arc<dyn Cloud>, String> {
+    use signpost_cloud::aws::{Action, AwsConfig, AwsVpc, TableChoice};
+
+    let Some(settings) = section.aws.clone() else {
+        return Err("the section aws is missing: give it at least clusterName".to_owned());
+    };
+    let rates = &settings.rates;
+    let rates = [
+        (Action::DescribeRouteTables, rates.describe_route_tables),
+        (Action::DescribeInstances, rates.describe_instances),
+        (Action::CreateRoute, rates.create_route),
+        (Action::ReplaceRoute, rates.replace_route),
+        (Action::DeleteRoute, rates.delete_route),
+        (
+            Action::ModifyNetworkInterfaceAttribute,
+            rates.modify_network_interface_attribute,
+        ),
+    ];
+    let rate = |rate: signpost_api::CallRate| signpost_cloud::Rate {
+        burst: rate.burst,
+        per_second: rate.per_second,
+    };
+    let config = AwsConfig {
+        cluster_name: settings.cluster_name,
+        region: settings.region,
+        vpc_id: settings.vpc_id,
+        tables: if !settings.route_table_ids.is_empty() {
+            TableChoice::Ids(settings.route_table_ids)
+        } else if settings.route_table_tags.is_empty() {
+            TableChoice::ClusterTag
+        } else {
+            TableChoice::Tags(settings.route_table_tags)
+        },
+        rates: rates
+            .into_iter()
+            .filter_map(|(action, wish)| Some((action, rate(wish?))))
+            .collect(),
+        longest_write,
+    };
+    let meter = Arc::new(Metered(Arc::clone(metrics)));
+    let vpc = AwsVpc::connect(config, meter)
+        .await
+        .map_err(|error| error.detail.into_string())?;
+    Ok(Arc::new(vpc))
+}
+
+#[cfg(not(feature = "aws"))]
+#[expect(clippy::unused_async, reason = "as where it is built in")]
+async fn aws(
+    _section: &signpost_api::Cloud,
+    _metrics: &Arc<Metrics>,
+    _longest_write: Duration,
+) -> Result<Arc<dyn Cloud>, String> {
+    Err(not_built("aws"))
+}
+
+/// What a provider reports of its requests, as metrics.
+#[cfg(feature = "aws")]
+struct Metered(Arc<Metrics>);
+
+#[cfg(feature = "aws")]
+impl signpost_cloud::Meter for Metered {
+    fn request(&self, action: &'static str, outcome: &'static str, took: Duration) {
+        self.0.cloud_request(action, outcome, took.as_secs_f64());
+    }
+
+    fn waited(&self, action: &'static str, wait: Duration) {
+        self.0
+            .throttle_wait
+            .with_label_values(&[action])
+            .inc_by(wait.as_secs_f64());
+    }
 }
 
 #[cfg(feature = "linux")]
@@ -68,6 +150,8 @@ fn not_built(provider: &str) -> String {
 
 /// Counts every call by action and outcome, and bounds its time.
 struct Counted {
+    /// One call is one request, and not counted by the provider.
+    calls_are_requests: bool,
     inner: Arc<dyn Cloud>,
     metrics: Arc<Metrics>,
     longest_write: Duration,
@@ -94,14 +178,11 @@ impl Counted {
     fn count(&self, action: &'static str, begun: Instant, error: Option<&CloudError>) {
         let outcome = error.map_or("ok", |error| error.kind.category());
         let seconds = begun.elapsed().as_secs_f64();
-        self.metrics.cloud_request(action, outcome, seconds);
-        let Some(error) = error else { return };
-        self.metrics.error(Category::Cloud(error.kind));
-        if let Some(wait) = error.retry_after {
-            self.metrics
-                .throttle_wait
-                .with_label_values(&[action])
-                .inc_by(wait.as_secs_f64());
+        if self.calls_are_requests {
+            self.metrics.cloud_request(action, outcome, seconds);
+        }
+        if let Some(error) = error {
+            self.metrics.error(Category::Cloud(error.kind));
         }
     }
 }
@@ -170,10 +251,10 @@ mod tests {
         serde_json::from_value(serde_json::json!({"provider": provider})).unwrap()
     }
 
-    #[test]
-    fn a_provider_not_built_in_is_named_with_the_feature() {
+    #[tokio::test]
+    async fn a_provider_not_built_in_is_named_with_the_feature() {
         let metrics = Arc::new(Metrics::new().unwrap());
-        let Err(problem) = build(&section("gcp"), &metrics, Duration::from_secs(5)) else {
+        let Err(problem) = build(&section("gcp"), &metrics, Duration::from_secs(5)).await else {
             panic!("there is no such provider yet");
         };
         assert!(problem.contains("--features gcp"), "{problem}");
@@ -182,7 +263,9 @@ mod tests {
     #[tokio::test]
     async fn calls_are_counted_by_action_and_outcome() {
         let metrics = Arc::new(Metrics::new().unwrap());
-        let cloud = build(&section("none"), &metrics, Duration::from_secs(5)).unwrap();
+        let cloud = build(&section("none"), &metrics, Duration::from_secs(5))
+            .await
+            .unwrap();
         cloud.list_routes(&[]).await.unwrap();
         let change = RouteChange::Create {
             table: TableId("t".into()),

@@ -75,7 +75,14 @@ impl Driver {
     async fn lead(&mut self, valid: Arc<Valid>) -> Option<Ended> {
         let bounds = self.api.bounds();
         let longest_write = bounds.wait + bounds.serve;
-        match clouds::build(&valid.cloud, self.api.metrics(), longest_write) {
+        // It may ask the machine where it is, and wait for the answer.
+        let provider = tokio::select! {
+            provider = clouds::build(&valid.cloud, self.api.metrics(), longest_write) => provider,
+            () = self.inputs.stop.cancelled() => return Some(Ended::Stopped),
+            _ = self.inputs.term.changed() => return Some(Ended::Deposed),
+            _ = self.inputs.wishes.changed() => return Some(Ended::Replaced),
+        };
+        match provider {
             Ok(cloud) => {
                 self.provider.over("the provider can be set up");
                 self.health.set_role(Role::Recovering);

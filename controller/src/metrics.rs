@@ -24,7 +24,7 @@ pub struct Metrics {
     pub deletions_held: IntGauge,
     /// Kubernetes events that were not published because there were too many.
     pub events_dropped: IntCounter,
-    /// Seconds that the cloud asked us to wait.
+    /// Seconds that requests waited for their rate limit.
     pub throttle_wait: CounterVec,
     pool_blocks: Labelled,
     routes: Labelled,
@@ -94,7 +94,7 @@ impl Metrics {
             throttle_wait: add.register(CounterVec::new(
                 Opts::new(
                     "signpost_cloud_throttle_wait_seconds_total",
-                    "Time that the cloud asked to wait before the next call.",
+                    "Time that requests to the cloud waited for their rate limit.",
                 ),
                 &["action"],
             )?)?,

@@ -1,5 +1,7 @@
 //! Where routes are programmed.
 
+use std::collections::BTreeMap;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,14 +104,27 @@ impl Default for LinuxCloud {
     }
 }
 
-/// Settings of provider aws. Further settings come with the provider itself.
+/// Settings of provider aws: the route tables of a VPC. Credentials are found as every SDK of AWS
+/// finds them: EKS Pod Identity, IRSA, instance profile, environment, profile.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("size(self.routeTableIDs) == 0 || size(self.routeTableTags) == 0").message(
+        "route tables are chosen by id or by tags: remove routeTableIDs or routeTableTags"
+    ).field_path(".routeTableTags")
+)]
 pub struct AwsCloud {
-    /// Name of the cluster as in the tag kubernetes.io/cluster/NAME of its route tables, 1 to 100
-    /// characters.
+    /// Name of the cluster as in the tag kubernetes.io/cluster/NAME (value owned or shared) of its
+    /// route tables and instances, 1 to 100 characters. A route that leads to an instance without
+    /// this tag, and without a node of this cluster, is never touched.
     #[schemars(length(min = 1, max = 100))]
     pub cluster_name: String,
+
+    /// The region, such as eu-west-1. Default: as the SDK finds it (AWS_REGION, profile, instance
+    /// metadata).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub region: Option<String>,
 
     /// The VPC whose route tables are looked at, such as vpc-0123456789abcdef0. Default: the VPC
     /// of the instance that runs the controller.
@@ -117,11 +132,66 @@ pub struct AwsCloud {
     #[schemars(length(min = 1, max = 64))]
     pub vpc_id: Option<String>,
 
-    /// The route tables to program, by id, at most 200. Default: those that carry the tag of
-    /// clusterName.
+    /// The route tables to program, by id, at most 200. No node becomes ready while one of them
+    /// does not exist. Default: those that carry the tag of clusterName, looked up anew with every
+    /// check.
     #[serde(default, rename = "routeTableIDs")]
     #[schemars(schema_with = "schema::id_list")]
     pub route_table_ids: Vec<String>,
+
+    /// The route tables to program: those of the VPC that carry all these tags, at most 10.
+    /// Default: those that carry the tag of clusterName.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::tags")]
+    pub route_table_tags: BTreeMap<String, String>,
+
+    /// How often each action of the API may be called. Default: the rates that AWS publishes for an
+    /// account in a region; lower them where others share the account. A rate is halved by itself
+    /// when AWS throttles, and recovers.
+    #[serde(default, skip_serializing_if = "AwsRates::is_default")]
+    pub rates: AwsRates,
+}
+
+/// Rates of the actions of the EC2 API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AwsRates {
+    /// Default: burst 100, perSecond 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub describe_route_tables: Option<CallRate>,
+    /// Default: burst 100, perSecond 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub describe_instances: Option<CallRate>,
+    /// Default: burst 50, perSecond 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_route: Option<CallRate>,
+    /// Default: burst 50, perSecond 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace_route: Option<CallRate>,
+    /// Default: burst 50, perSecond 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_route: Option<CallRate>,
+    /// Default: burst 100, perSecond 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modify_network_interface_attribute: Option<CallRate>,
+}
+
+impl AwsRates {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How often something may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CallRate {
+    /// Calls at once after a rest, from 1 to 10000.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub burst: u32,
+    /// Calls a second for as long as one likes, from 1 to 10000.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub per_second: u32,
 }
 
 /// Settings of provider gcp. Further settings come with the provider itself.

@@ -22,7 +22,7 @@ mod safety;
 mod schema;
 mod status;
 
-pub use cloud::{AwsCloud, Cloud, GcpCloud, LinuxCloud, Provider};
+pub use cloud::{AwsCloud, AwsRates, CallRate, Cloud, GcpCloud, LinuxCloud, Provider};
 pub use crd::{CRD_NAME, crd, crd_yaml};
 pub use datapath::{Datapath, DatapathMode, Masquerade};
 pub use parse::{Invalid, InvalidSpec, ParsedPool, ParsedSpec};

@@ -84,6 +84,19 @@ pub(crate) fn id_list(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// At most 10 tags of AWS resources.
+pub(crate) fn tags(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 10,
+        "additionalProperties": { "type": "string", "maxLength": 256 },
+        "x-kubernetes-validations": [{
+            "rule": "self.all(key, size(key) > 0 && size(key) <= 128)",
+            "message": "keys of tags have 1 to 128 characters",
+        }],
+    })
+}
+
 /// At most 16 labels.
 pub(crate) fn match_labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

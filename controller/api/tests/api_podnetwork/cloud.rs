@@ -81,6 +81,36 @@ async fn aws_needs_the_name_of_the_cluster() {
 }
 
 #[tokio::test]
+async fn aws_tables_are_chosen_by_id_or_by_tags_and_rates_are_bounded() {
+    let world = world().await;
+    let aws = |more: Value| {
+        let mut aws = json!({ "clusterName": "prod" });
+        aws.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        with("/cloud", json!({ "provider": "aws", "aws": aws }))
+    };
+    let tags = json!({ "signpost": "yes", "kubernetes.io/role/pods": "" });
+    world
+        .accepted(&aws(json!({ "routeTableTags": tags })))
+        .await;
+    let both = aws(json!({ "routeTableTags": tags, "routeTableIDs": ["rtb-1"] }));
+    world
+        .refused(both, "spec.cloud.aws.routeTableTags", "by id or by tags")
+        .await;
+    let rate =
+        |burst: u32| aws(json!({ "rates": { "createRoute": { "burst": burst, "perSecond": 2 } } }));
+    world.accepted(&rate(10)).await;
+    world
+        .refused(
+            rate(0),
+            "spec.cloud.aws.rates.createRoute.burst",
+            "greater than or equal to 1",
+        )
+        .await;
+}
+
+#[tokio::test]
 async fn a_null_section_counts_as_absent() {
     let world = world().await;
     let object = with(
