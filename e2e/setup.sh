@@ -9,6 +9,7 @@ needs=(
   runc:runc                                               # containerd's runtime
   ip:iproute2 nft:nftables iptables:iptables              # topology, kube-proxy, tests
   busybox:busybox-static                                  # the tool image of the pods
+  faketime:faketime                                       # replicas with a wrong clock
   jq:jq                                                   # reading the dependencies' licences
   python3:python3                                         # boto3, aws and, if need be, Go from PyPI
   unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount

@@ -1,6 +1,7 @@
 //! etcd, API server, controller manager (without node IPAM) and scheduler, on the router machine.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -38,7 +39,6 @@ pub(crate) async fn start(client: &kube::Client, parts: &Parts) -> Result<()> {
         dual_stack,
         ..
     } = parts;
-    let dir = pki.dir();
     let services = if *dual_stack {
         format!("{SERVICES_V4},{SERVICES_V6}")
     } else {
@@ -58,7 +58,7 @@ pub(crate) async fn start(client: &kube::Client, parts: &Parts) -> Result<()> {
 
     let argv = [
         binaries.path("etcd")?,
-        format!("--data-dir={}", dir.join("etcd").display()),
+        format!("--data-dir={}", etcd_folder(parts).display()),
         // Nothing of a test's cluster is worth waiting for a disk.
         "--unsafe-no-fsync".into(),
         "--listen-client-urls=http://127.0.0.1:2379".into(),
@@ -73,17 +73,7 @@ pub(crate) async fn start(client: &kube::Client, parts: &Parts) -> Result<()> {
             api_server(router, binaries, pki, &services)?,
         ))
         .await?;
-    let ready = wait::until(
-        "the API server to be ready",
-        Duration::from_secs(60),
-        async || {
-            let request = http::Request::get("/readyz").body(Vec::new())?;
-            Ok(client.request_text(request).await?)
-        },
-    );
-    ready
-        .await
-        .map_err(|error| router.with_log(&error, "kube-apiserver"))?;
+    ready(client, router).await?;
 
     let key = pki.path("service-accounts.key");
     let argv = [
@@ -112,6 +102,27 @@ pub(crate) async fn start(client: &kube::Client, parts: &Parts) -> Result<()> {
     router.start(Service::new("kube-scheduler", argv)).await
 }
 
+/// Waits until the API server is ready.
+pub(crate) async fn ready(client: &kube::Client, router: &Machine) -> Result<()> {
+    let ready = wait::until(
+        "the API server to be ready",
+        Duration::from_secs(60),
+        async || {
+            let request = http::Request::get("/readyz").body(Vec::new())?;
+            Ok(client.request_text(request).await?)
+        },
+    );
+    ready
+        .await
+        .map(drop)
+        .map_err(|error| router.with_log(&error, "kube-apiserver"))
+}
+
+/// The folder of etcd's data.
+pub(crate) fn etcd_folder(parts: &Parts) -> PathBuf {
+    parts.pki.dir().join("etcd")
+}
+
 fn api_server(
     router: &Machine,
     binaries: &Binaries,
@@ -119,13 +130,16 @@ fn api_server(
     services: &str,
 ) -> Result<Vec<String>> {
     let policy = pki.dir().join("audit-policy.json");
-    // Only what Signpost does: tests compare it with what its roles grant.
+    // Only what Signpost does: tests compare it with what its roles grant, and ask who held the lease.
+    let signpost = ["system:serviceaccounts:signpost-system"];
+    let leases = json!([{"group": "coordination.k8s.io", "resources": ["leases"]}]);
     let policy_text = json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
         "rules": [
-            {"level": "Metadata", "userGroups": ["system:serviceaccounts:signpost-system"]},
+            {"level": "Request", "userGroups": signpost, "resources": leases},
+            {"level": "Metadata", "userGroups": signpost},
             {"level": "None"},
         ],
     });

@@ -60,6 +60,7 @@ mod node;
 pub mod objects;
 mod pki;
 mod pods;
+mod relay;
 pub mod routes;
 mod topology;
 mod traffic;
@@ -80,6 +81,8 @@ pub use vpc::{Vpc, VpcOptions};
 const KEEPER_ROLE: &str = "cluster-keeper";
 /// First argument of process 1 of a machine.
 const MACHINE_ROLE: &str = "machine-init";
+/// First argument of a relay of connections.
+const RELAY_ROLE: &str = "relay";
 
 /// Takes over if this process was started as a part of a cluster, and does not return then.
 ///
@@ -90,6 +93,7 @@ pub fn run_hidden_role() {
     let result = match arguments.get(1..) {
         Some([role, dir]) if role == KEEPER_ROLE => keeper::main(Path::new(dir)),
         Some([role, spec]) if role == MACHINE_ROLE => machine::init::main(Path::new(spec)),
+        Some([role, spec]) if role == RELAY_ROLE => relay::main(Path::new(spec)),
         _ => return,
     };
     if let Err(error) = result {

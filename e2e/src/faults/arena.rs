@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use futures::future::try_join_all;
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
+use super::writes::Writes;
 use super::{Fault, Mesh, Replica, invariants};
 use crate::addresses::EXTERNAL_V4;
 use crate::identity::CONTROLLER;
@@ -19,6 +19,8 @@ use crate::{Cluster, ClusterOptions, blocks, pod_network};
 
 /// How long a fault may go on.
 const FAULT_LIMIT: Duration = Duration::from_secs(180);
+/// How many replicas of the controller there are.
+const REPLICAS: u8 = 2;
 /// A route of somebody else that lies in no pool.
 const OUTSIDE: &str = "198.51.100.0/24";
 
@@ -26,6 +28,7 @@ const OUTSIDE: &str = "198.51.100.0/24";
 pub struct Arena {
     cluster: Cluster,
     pub(super) replicas: Vec<Replica>,
+    writes: Writes,
     /// The pods and their pings. A fault takes a node out of it before it cuts that node off.
     mesh: Mesh,
     /// Routes of somebody else (protocol `static`) as they have to be at rest. A fault that changes
@@ -67,9 +70,11 @@ impl Arena {
         let cluster = Cluster::start(ClusterOptions::new(name).pod_network(spec)).await?;
         // The one that every cluster has makes room for several with a shorter lease.
         cluster.router().stop(CONTROLLER).await?;
+        let writes = Writes::from_now(&cluster);
         let mut arena = Self {
             cluster,
-            replicas: (1..=2).map(Replica::new).collect(),
+            replicas: Vec::new(),
+            writes,
             mesh: Mesh::default(),
             foreign: Routes::new(),
             random: fastrand::Rng::with_seed(0),
@@ -88,8 +93,13 @@ impl Arena {
     }
 
     async fn set_up(&mut self) -> Result<()> {
-        let replicas = self.replicas.iter();
-        try_join_all(replicas.map(|replica| replica.start(&self.cluster))).await?;
+        for number in 1..=REPLICAS {
+            self.replicas
+                .push(Replica::new(&self.cluster, number).await?);
+        }
+        for replica in &self.replicas {
+            replica.start(&self.cluster).await?;
+        }
         let via = EXTERNAL_V4.to_string();
         // Another one is a part of a block, which nobody gets then.
         let inside = Ipv4Net::new(blocks::unused(&self.cluster).await?.addr(), 26)?;
@@ -126,6 +136,7 @@ impl Arena {
         let rest = invariants::come_to_rest(self).await;
         rest.map_err(|error| self.in_words(error))?;
         let rest = begin.elapsed();
+        self.writes.judge().map_err(|error| self.in_words(error))?;
         let laps = self.mesh.lap().await;
         let laps = laps.map_err(|error| self.in_words(error))?;
         let round = Round::new(fault, seed, &self.story, laps);
@@ -180,6 +191,12 @@ impl Arena {
             return Ok(());
         }
         self.mesh.add(&self.cluster, node).await
+    }
+
+    /// The API server has read nothing for this long, up to now: what it reads next may have been sent
+    /// long ago.
+    pub(super) fn api_was_held_up(&mut self, span: Duration) {
+        self.writes.were_held_up(span);
     }
 
     /// The pods and their pings.

@@ -65,6 +65,11 @@ impl Arena {
         Ok(())
     }
 
+    /// Which bare nodes there are, after the API server's objects were exchanged for others.
+    pub(super) fn set_bare(&mut self, names: Vec<String>) {
+        self.bare = names;
+    }
+
     /// Names of the bare nodes that there are, the oldest first.
     pub fn bare(&self) -> &[String] {
         &self.bare

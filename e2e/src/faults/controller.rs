@@ -1,15 +1,52 @@
-//! The controller is killed.
+//! Replicas of the controller are killed, stopped, restarted, or have a wrong clock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, WatchEvent, WatchParams};
 
+use super::invariants;
+use super::replicas::LEASE;
+use super::route_log::RouteLog;
 use super::{Arena, Fault, fault};
+use crate::metrics;
+use crate::relay::Mode;
+use crate::wait::{self, LIMIT};
+use crate::{objects, routes};
 
-pub(super) const FAULTS: &[Fault] = &[fault!(
-    leader_killed,
-    "SIGKILL for the replica that leads, at a random moment while nodes join and leave"
-)];
+pub(super) const FAULTS: &[Fault] = &[
+    fault!(
+        leader_killed,
+        "SIGKILL for the replica that leads, at a random moment while nodes join and leave"
+    ),
+    fault!(
+        replicas_killed,
+        "SIGKILL for both replicas, several times while nodes join and leave"
+    ),
+    fault!(
+        killed_between_writes,
+        "SIGKILL for the leader when a node has its pod CIDR and before the route is written"
+    ),
+    fault!(
+        leader_stopped,
+        "SIGSTOP for the leader for longer than its lease, then SIGCONT: it must not write"
+    ),
+    fault!(
+        leader_restarted,
+        "SIGTERM for one leader after the other while nodes join and leave"
+    ),
+    fault!(
+        clock_shifted,
+        "One replica's wall clock and boot clock are hours off, and the lease changes hands"
+    ),
+];
+
+/// Signals by number.
+const STOP: i32 = 19;
+const CONTINUE: i32 = 18;
 
 async fn leader_killed(arena: &mut Arena) -> Result<()> {
     let leader = arena.leader().await?;
@@ -22,4 +59,180 @@ async fn leader_killed(arena: &mut Arena) -> Result<()> {
         leader.service()
     ));
     arena.leave_bare(&joined[..1]).await
+}
+
+async fn replicas_killed(arena: &mut Arena) -> Result<()> {
+    for _ in 0..arena.choose(2..=4) {
+        let joined = arena.join_bare(2).await?;
+        let pause = arena.moment(Duration::from_millis(1500)).await;
+        for replica in arena.replicas() {
+            let killed = arena.cluster().router().kill(replica.service()).await;
+            // Dead already: it is about to be started again.
+            if let Err(error) = killed {
+                ensure!(format!("{error:#}").contains("not running"), error);
+            }
+        }
+        arena.leave_bare(&joined[..1]).await?;
+        arena.did(format!("both killed after {pause:?}"));
+    }
+    Ok(())
+}
+
+async fn killed_between_writes(arena: &mut Arena) -> Result<()> {
+    let nodes: Api<Node> = Api::all(arena.cluster().client());
+    for _ in 0..2 {
+        let leader = arena.leader().await?;
+        invariants::routed(arena.cluster()).await?;
+        // It learns late that its write of the pod CIDR succeeded, so that there is time to kill it
+        // before it goes on to the route.
+        leader.reach_api(Mode::Pass { delay: 250 }).await?;
+        let params = WatchParams::default().labels("signpost.dev/bare=true");
+        let watch = nodes.watch(&params, "0").await?;
+        let joined = arena.join_bare(1).await?;
+        let has_cidr = watch.try_filter_map(async |event| {
+            let (WatchEvent::Added(node) | WatchEvent::Modified(node)) = event else {
+                return Ok(None);
+            };
+            let cidrs = node.spec.as_ref().and_then(|spec| spec.pod_cidrs.clone());
+            let ours = joined.iter().any(|name| name == objects::name(&node));
+            Ok(cidrs.filter(|cidrs| ours && !cidrs.is_empty()))
+        });
+        let mut has_cidr = std::pin::pin!(has_cidr);
+        let seen = tokio::time::timeout(LIMIT, has_cidr.next()).await;
+        let cidrs = seen.context("waiting for a pod CIDR")?;
+        let cidrs = cidrs.context("the watch ended")??;
+        arena.cluster().router().kill(leader.service()).await?;
+        let table = routes::ours(arena.cluster()).await?;
+        let written = table.keys().any(|route| cidrs.contains(&route.to_string()));
+        leader.reach_api(Mode::Pass { delay: 0 }).await?;
+        let when = if written { "after" } else { "before" };
+        arena.did(format!(
+            "{} killed {when} the route to {}",
+            leader.service(),
+            cidrs.join(" and ")
+        ));
+        arena.successor(&leader).await?;
+    }
+    Ok(())
+}
+
+async fn leader_stopped(arena: &mut Arena) -> Result<()> {
+    let leader = arena.leader().await?;
+    let count = arena.choose(2..=5);
+    let joined = arena.join_bare(count).await?;
+    let pause = arena.moment(Duration::from_millis(600)).await;
+    let router = arena.cluster().router();
+    router.signal(leader.service(), STOP).await?;
+    let begin = Instant::now();
+    arena.did(format!(
+        "{} stopped {pause:?} after {count} nodes joined",
+        leader.service()
+    ));
+    arena.successor(&leader).await?;
+    // What it knows is not true any more, so that whatever it writes shows.
+    arena.leave_bare(&joined[..count / 2]).await?;
+    let others = arena.choose(1..=3);
+    arena.join_bare(others).await?;
+    invariants::routed(arena.cluster()).await?;
+    ensure!(
+        begin.elapsed() > Duration::from_secs(LEASE),
+        "the lease was taken {:?} after its holder was stopped",
+        begin.elapsed()
+    );
+
+    let changes = RouteLog::start(arena.cluster().router()).await?;
+    let router = arena.cluster().router();
+    router.signal(leader.service(), CONTINUE).await?;
+    arena.did(format!(
+        "continued after {:.1} s",
+        begin.elapsed().as_secs_f32()
+    ));
+    let what = format!("{} to notice that it leads no more", leader.service());
+    wait::until(&what, LIMIT, async || {
+        let text = leader.metrics(arena.cluster()).await?;
+        let leads = metrics::value(&text, "signpost_leader", &[]);
+        ensure!(leads == Some(0.0), "signpost_leader is {leads:?}");
+        Ok(())
+    })
+    .await?;
+    arena.moment(Duration::from_secs(2)).await;
+    changes.nothing_changed()
+}
+
+async fn leader_restarted(arena: &mut Arena) -> Result<()> {
+    for _ in 0..arena.choose(2..=3) {
+        let leader = arena.leader().await?;
+        let joined = arena.join_bare(3).await?;
+        let pause = arena.moment(Duration::from_millis(800)).await;
+        let begin = Instant::now();
+        arena.cluster().router().stop(leader.service()).await?;
+        arena.leave_bare(&joined[..2]).await?;
+        arena.successor(&leader).await?;
+        let took = begin.elapsed();
+        leader.start(arena.cluster()).await?;
+        arena.did(format!(
+            "{} ended after {pause:?}, the other one led {:.1} s later",
+            leader.service(),
+            took.as_secs_f32()
+        ));
+    }
+    Ok(())
+}
+
+async fn clock_shifted(arena: &mut Arena) -> Result<()> {
+    let shifted = arena.standby().await?;
+    let hours = arena.choose(1..=48);
+    let sign = if arena.toss() { '+' } else { '-' };
+    let boot = arena.choose(1_000..=1_000_000);
+    let router = arena.cluster().router();
+    router.stop(shifted.service()).await?;
+    // The boot clock, by which the controller counts.
+    let by = [
+        "unshare",
+        "--time",
+        &format!("--boottime={boot}"),
+        &format!("--monotonic={boot}"),
+    ];
+    // The wall clock, which it only shows. The program `faketime` would stay as its parent.
+    let library = ["faketime", "-f", "+0", "printenv", "LD_PRELOAD"];
+    let library = router.run(&library).await?;
+    let environment = [
+        ("LD_PRELOAD", library.trim()),
+        ("FAKETIME", &format!("{sign}{hours}h")),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let cluster = arena.cluster();
+    shifted.start_under(cluster, &by, &environment).await?;
+    arena.did(format!(
+        "{} {sign}{hours} h by the wall clock and +{boot} s since boot",
+        shifted.service()
+    ));
+    // The lease goes to the one with the wrong clock, and maybe back from it.
+    arena.join_bare(2).await?;
+    let leader = arena.leader().await?;
+    arena.cluster().router().halt(leader.service()).await?;
+    let successor = arena.successor(&leader).await?;
+    shown_shifted(arena, sign, hours).await?;
+    leader.start(arena.cluster()).await?;
+    arena.join_bare(2).await?;
+    arena.cluster().router().kill(successor.service()).await?;
+    arena.successor(&successor).await?;
+    invariants::routed(arena.cluster()).await?;
+    let bare = arena.bare().to_vec();
+    arena.leave_bare(&bare[..2]).await?;
+    arena.cluster().router().halt(shifted.service()).await?;
+    shifted.start(arena.cluster()).await
+}
+
+/// Fails unless the lease's holder has written a time into it that is off as meant.
+async fn shown_shifted(arena: &Arena, sign: char, hours: usize) -> Result<()> {
+    let spec = arena.lease().await?.spec.unwrap_or_default();
+    let shown = spec.renew_time.context("the lease has a time of renewal")?;
+    let off = shown.0.as_second() - Timestamp::now().as_second();
+    let meant = i64::try_from(hours)? * 3600 * if sign == '-' { -1 } else { 1 };
+    ensure!(
+        (off - meant).abs() < 60,
+        "the holder's clock should be {meant} s off, it is {off} s: is libfaketime in force?"
+    );
+    Ok(())
 }

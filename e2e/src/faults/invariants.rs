@@ -12,7 +12,7 @@ use super::{Arena, machines};
 use crate::metrics;
 use crate::objects;
 use crate::routes::{self, Routes};
-use crate::{is_ready, wait};
+use crate::{Cluster, is_ready, wait};
 
 /// How long a cluster may take to come to rest when a fault is over.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -27,6 +27,26 @@ pub(super) async fn come_to_rest(arena: &Arena) -> Result<()> {
     .await
 }
 
+/// Waits until the nodes that there are now have pod CIDRs and the routes to them, whoever has seen to
+/// it; says nothing about what is told of it.
+pub(super) async fn routed(cluster: &Cluster) -> Result<()> {
+    wait::until("all nodes to be routed", LIMIT, async || {
+        for node in objects::nodes(cluster).await? {
+            available(&node)?;
+        }
+        let (seen, expected) = (
+            routes::ours(cluster).await?,
+            routes::desired(cluster).await?,
+        );
+        ensure!(
+            seen == expected,
+            "expected {expected:?}, the table has {seen:?}"
+        );
+        Ok(())
+    })
+    .await
+}
+
 async fn look(arena: &Arena) -> Result<()> {
     let cluster = arena.cluster();
     let nodes = objects::nodes(cluster).await?;
@@ -36,7 +56,7 @@ async fn look(arena: &Arena) -> Result<()> {
     let mut taken: Vec<(IpNet, &str)> = Vec::new();
     for node in &nodes {
         let name = objects::name(node);
-        routed(node)?;
+        available(node)?;
         if cluster.node(name).is_ok() {
             ensure!(is_ready(node), "{name} is not ready");
         }
@@ -92,7 +112,7 @@ struct Counts {
     foreign: usize,
 }
 
-fn routed(node: &Node) -> Result<()> {
+fn available(node: &Node) -> Result<()> {
     let seen = objects::condition(node, "NetworkUnavailable");
     ensure!(
         seen.as_ref().is_some_and(|(status, _)| status == "False"),

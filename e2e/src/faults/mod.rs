@@ -11,21 +11,27 @@ use std::fmt;
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
 
+mod api_server;
 mod arena;
 mod bare;
 pub mod chaos;
 mod controller;
 mod edits;
+mod etcd;
 mod folders;
 mod input;
 mod invariants;
+mod lease;
 mod machines;
 mod mesh;
 mod node;
 mod objects;
 mod replicas;
+mod route_log;
 mod routes;
+mod writes;
 
+pub use crate::relay::Mode;
 pub use arena::{Arena, Round};
 pub use mesh::Mesh;
 pub use replicas::Replica;
@@ -63,6 +69,9 @@ use fault;
 pub fn all() -> Vec<&'static Fault> {
     [
         controller::FAULTS,
+        lease::FAULTS,
+        api_server::FAULTS,
+        etcd::FAULTS,
         routes::FAULTS,
         objects::FAULTS,
         node::FAULTS,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -29,6 +30,8 @@ pub struct Machine {
     search_path: String,
     /// Process 1 of the machine as the harness sees it; a reboot changes it.
     pid: AtomicU32,
+    /// Services as they were started last.
+    started: Mutex<BTreeMap<String, Service>>,
 }
 
 impl Machine {
@@ -40,6 +43,7 @@ impl Machine {
             logs,
             search_path,
             pid: AtomicU32::new(0),
+            started: Mutex::default(),
         }
     }
 
@@ -86,13 +90,38 @@ impl Machine {
     /// Starts a service.
     pub async fn start(&self, service: Service) -> Result<()> {
         let log = self.log(&service.name);
+        {
+            let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+            started.insert(service.name.clone(), service.clone());
+        }
         self.ask(&Request::Start { service, log }).await.map(drop)
+    }
+
+    /// Starts a service that was stopped, as it was started before.
+    pub async fn start_again(&self, service: &str) -> Result<()> {
+        let known = {
+            let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+            started.get(service).cloned()
+        };
+        let known = known.with_context(|| format!("{service} was never started"))?;
+        self.start(known).await
+    }
+
+    /// Ends a service with SIGKILL until it is started again.
+    pub async fn halt(&self, service: &str) -> Result<()> {
+        self.ask(&Request::Stop {
+            name: service.to_owned(),
+            at_once: true,
+        })
+        .await
+        .map(drop)
     }
 
     /// Ends a service (SIGTERM, after ten seconds SIGKILL) until it is started again.
     pub async fn stop(&self, service: &str) -> Result<()> {
         self.ask(&Request::Stop {
             name: service.to_owned(),
+            at_once: false,
         })
         .await
         .map(drop)

@@ -102,7 +102,7 @@ fn answer(services: &Arc<Services>, connection: &UnixStream) -> Result<()> {
     BufReader::new(connection).read_line(&mut line)?;
     let done = match serde_json::from_str(&line)? {
         Request::Start { service, log } => services.start(service, log),
-        Request::Stop { name } => services.stop(&name),
+        Request::Stop { name, at_once } => services.stop(&name, at_once),
         Request::Signal { name, signal } => services.signal(&name, signal),
         Request::Status => Ok(()),
     };

@@ -88,7 +88,7 @@ pub struct ServiceStatus {
 #[derive(Debug, Serialize, Deserialize)]
 enum Request {
     Start { service: Service, log: PathBuf },
-    Stop { name: String },
+    Stop { name: String, at_once: bool },
     Signal { name: String, signal: i32 },
     Status,
 }

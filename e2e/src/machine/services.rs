@@ -93,10 +93,11 @@ impl Services {
         Ok(())
     }
 
-    /// Ends a service and returns when its process is gone; fine if it is not running.
-    pub(super) fn stop(&self, name: &str) -> Result<()> {
+    /// Ends a service and returns when its process is gone; fine if it is not running. At once means
+    /// without SIGTERM before SIGKILL.
+    pub(super) fn stop(&self, name: &str, at_once: bool) -> Result<()> {
         let start = Instant::now();
-        let mut signal = Signal::TERM;
+        let mut signal = if at_once { Signal::KILL } else { Signal::TERM };
         loop {
             {
                 let mut entries = self.lock();

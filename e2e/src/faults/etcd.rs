@@ -1,0 +1,150 @@
+//! etcd is killed, down, frozen, or set back to an earlier time.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::process::Command;
+
+use super::replicas::LEASE;
+use super::{Arena, Fault, fault, invariants};
+use crate::control_plane;
+
+pub(super) const FAULTS: &[Fault] = &[
+    fault!(etcd_killed, "SIGKILL for etcd while nodes join and leave"),
+    fault!(etcd_down, "etcd is down for longer than the lease"),
+    fault!(
+        etcd_frozen,
+        "SIGSTOP for etcd for some seconds: writes hang and are done later"
+    ),
+    fault!(
+        etcd_restored,
+        "etcd is set back to a snapshot from before nodes joined and left"
+    ),
+];
+
+const ETCD: &str = "etcd";
+const API_SERVER: &str = "kube-apiserver";
+const STOP: i32 = 19;
+const CONTINUE: i32 = 18;
+
+async fn ready(arena: &Arena) -> Result<()> {
+    let cluster = arena.cluster();
+    control_plane::ready(&cluster.client(), cluster.router()).await
+}
+
+async fn etcd_killed(arena: &mut Arena) -> Result<()> {
+    let joined = arena.join_bare(4).await?;
+    let pause = arena.moment(Duration::from_secs(1)).await;
+    arena.cluster().router().kill(ETCD).await?;
+    arena.did(format!("killed after {pause:?}"));
+    ready(arena).await?;
+    arena.leave_bare(&joined[..2]).await
+}
+
+async fn etcd_down(arena: &mut Arena) -> Result<()> {
+    let joined = arena.join_bare(3).await?;
+    arena.moment(Duration::from_millis(500)).await;
+    arena.cluster().router().halt(ETCD).await?;
+    tokio::time::sleep(Duration::from_secs(LEASE)).await;
+    let pause = arena.moment(Duration::from_secs(4)).await;
+    arena.cluster().router().start_again(ETCD).await?;
+    arena.did(format!("down for {LEASE} s and {pause:?}"));
+    ready(arena).await?;
+    arena.leave_bare(&joined[..1]).await
+}
+
+async fn etcd_frozen(arena: &mut Arena) -> Result<()> {
+    let joined = arena.join_bare(4).await?;
+    arena.moment(Duration::from_millis(300)).await;
+    arena.cluster().router().signal(ETCD, STOP).await?;
+    let pause = arena.moment(Duration::from_secs(9)).await;
+    arena.cluster().router().signal(ETCD, CONTINUE).await?;
+    arena.did(format!("frozen for {pause:?}"));
+    ready(arena).await?;
+    arena.leave_bare(&joined[..2]).await
+}
+
+async fn etcd_restored(arena: &mut Arena) -> Result<()> {
+    let (stay, leave) = (arena.choose(1..=3), arena.choose(1..=3));
+    let early = arena.join_bare(stay + leave).await?;
+    invariants::routed(arena.cluster()).await?;
+    snapshot(arena).await?;
+
+    arena.leave_bare(&early[..leave]).await?;
+    let joined = arena.choose(1..=4);
+    arena.join_bare(joined).await?;
+    let another = arena.toss();
+    if another {
+        let leader = arena.leader().await?;
+        arena.cluster().router().kill(leader.service()).await?;
+        arena.successor(&leader).await?;
+    }
+    invariants::routed(arena.cluster()).await?;
+
+    let begin = Instant::now();
+    restore(arena).await?;
+    // Those that left are there again, and those that joined since are not.
+    arena.set_bare(early);
+    let leads = if another {
+        "another one leads"
+    } else {
+        "the same one leads"
+    };
+    arena.did(format!(
+        "set back, {:.1} s without API server, to before {leave} nodes left and {joined} joined; {leads}",
+        begin.elapsed().as_secs_f32()
+    ));
+    Ok(())
+}
+
+/// Copies etcd's data, frozen so that the copy is of one moment, as after a power cut.
+async fn snapshot(arena: &Arena) -> Result<()> {
+    let router = arena.cluster().router();
+    let (data, copy) = folders(arena);
+    remove(&copy).await?;
+    router.signal(ETCD, STOP).await?;
+    let copied = run(&["cp", "-a", &data, &copy]).await;
+    router.signal(ETCD, CONTINUE).await?;
+    copied
+}
+
+/// Sets etcd back to the copy. Those of Kubernetes' programs that rely on a version that never goes
+/// back are started anew, as its manual says; Signpost's are not.
+async fn restore(arena: &Arena) -> Result<()> {
+    let cluster = arena.cluster();
+    let router = cluster.router();
+    router.halt(API_SERVER).await?;
+    router.halt(ETCD).await?;
+    let (data, copy) = folders(arena);
+    remove(&data).await?;
+    run(&["mv", &copy, &data]).await?;
+    router.start_again(ETCD).await?;
+    router.start_again(API_SERVER).await?;
+    ready(arena).await?;
+    for service in ["kube-controller-manager", "kube-scheduler"] {
+        router.kill(service).await?;
+    }
+    for node in cluster.nodes() {
+        for service in ["kubelet", "kube-proxy"] {
+            node.machine().kill(service).await?;
+        }
+    }
+    Ok(())
+}
+
+fn folders(arena: &Arena) -> (String, String) {
+    let data = control_plane::etcd_folder(&arena.cluster().parts);
+    let copy = data.with_extension("copy");
+    (data.display().to_string(), copy.display().to_string())
+}
+
+async fn remove(folder: &str) -> Result<()> {
+    run(&["rm", "-rf", folder]).await
+}
+
+async fn run(argv: &[&str]) -> Result<()> {
+    let status = Command::new(argv[0]).args(&argv[1..]).status().await;
+    let status = status.with_context(|| argv.join(" "))?;
+    anyhow::ensure!(status.success(), "{} failed: {status}", argv.join(" "));
+    Ok(())
+}
