@@ -141,7 +141,11 @@ impl Elector {
                 self.health.lease_seen();
                 self.trouble.over("the lease can be read");
                 if self.election.fence().is_some() {
-                    self.deposed("somebody else holds it");
+                    self.deposed(if self.election.was_set_back() {
+                        "the API server's objects were set back to an earlier state"
+                    } else {
+                        "somebody else holds it"
+                    });
                 }
                 if self.health.role() == Role::Starting {
                     self.health.set_role(Role::Standby);

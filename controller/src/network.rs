@@ -97,7 +97,7 @@ pub async fn watch(api: KubeApi, wishes: watch::Sender<Wish>) {
     let networks = Api::<DynamicObject>::all_with(api.client(), &resource);
     let config = config().fields(&format!("metadata.name={NAME}"));
     let stream = lasting(
-        watcher(networks, config),
+        move || watcher(networks.clone(), config.clone()),
         NETWORKS,
         Arc::clone(api.metrics()),
     );

@@ -62,8 +62,9 @@ impl Conditions {
 ///
 /// The first list is a consistent read, so that it shows what an earlier leader wrote last.
 pub async fn watch(api: KubeApi, conditions: Conditions, events: mpsc::Sender<Event>) {
-    let stream = watcher(Api::<NodeLite>::all(api.client()), config());
-    let mut stream = std::pin::pin!(lasting(stream, NODES, Arc::clone(api.metrics())));
+    let nodes = Api::<NodeLite>::all(api.client());
+    let begin = move || watcher(nodes.clone(), config());
+    let mut stream = std::pin::pin!(lasting(begin, NODES, Arc::clone(api.metrics())));
     let mut listing: Vec<Node> = Vec::new();
     let mut strings = Interner::default();
     while let Some(event) = stream.next().await {

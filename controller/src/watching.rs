@@ -5,6 +5,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::{Stream, StreamExt};
 use kube::runtime::watcher::{Config, Error, Event};
+use signpost_core::event::ApiError;
 
 use crate::{
     errors::{ApiFailure, Category},
@@ -59,8 +60,12 @@ pub struct Watched {
 }
 
 /// Passes on what the watch says, and deals with its errors.
+///
+/// When the API server could not be reached, `begin` makes another watch, which begins with a list.
+/// It may have been set back meanwhile (etcd restored from a snapshot), and a watch that goes on from
+/// a version that is still to come is told nothing and sees no error.
 pub fn lasting<K, S>(
-    stream: S,
+    begin: impl Fn() -> S + Send + Sync + 'static,
     what: Watched,
     metrics: Arc<Metrics>,
 ) -> impl Stream<Item = Event<K>> + Send
@@ -68,9 +73,10 @@ where
     K: Debug + Send + 'static,
     S: Stream<Item = Result<Event<K>, Error>> + Send + 'static,
 {
-    let state = (stream.boxed(), Trouble::default(), backoff());
+    let state = (begin().boxed(), Trouble::default(), backoff());
+    let begin = Arc::new(begin);
     futures::stream::unfold(state, move |(mut stream, mut trouble, mut delays)| {
-        let metrics = Arc::clone(&metrics);
+        let (metrics, begin) = (Arc::clone(&metrics), Arc::clone(&begin));
         async move {
             loop {
                 match stream.next().await? {
@@ -86,6 +92,9 @@ where
                         if let Some(failure) = judge(&error, what) {
                             metrics.error(Category::Api(failure.kind));
                             trouble.tell(&failure.message);
+                            if unreachable(&error, &failure) {
+                                stream = begin().boxed();
+                            }
                         }
                         tokio::time::sleep(delays.next().unwrap_or_default()).await;
                     }
@@ -93,6 +102,12 @@ where
             }
         }
     })
+}
+
+/// Whether a watch could not be resumed for want of an API server that works.
+fn unreachable(error: &Error, failure: &ApiFailure) -> bool {
+    let transient = matches!(failure.kind, ApiError::Transient | ApiError::Unknown);
+    transient && matches!(error, Error::WatchStartFailed(_))
 }
 
 /// `None` for what belongs to the ordinary life of a watch.

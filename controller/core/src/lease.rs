@@ -87,6 +87,10 @@ pub struct Election {
     seen: Option<(Record, Time)>,
     /// The object is absent.
     absent: Option<Absence>,
+    /// The number of the last version seen.
+    newest: u64,
+    /// The object went back to an older version: until then somebody may hold it by a lost one.
+    set_back: Option<Time>,
     /// When the renewal that succeeded last was begun.
     held_since: Option<Time>,
 }
@@ -99,6 +103,8 @@ impl Election {
             terms,
             seen: None,
             absent: None,
+            newest: 0,
+            set_back: None,
             held_since: None,
         }
     }
@@ -114,6 +120,12 @@ impl Election {
     /// created only once that holder must have stopped. (A lease that is created and deleted again
     /// between two looks escapes every candidate; deleting leases is not how leaders are changed.) The manifests come with an unheld object,
     /// so that a first start does not wait.
+    ///
+    /// A version older than one seen before means that the store was set back to an earlier state, such
+    /// as from a snapshot of etcd. What the record says was true once; whoever held the lease since may
+    /// not know yet. So nobody takes it, and its holder leaves it, for its whole duration. What was
+    /// watched is to be read anew by then. (Versions can be compared: see "Resource versions" in
+    /// Kubernetes' API concepts.)
     pub fn decide(&mut self, record: Option<Record>, now: Time) -> Step {
         let Some(record) = record else {
             return self.decide_absent(now);
@@ -126,7 +138,12 @@ impl Election {
         let holder = record.holder.clone().filter(|holder| !holder.is_empty());
         let version = record.version.clone();
         let expires = since.after(record.duration);
+        self.compare(&record, now);
         self.seen = Some((record, since));
+        if let Some(until) = self.set_back.filter(|until| now < *until) {
+            return Step::Wait(until.min(now.after(self.terms.look_every)));
+        }
+        self.set_back = None;
         match holder {
             Some(holder) if holder == self.identity => Step::Take {
                 version,
@@ -138,6 +155,23 @@ impl Election {
                 transition: true,
             },
         }
+    }
+
+    /// Notices a record that is older than one seen before.
+    fn compare(&mut self, record: &Record, now: Time) {
+        let Ok(number) = record.version.parse::<u64>() else {
+            return;
+        };
+        if number < self.newest {
+            let duration = record.duration.max(self.terms.duration);
+            self.set_back = Some(now.after(duration));
+        }
+        self.newest = number;
+    }
+
+    /// Whether the last record was, within its duration, found to be older than one seen before.
+    pub fn was_set_back(&self) -> bool {
+        self.set_back.is_some()
     }
 
     fn decide_absent(&mut self, now: Time) -> Step {
@@ -268,6 +302,46 @@ mod tests {
             transition: true,
         };
         assert_eq!(election.decide(Some(record("", "7")), Time(5)), take);
+    }
+
+    /// As after etcd was restored from a snapshot.
+    #[test]
+    fn a_record_that_went_back_tells_nobody_who_holds_it() {
+        for holder in ["b", "", "c"] {
+            let mut election = Election::new("b", Terms::default());
+            election.renewed(Time(0));
+            election.decide(Some(record("a", "9")), Time(5_000));
+            election.lost();
+            let old = || Some(record(holder, "4"));
+            // The leader may have renewed a record that is lost just before, and write until it knows.
+            for now in (6_000..21_000).step_by(1_000) {
+                let step = election.decide(old(), Time(now));
+                assert!(matches!(step, Step::Wait(_)), "{holder:?}, {now}: {step:?}");
+            }
+            let step = election.decide(old(), Time(21_000));
+            assert!(matches!(step, Step::Take { .. }), "{holder:?}: {step:?}");
+        }
+    }
+
+    #[test]
+    fn the_holder_too_waits_when_its_record_went_back() {
+        let mut election = Election::new("a", Terms::default());
+        election.decide(Some(record("a", "9")), Time(0));
+        election.renewed(Time(0));
+        let step = election.decide(Some(record("a", "10")), Time(3_000));
+        assert!(matches!(step, Step::Take { .. }), "{step:?}");
+        assert!(!election.was_set_back());
+        let step = election.decide(Some(record("a", "8")), Time(4_000));
+        assert!(matches!(step, Step::Wait(_)), "{step:?}");
+        assert!(election.was_set_back());
+    }
+
+    #[test]
+    fn versions_that_are_no_numbers_do_not_go_back() {
+        let mut election = Election::new("b", Terms::default());
+        election.decide(Some(record("b", "y")), Time(0));
+        let step = election.decide(Some(record("b", "x")), Time(1_000));
+        assert!(matches!(step, Step::Take { .. }), "{step:?}");
     }
 
     #[test]
