@@ -6,10 +6,10 @@ use anyhow::{Result, ensure};
 
 use super::replicas::LEASE;
 use super::route_log::RouteLog;
-use super::{Arena, Fault, fault};
+use super::{Arena, Fault, Mode, fault};
 use crate::control_plane;
 use crate::metrics;
-use crate::relay::Mode;
+
 use crate::wait::{self, LIMIT};
 
 pub(super) const FAULTS: &[Fault] = &[

@@ -11,9 +11,9 @@ use kube::api::{Api, WatchEvent, WatchParams};
 use super::invariants;
 use super::replicas::LEASE;
 use super::route_log::RouteLog;
-use super::{Arena, Fault, fault};
+use super::{Arena, Fault, Mode, fault};
 use crate::metrics;
-use crate::relay::Mode;
+
 use crate::wait::{self, LIMIT};
 use crate::{objects, routes};
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use tokio::process::Command;
 
 use super::replicas::LEASE;
-use super::{Arena, Fault, fault, invariants};
+use super::{Arena, Fault, Mode, fault, invariants};
 use crate::control_plane;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -73,28 +73,37 @@ async fn etcd_restored(arena: &mut Arena) -> Result<()> {
     arena.leave_bare(&early[..leave]).await?;
     let joined = arena.choose(1..=4);
     arena.join_bare(joined).await?;
-    let another = arena.toss();
-    if another {
-        let leader = arena.leader().await?;
-        arena.cluster().router().kill(leader.service()).await?;
-        arena.successor(&leader).await?;
-    }
+    let leads = change_leader(arena).await?;
     invariants::routed(arena.cluster()).await?;
 
     let begin = Instant::now();
     restore(arena).await?;
     // Those that left are there again, and those that joined since are not.
     arena.set_bare(early);
-    let leads = if another {
-        "another one leads"
-    } else {
-        "the same one leads"
-    };
     arena.did(format!(
         "set back, {:.1} s without API server, to before {leave} nodes left and {joined} joined; {leads}",
         begin.elapsed().as_secs_f32()
     ));
     Ok(())
+}
+
+/// Lets another process lead, or not, and says so. The one that the snapshot names may live on.
+async fn change_leader(arena: &mut Arena) -> Result<&'static str> {
+    let leader = arena.leader().await?;
+    match arena.choose(0..=2) {
+        0 => Ok("the same one led"),
+        1 => {
+            arena.cluster().router().kill(leader.service()).await?;
+            arena.successor(&leader).await?;
+            Ok("another one led, the one before was killed")
+        }
+        _ => {
+            leader.reach_api(Mode::Refuse).await?;
+            arena.successor(&leader).await?;
+            leader.reach_api(Mode::Pass { delay: 0 }).await?;
+            Ok("another one led, the one before was alive")
+        }
+    }
 }
 
 /// Copies etcd's data, frozen so that the copy is of one moment, as after a power cut.
