@@ -48,8 +48,14 @@ struct Read {
 }
 
 /// Takes our finalizer off and leaves others in place. `Conflict`: the object changed meanwhile.
+///
+/// Does nothing with an object that is not being deleted: it was created under the same name after the
+/// one whose routes were removed.
 pub async fn drop_finalizer(api: &KubeApi) -> Result<(), ApiFailure> {
     let read: Read = api.get(GET, &network_path(), api.bounds().wait).await?;
+    if read.metadata.deletion_timestamp.is_none() {
+        return Ok(());
+    }
     let mut finalizers = read.metadata.finalizers.unwrap_or_default();
     let before = finalizers.len();
     finalizers.retain(|name| name != FINALIZER);

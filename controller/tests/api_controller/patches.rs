@@ -228,6 +228,17 @@ async fn the_finalizer_comes_and_goes_beside_those_of_others() {
     drop_finalizer(&api).await.unwrap();
     assert_eq!(
         finalizers(world.network().await),
+        json!(["example.com/other", FINALIZER]),
+        "this one is not being deleted"
+    );
+    world
+        .networks
+        .delete("default", &DeleteParams::default())
+        .await
+        .unwrap();
+    drop_finalizer(&api).await.unwrap();
+    assert_eq!(
+        finalizers(world.network().await),
         json!(["example.com/other"])
     );
 }
