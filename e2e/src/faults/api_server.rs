@@ -9,7 +9,6 @@ use super::route_log::RouteLog;
 use super::{Arena, Fault, Mode, fault};
 use crate::control_plane;
 use crate::metrics;
-
 use crate::wait::{self, LIMIT};
 
 pub(super) const FAULTS: &[Fault] = &[

@@ -41,7 +41,7 @@ pub async fn run(rounds: u64, seed: u64, only: &[String]) -> Result<()> {
         }
         let Some(fault) = order.pop() else { break };
         print!(
-            "{:>4}/{rounds}  seed {seed:<6} {:<24}",
+            "{:>4}/{rounds}  seed {seed:<6} {:<30}",
             number + 1,
             fault.name
         );
@@ -83,7 +83,7 @@ fn outcome(round: &Round) -> String {
 
 fn summary(faults: &[&Fault], ended: &[Round]) {
     println!(
-        "\n{:<26} {:>6} {:>8} {:>6} {:>12} {:>12}",
+        "\n{:<30} {:>6} {:>8} {:>6} {:>12} {:>12}",
         "fault", "rounds", "sent", "lost", "rest, median", "rest, most"
     );
     for fault in faults {
@@ -98,7 +98,7 @@ fn summary(faults: &[&Fault], ended: &[Round]) {
             rest.map_or("-".into(), |rest| format!("{:.1} s", rest.as_secs_f32()))
         };
         println!(
-            "{:<26} {:>6} {:>8} {:>6} {:>12} {:>12}",
+            "{:<30} {:>6} {:>8} {:>6} {:>12} {:>12}",
             fault.name,
             rounds.len(),
             rounds.iter().map(|round| round.sent).sum::<u64>(),

@@ -39,7 +39,7 @@ fn main() -> std::io::Result<ExitCode> {
 
     vpc::add_to(&mut suite);
     rows::add_to(&mut suite);
-    suite.arena("faults", faults::all());
+    suite.arenas(["faults-a", "faults-b"], faults::all());
 
     Ok(suite.run())
 }

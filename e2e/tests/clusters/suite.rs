@@ -71,16 +71,18 @@ impl Suite {
         self.trials.push(trial);
     }
 
-    /// An arena in which each of these faults is a test of its own, one after the other.
-    pub(crate) fn arena(&mut self, name: &'static str, faults: Vec<&'static Fault>) {
-        let shared = Arc::new(SharedArena {
-            name,
-            arena: Mutex::new(None),
-            remaining: AtomicUsize::new(0),
+    /// Two arenas in which each of these faults is a test of its own, in turn in the one and the other.
+    pub(crate) fn arenas(&mut self, names: [&'static str; 2], faults: Vec<&'static Fault>) {
+        let arenas = names.map(|name| {
+            Arc::new(SharedArena {
+                name,
+                arena: Mutex::new(None),
+                remaining: AtomicUsize::new(0),
+            })
         });
-        for fault in faults {
+        for (fault, shared) in faults.into_iter().zip(arenas.iter().cycle()) {
             let (runtime, room) = (Arc::clone(&self.runtime), Arc::clone(&self.room));
-            let arena = Arc::clone(&shared);
+            let arena = Arc::clone(shared);
             let trial = Trial::test(format!("fault_{}", fault.name), move || {
                 let ended = arena.run(&runtime, &room, fault);
                 ended.map_err(|error| format!("{error:#}").into())
