@@ -73,8 +73,9 @@ pub enum Provider {
 pub struct LinuxCloud {
     /// The number that marks a kernel route as Signpost's ("proto" in ip route). Routes with
     /// another number are never touched, so no other program on the machine may use this one: the
-    /// numbers of the kernel (0 to 4) and of known routing programs are refused. From 5 to 255.
-    /// Default: 143.
+    /// numbers of the kernel (0 to 4) and of known routing programs are refused. After a change,
+    /// routes with the number before are somebody else's, and stay until they are removed by hand.
+    /// From 5 to 255. Default: 143.
     #[serde(default = "default_route_protocol")]
     #[schemars(range(min = 5, max = 255))]
     #[x_kube(validation = Rule::new(schema::ROUTE_PROTOCOL_IS_FREE).message(
@@ -85,7 +86,8 @@ pub struct LinuxCloud {
     pub route_protocol: u8,
 
     /// The kernel's route table that routes are put in: 254 is the main one. The machine's rules
-    /// must look it up. From 1 to 4294967295, but not 255, which is the kernel's table of local
+    /// must look it up. After a change, routes in the table before stay there until they are
+    /// removed by hand. From 1 to 4294967295, but not 255, which is the kernel's table of local
     /// addresses. Default: 254.
     #[serde(default = "default_table")]
     #[schemars(range(min = 1, max = 4_294_967_295u32))]

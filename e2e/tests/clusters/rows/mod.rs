@@ -61,7 +61,8 @@ pub(crate) fn add_to(suite: &mut Suite) {
         ))
         .serial(named!(
             joining::r13_pods_are_forwarded_where_the_policy_is_drop
-        ));
+        ))
+        .serial(named!(router::fault_a_node_lacks_an_address_of_one_family));
     suite.alone(named!(
         rights::each_program_uses_exactly_the_verbs_that_it_is_granted
     ));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use ipnet::{IpNet, Ipv4Net};
 use signpost_e2e::addresses::EXTERNAL_V4;
 use signpost_e2e::{Cluster, wait};
@@ -113,6 +113,49 @@ pub(crate) async fn r18_a_route_changed_by_hand_is_mended(cluster: &Cluster) -> 
     remove(cluster, &["r18-mended"]).await
 }
 
+/// A node without an address of one of the families gets its route of the other one, and its condition
+/// says what is missing; other nodes are not concerned.
+pub(crate) async fn fault_a_node_lacks_an_address_of_one_family(cluster: &Cluster) -> Result<()> {
+    let before = routes::settle(cluster).await?;
+    objects::create_bare_node(cluster, "one-family", 14, &[]).await?;
+    let message = objects::node_says(cluster, "one-family", "True", "NoNextHop").await?;
+    ensure!(
+        message.contains("no IPv6 address"),
+        "the family that is missing should be named: {message}"
+    );
+    let cidrs = objects::allocated(cluster, "one-family").await?;
+    ensure!(cidrs.len() == 2, "it has a block of each family: {cidrs:?}");
+    let mut expected = before.clone();
+    let v4 = cidrs.iter().find(|cidr| cidr.addr().is_ipv4());
+    let v4 = v4.context("a block of IPv4")?;
+    expected.insert(*v4, IpAddr::from([172, 29, 255, 14]));
+    wait::until(
+        "the routes of the other family to be there",
+        LIMIT,
+        async || {
+            let ours = routes::ours(cluster).await?;
+            ensure!(
+                ours == expected,
+                "{expected:?} expected, the table has {ours:?}"
+            );
+            Ok(())
+        },
+    )
+    .await?;
+    objects::network_says(cluster, "Ready", "False", "NoNextHop").await?;
+    cluster
+        .delete_bare_nodes(&["one-family".to_owned()])
+        .await?;
+    let after = routes::settle(cluster).await?;
+    ensure!(
+        after == before,
+        "the routes were {before:?}, they are {after:?}"
+    );
+    objects::network_says(cluster, "Ready", "True", "AllNodesRouted")
+        .await
+        .map(drop)
+}
+
 /// Removes bare nodes, and waits until the pool has their blocks back.
 async fn remove(cluster: &Cluster, names: &[&str]) -> Result<()> {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
@@ -120,22 +163,9 @@ async fn remove(cluster: &Cluster, names: &[&str]) -> Result<()> {
     routes::settle(cluster).await?;
     let nodes = u64::try_from(cluster.nodes().len())?;
     objects::status_becomes(cluster, "/pools/1/allocated", nodes).await?;
-    wait::until("the PodNetwork to be ready", LIMIT, async || {
-        let network = objects::pod_network(cluster).await?;
-        let conditions = network["status"]["conditions"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let ready = conditions
-            .iter()
-            .find(|condition| condition["type"] == "Ready");
-        ensure!(
-            ready.is_some_and(|ready| ready["status"] == "True"),
-            "{ready:?}"
-        );
-        Ok(())
-    })
-    .await
+    objects::network_says(cluster, "Ready", "True", "AllNodesRouted")
+        .await
+        .map(drop)
 }
 
 fn only(cidrs: &[IpNet]) -> Result<Ipv4Net> {
