@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use tokio::process::Command;
 
 use super::replicas::LEASE;
-use super::{Arena, Fault, Mode, fault, invariants};
-use crate::control_plane;
+use super::{Arena, Fault, Mode, fault, invariants, mesh};
+use crate::wait::LIMIT;
+use crate::{control_plane, objects};
 
 pub(super) const FAULTS: &[Fault] = &[
     fault!(etcd_killed, "SIGKILL for etcd while nodes join and leave"),
@@ -19,6 +20,10 @@ pub(super) const FAULTS: &[Fault] = &[
     fault!(
         etcd_restored,
         "etcd is set back to a snapshot from before nodes joined and left"
+    ),
+    fault!(
+        node_forgotten,
+        "etcd is set back to a snapshot from before a node with a machine joined"
     ),
 ];
 
@@ -85,6 +90,34 @@ async fn etcd_restored(arena: &mut Arena) -> Result<()> {
         begin.elapsed().as_secs_f32()
     ));
     Ok(())
+}
+
+async fn node_forgotten(arena: &mut Arena) -> Result<()> {
+    const NODE: &str = "node-forgotten";
+    // In the way of the block that the node had, so that it gets another one.
+    let early = arena.choose(0..=2);
+    let early = arena.join_bare(early).await?;
+    snapshot(arena).await?;
+    let joined = arena.choose(0..=2);
+    arena.join_bare(joined).await?;
+    arena.cluster().add_node(NODE).await?;
+    arena.back(NODE).await?;
+    let before = objects::allocated(arena.cluster(), NODE).await?;
+    invariants::routed(arena.cluster()).await?;
+
+    // Its pods are forgotten with it.
+    arena.excuse(NODE).await?;
+    restore(arena).await?;
+    arena.set_bare(early);
+    let cluster = arena.cluster();
+    cluster.wait_registered(&[NODE], LIMIT).await?;
+    cluster.wait_ready(&[NODE], LIMIT).await?;
+    let after = objects::allocated(cluster, NODE).await?;
+    arena.back(NODE).await?;
+    arena.did(format!("a node had {before:?} and has {after:?}"));
+    arena.excuse(NODE).await?;
+    arena.cluster().delete_pod(&mesh::pod_name(NODE)).await?;
+    arena.cluster().remove_node(NODE).await
 }
 
 /// Lets another process lead, or not, and says so. The one that the snapshot names may live on.
