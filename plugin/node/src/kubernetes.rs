@@ -38,6 +38,10 @@ pub type Seen<V> = Option<BTreeMap<String, V>>;
 
 /// Follows the objects of `api` for ever, and publishes what `extract` takes of each of them. Nothing
 /// else of an object is kept. Failures are logged and tried again, with growing pauses.
+///
+/// When the API server could not be reached, everything is listed anew. It may have been set back
+/// meanwhile (etcd restored from a snapshot), and a watch that goes on from a version that is still to
+/// come is told nothing and sees no error.
 pub async fn follow<K, V>(
     api: Api<K>,
     selection: watcher::Config,
@@ -50,7 +54,9 @@ pub async fn follow<K, V>(
     let kind = K::kind(&()).into_owned();
     let plural = K::plural(&()).into_owned();
     // Whatever the API server has in its cache is recent enough, and costs it least.
-    let mut events = pin!(watcher(api, selection.any_semantic()).default_backoff());
+    let selection = selection.any_semantic();
+    let begin = || watcher(api.clone(), selection.clone()).default_backoff();
+    let mut events = pin!(begin());
     let mut listing = BTreeMap::new();
     while let Some(event) = events.next().await {
         match event {
@@ -75,8 +81,22 @@ pub async fn follow<K, V>(
                         .is_some()
                 });
             }
-            Err(error) => warn!(kind, "{}", explain(&plural, &error)),
+            Err(error) => {
+                warn!(kind, "{}", explain(&plural, &error));
+                if unreachable(&error) {
+                    events.set(begin());
+                }
+            }
         }
+    }
+}
+
+/// Whether a watch could not be resumed for want of an API server that works.
+fn unreachable(error: &WatchError) -> bool {
+    match error {
+        WatchError::WatchStartFailed(kube::Error::Api(status)) => status.code >= 500,
+        WatchError::WatchStartFailed(_) => true,
+        _ => false,
     }
 }
 
