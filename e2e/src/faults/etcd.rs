@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::process::Command;
 
 use super::replicas::LEASE;
 use super::{Arena, Fault, Mode, fault, invariants, mesh};
-use crate::wait::LIMIT;
-use crate::{control_plane, objects};
+use crate::wait::{self, LIMIT};
+use crate::{Node, control_plane, objects};
 
 pub(super) const FAULTS: &[Fault] = &[
     fault!(etcd_killed, "SIGKILL for etcd while nodes join and leave"),
@@ -81,6 +85,7 @@ async fn etcd_restored(arena: &mut Arena) -> Result<()> {
     let leads = change_leader(arena).await?;
     invariants::routed(arena.cluster()).await?;
 
+    grow_old(arena).await?;
     let begin = Instant::now();
     restore(arena).await?;
     // Those that left are there again, and those that joined since are not.
@@ -107,17 +112,63 @@ async fn node_forgotten(arena: &mut Arena) -> Result<()> {
 
     // Its pods are forgotten with it.
     arena.excuse(NODE).await?;
+    grow_old(arena).await?;
     restore(arena).await?;
     arena.set_bare(early);
     let cluster = arena.cluster();
     cluster.wait_registered(&[NODE], LIMIT).await?;
     cluster.wait_ready(&[NODE], LIMIT).await?;
     let after = objects::allocated(cluster, NODE).await?;
+    configured(&*cluster.node(NODE)?, &after).await?;
     arena.back(NODE).await?;
     arena.did(format!("a node had {before:?} and has {after:?}"));
     arena.excuse(NODE).await?;
     arena.cluster().delete_pod(&mesh::pod_name(NODE)).await?;
     arena.cluster().remove_node(NODE).await
+}
+
+/// Waits until the pods of a node get addresses from its pod CIDRs.
+async fn configured(node: &Node, cidrs: &[IpNet]) -> Result<()> {
+    let what = format!("the network configuration of {}", node.name());
+    wait::until(&what, LIMIT, async || {
+        let folder = node.path("/etc/cni/net.d");
+        let files = std::fs::read_dir(folder)?.flatten();
+        let texts: Vec<String> = files
+            .filter_map(|file| std::fs::read_to_string(file.path()).ok())
+            .collect();
+        for cidr in cidrs {
+            let cidr = cidr.to_string();
+            ensure!(
+                texts.iter().any(|text| text.contains(&cidr)),
+                "{cidr} is not in {texts:?}"
+            );
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Lets the store grow older by many versions that have nothing to do with nodes: a snapshot is
+/// normally hours old, and a watch from before it is restored waits for what will not come for hours.
+async fn grow_old(arena: &Arena) -> Result<()> {
+    const VERSIONS: u32 = 1_000;
+    const AT_ONCE: usize = 16;
+    let maps: Api<ConfigMap> = Api::default_namespaced(arena.cluster().client());
+    let create = PostParams::default();
+    let versions = stream::iter(0..VERSIONS).map(|number| {
+        let map = ConfigMap {
+            metadata: ObjectMeta {
+                generate_name: Some(format!("version-{number}-")),
+                ..ObjectMeta::default()
+            },
+            ..ConfigMap::default()
+        };
+        let (maps, create) = (&maps, &create);
+        async move { maps.create(create, &map).await.map(drop) }
+    });
+    let written: Vec<()> = versions.buffer_unordered(AT_ONCE).try_collect().await?;
+    ensure!(written.len() == usize::try_from(VERSIONS)?);
+    Ok(())
 }
 
 /// Lets another process lead, or not, and says so. The one that the snapshot names may live on.
@@ -187,6 +238,6 @@ async fn remove(folder: &str) -> Result<()> {
 async fn run(argv: &[&str]) -> Result<()> {
     let status = Command::new(argv[0]).args(&argv[1..]).status().await;
     let status = status.with_context(|| argv.join(" "))?;
-    anyhow::ensure!(status.success(), "{} failed: {status}", argv.join(" "));
+    ensure!(status.success(), "{} failed: {status}", argv.join(" "));
     Ok(())
 }
