@@ -61,9 +61,9 @@ pub struct Watched {
 
 /// Passes on what the watch says, and deals with its errors.
 ///
-/// When the API server could not be reached, `begin` makes another watch, which begins with a list.
-/// It may have been set back meanwhile (etcd restored from a snapshot), and a watch that goes on from
-/// a version that is still to come is told nothing and sees no error.
+/// When the connection broke or the API server could not be reached, `begin` makes another watch, which
+/// begins with a list. The API server may have been set back meanwhile (etcd restored from a snapshot),
+/// and a watch that goes on from a version that is still to come is told nothing and sees no error.
 pub fn lasting<K, S>(
     begin: impl Fn() -> S + Send + Sync + 'static,
     what: Watched,
@@ -92,7 +92,7 @@ where
                         if let Some(failure) = judge(&error, what) {
                             metrics.error(Category::Api(failure.kind));
                             trouble.tell(&failure.message);
-                            if unreachable(&error, &failure) {
+                            if was_cut(&error, &failure) {
                                 stream = begin().boxed();
                             }
                         }
@@ -104,10 +104,16 @@ where
     })
 }
 
-/// Whether a watch could not be resumed for want of an API server that works.
-fn unreachable(error: &Error, failure: &ApiFailure) -> bool {
-    let transient = matches!(failure.kind, ApiError::Transient | ApiError::Unknown);
-    transient && matches!(error, Error::WatchStartFailed(_))
+/// Whether a watch broke, other than by its own time limit, or could not be resumed for want of an API
+/// server that works. A break alone is enough: the next attempt may come when all is over.
+fn was_cut(error: &Error, failure: &ApiFailure) -> bool {
+    match error {
+        Error::WatchFailed(_) => true,
+        Error::WatchStartFailed(_) => {
+            matches!(failure.kind, ApiError::Transient | ApiError::Unknown)
+        }
+        _ => false,
+    }
 }
 
 /// `None` for what belongs to the ordinary life of a watch.
@@ -128,4 +134,48 @@ fn judge(error: &Error, what: Watched) -> Option<ApiFailure> {
         failure.message = format!("{}: {}", failure.message, what.if_unknown);
     }
     Some(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::stream;
+
+    use super::*;
+
+    /// How often `lasting` begins a watch that ends with this error before it is told something.
+    async fn begins_after(error: impl Fn() -> Error + Send + Sync + 'static) -> usize {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&begun);
+        let begin = move || {
+            let first = count.fetch_add(1, Ordering::SeqCst) == 0;
+            let failing = first.then(|| Err(error()));
+            let event = Ok(Event::<()>::InitDone);
+            stream::iter(failing.into_iter().chain([event]))
+        };
+        let what = Watched {
+            resource: "nodes",
+            if_unknown: "",
+        };
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let mut events = std::pin::pin!(lasting(begin, what, metrics));
+        assert!(matches!(events.next().await, Some(Event::InitDone)));
+        begun.load(Ordering::SeqCst)
+    }
+
+    fn broken() -> kube::Error {
+        kube::Error::ReadEvents(std::io::ErrorKind::ConnectionReset.into())
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_was_cut_begins_with_a_list() {
+        assert_eq!(begins_after(|| Error::WatchFailed(broken())).await, 2);
+        assert_eq!(begins_after(|| Error::WatchStartFailed(broken())).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_has_a_list_to_read_goes_on_by_itself() {
+        assert_eq!(begins_after(|| Error::NoResourceVersion).await, 1);
+    }
 }
