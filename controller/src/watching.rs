@@ -146,8 +146,8 @@ mod tests {
 
     /// How often `lasting` begins a watch that ends with this error before it is told something.
     async fn begins_after(error: impl Fn() -> Error + Send + Sync + 'static) -> usize {
-        let begun = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&begun);
+        let beginnings = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&beginnings);
         let begin = move || {
             let first = count.fetch_add(1, Ordering::SeqCst) == 0;
             let failing = first.then(|| Err(error()));
@@ -161,7 +161,7 @@ mod tests {
         let metrics = Arc::new(Metrics::new().unwrap());
         let mut events = std::pin::pin!(lasting(begin, what, metrics));
         assert!(matches!(events.next().await, Some(Event::InitDone)));
-        begun.load(Ordering::SeqCst)
+        beginnings.load(Ordering::SeqCst)
     }
 
     fn broken() -> kube::Error {
