@@ -197,7 +197,7 @@ impl KubeApi {
         let mut uri = format!("{path}?timeout={}s", self.bounds.serve.as_secs());
         if method != Method::GET {
             // Unknown fields, of which our bodies have none, are not looked for: that saves the API
-            // server a tenth of what a patch of a node costs it. Writing to a string cannot fail.
+            // server some work for each patch of a node. Writing to a string cannot fail.
             let _ = write!(
                 uri,
                 "&fieldManager=signpost-controller&fieldValidation=Ignore"
