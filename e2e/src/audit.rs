@@ -1,10 +1,9 @@
 //! What Signpost's programs asked of the API server, from its audit log.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use anyhow::{Context, Result};
-use serde::Deserialize;
+use anyhow::Result;
+use signpost_testing::audit::{AuditEvent, AuditLog};
 
 use crate::cluster::Cluster;
 use crate::identity::NAMESPACE;
@@ -22,94 +21,62 @@ pub struct Access {
     pub denied: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    verb: String,
-    user: User,
-    #[serde(default)]
-    object_ref: Option<ObjectRef>,
-    #[serde(default)]
-    response_status: Status,
-}
-
-#[derive(Deserialize)]
-struct User {
-    username: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct ObjectRef {
-    resource: String,
-    api_group: String,
-    subresource: String,
-}
-
-#[derive(Default, Deserialize)]
-struct Status {
-    #[serde(default)]
-    code: u16,
-}
-
 impl Cluster {
     /// Every kind of request that a service account of Signpost's has made so far.
     ///
     /// `account` is [`CONTROLLER`](crate::identity::CONTROLLER) or [`AGENT`](crate::identity::AGENT).
     pub fn audited(&self, account: &str) -> Result<BTreeSet<Access>> {
-        let path = self.router().log("audit");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        accesses(
-            &text,
-            &format!("system:serviceaccount:{NAMESPACE}:{account}"),
-        )
+        let events = AuditLog::new(self.router().log("audit")).read()?;
+        let user = format!("system:serviceaccount:{NAMESPACE}:{account}");
+        Ok(accesses(events, &user))
     }
 }
 
-fn accesses(log: &str, user: &str) -> Result<BTreeSet<Access>> {
-    let mut found = BTreeSet::new();
-    // The last line may be half written.
-    for line in log
-        .split_inclusive('\n')
-        .filter(|line| line.ends_with('\n'))
-    {
-        let event: Event = serde_json::from_str(line).context("reading the audit log")?;
-        let Some(object) = event.object_ref.filter(|_| event.user.username == user) else {
-            continue;
-        };
-        let subresource = Some(object.subresource).filter(|name| !name.is_empty());
-        let parts = std::iter::once(object.resource).chain(subresource);
-        found.insert(Access {
+fn accesses(events: Vec<AuditEvent>, user: &str) -> BTreeSet<Access> {
+    let own = events
+        .into_iter()
+        .filter(|event| event.user.username == user);
+    own.filter_map(|event| {
+        let object = event.object_ref?;
+        Some(Access {
             verb: event.verb,
+            resource: object.path(),
             group: object.api_group,
-            resource: parts.collect::<Vec<_>>().join("/"),
             denied: event.response_status.code == 403,
-        });
-    }
-    Ok(found)
+        })
+    })
+    .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use signpost_testing::audit;
+
     use super::*;
 
     #[test]
     fn accesses_are_those_of_the_account() {
-        let log = concat!(
-            r#"{"verb":"patch","user":{"username":"a"},"objectRef":{"resource":"nodes","subresource":"status"},"responseStatus":{"code":403}}"#,
-            "\n",
-            r#"{"verb":"get","user":{"username":"b"},"objectRef":{"resource":"nodes"}}"#,
-            "\n",
-            r#"{"verb":"get","user":{"username":"a"},"objectRef":{"resource":"leases","apiGroup":"coordination.k8s.io"}}"#,
-        );
+        let line = |event: &str| {
+            let time = "2026-01-01T00:00:00.000000Z";
+            format!(r#"{{{event},"requestReceivedTimestamp":"{time}","stageTimestamp":"{time}"}}"#)
+        };
+        let log = [
+            line(
+                r#""verb":"patch","user":{"username":"a"},"objectRef":{"resource":"nodes","subresource":"status"},"responseStatus":{"code":403}"#,
+            ),
+            line(r#""verb":"get","user":{"username":"b"},"objectRef":{"resource":"nodes"}"#),
+            // Half written.
+            line(
+                r#""verb":"get","user":{"username":"a"},"objectRef":{"resource":"leases","apiGroup":"coordination.k8s.io"}"#,
+            ),
+        ];
+        let events = audit::parse(&log.join("\n")).unwrap();
         let expected = Access {
             verb: "patch".into(),
             group: String::new(),
             resource: "nodes/status".into(),
             denied: true,
         };
-        assert_eq!(accesses(log, "a").unwrap(), BTreeSet::from([expected]));
+        assert_eq!(accesses(events, "a"), BTreeSet::from([expected]));
     }
 }

@@ -4,14 +4,11 @@
 //! JSON would cost a program that reads protobuf more than one that reads JSON.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use serde::Deserialize;
+use anyhow::Result;
+use signpost_testing::audit::{self, AuditEvent};
 
 /// Requests of the programs that are measured, and creations of nodes; each when it has been
 /// answered.
@@ -61,61 +58,35 @@ impl Request {
 
 /// Reads an audit log from where it was left.
 #[derive(Debug)]
-pub(crate) struct AuditLog {
-    path: PathBuf,
-    read: u64,
-}
+pub(crate) struct AuditLog(audit::AuditLog);
 
 impl AuditLog {
     /// What is written from now on.
     pub(crate) fn from_now(path: &Path) -> Result<Self> {
-        let mut log = Self {
-            path: path.to_owned(),
-            read: 0,
-        };
-        log.next()?;
-        Ok(log)
+        audit::AuditLog::from_now(path).map(Self)
     }
 
     /// What has been written since the last time.
     pub(crate) fn next(&mut self) -> Result<Vec<Request>> {
-        let reading = || format!("reading {}", self.path.display());
-        let mut file = File::open(&self.path).with_context(reading)?;
-        file.seek(SeekFrom::Start(self.read))
-            .with_context(reading)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).with_context(reading)?;
-        // The last line may be half written.
-        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
-        self.read += text.len() as u64;
-        text.lines()
-            .filter_map(|line| request(line).transpose())
-            .collect()
+        Ok(self.0.read()?.into_iter().filter_map(request).collect())
     }
 }
 
 /// `None` for what is about no resource, and for the end of a watch, whose beginning counts.
-fn request(line: &str) -> Result<Option<Request>> {
-    let event: Event = serde_json::from_str(line).context("reading the audit log")?;
-    let Some(object) = event.object_ref else {
-        return Ok(None);
-    };
+fn request(event: AuditEvent) -> Option<Request> {
+    let object = event.object_ref?;
     if event.verb == "watch" && event.stage == "ResponseComplete" {
-        return Ok(None);
+        return None;
     }
-    let mut resource = object.resource;
-    if !object.subresource.is_empty() {
-        resource = format!("{resource}/{}", object.subresource);
-    }
-    Ok(Some(Request {
+    Some(Request {
         user: event.user.username,
         verb: event.verb,
-        resource,
+        resource: object.path(),
         name: object.name,
         code: event.response_status.code,
         received: event.request_received_timestamp.0.into(),
         answered: event.stage_timestamp.0.into(),
-    }))
+    })
 }
 
 /// How often something was asked, such as `update leases`.
@@ -136,39 +107,6 @@ pub(crate) fn list(calls: &Calls) -> String {
     calls.join(", ")
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    stage: String,
-    verb: String,
-    user: User,
-    #[serde(default)]
-    object_ref: Option<ObjectRef>,
-    #[serde(default)]
-    response_status: Status,
-    request_received_timestamp: MicroTime,
-    stage_timestamp: MicroTime,
-}
-
-#[derive(Deserialize)]
-struct User {
-    username: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ObjectRef {
-    resource: String,
-    subresource: String,
-    name: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    code: u16,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,10 +123,8 @@ mod tests {
             line("watch", "ResponseComplete"),
             line("patch", "ResponseComplete"),
         ];
-        let requests: Vec<Request> = lines
-            .iter()
-            .filter_map(|line| request(line).unwrap())
-            .collect();
+        let events = audit::parse(&(lines.join("\n") + "\n")).unwrap();
+        let requests: Vec<Request> = events.into_iter().filter_map(request).collect();
         let expected = [("patch nodes".to_owned(), 1), ("watch nodes".to_owned(), 1)];
         let mut calls = Calls::new();
         for request in &requests {

@@ -70,7 +70,7 @@ impl Arena {
         let cluster = Cluster::start(ClusterOptions::new(name).pod_network(spec)).await?;
         // The one that every cluster has makes room for several with a shorter lease.
         cluster.router().stop(CONTROLLER).await?;
-        let writes = Writes::from_now(&cluster);
+        let writes = Writes::from_now(&cluster)?;
         let mut arena = Self {
             cluster,
             replicas: Vec::new(),

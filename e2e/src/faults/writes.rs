@@ -1,15 +1,11 @@
 //! Who wrote what while holding the lease, or without: from the API server's audit log.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use anyhow::{Result, bail};
 use k8s_openapi::jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
+use signpost_testing::audit::{AuditEvent, AuditLog};
 
 use super::replicas::LEASE;
 use crate::cluster::Cluster;
@@ -21,9 +17,8 @@ const LATE: i64 = 2 * MICROSECONDS;
 
 /// Reads the audit log from where it stood, and judges what it finds.
 pub(super) struct Writes {
-    path: PathBuf,
-    /// Everything before is judged.
-    offset: u64,
+    /// Everything that was read of it is judged.
+    log: AuditLog,
     /// Lease writes that succeeded, in the order in which they ended.
     tenures: Vec<Tenure>,
     /// Spans, from and to, in which the API server read nothing: what it read right after them may have
@@ -42,67 +37,32 @@ struct Tenure {
     holder: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    verb: String,
-    user: User,
-    #[serde(rename = "sourceIPs", default)]
-    sources: Vec<String>,
-    object_ref: Option<Object>,
-    response_status: Option<Status>,
-    request_received_timestamp: MicroTime,
-    stage_timestamp: MicroTime,
-    #[serde(default)]
-    request_object: Value,
-}
+/// A request of the controller's, as the log tells it.
+struct Sent(AuditEvent);
 
-#[derive(Deserialize)]
-struct User {
-    username: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Object {
-    resource: String,
-    subresource: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    #[serde(default)]
-    code: u16,
-}
-
-impl Event {
+impl Sent {
     fn begun(&self) -> i64 {
-        self.request_received_timestamp.0.as_microsecond()
+        self.0.request_received_timestamp.0.as_microsecond()
     }
 
     fn done(&self) -> i64 {
-        self.stage_timestamp.0.as_microsecond()
+        self.0.stage_timestamp.0.as_microsecond()
     }
 
     fn source(&self) -> &str {
-        self.sources.first().map_or("", String::as_str)
+        self.0.sources.first().map_or("", String::as_str)
     }
 
     fn succeeded(&self) -> bool {
-        let code = self
-            .response_status
-            .as_ref()
-            .map_or(0, |status| status.code);
-        (200..300).contains(&code)
+        (200..300).contains(&self.0.response_status.code)
     }
 
     fn writes(&self) -> bool {
-        ["create", "update", "patch", "delete", "deletecollection"].contains(&&*self.verb)
+        ["create", "update", "patch", "delete", "deletecollection"].contains(&&*self.0.verb)
     }
 
     fn object(&self) -> String {
-        let object = self.object_ref.as_ref();
+        let object = self.0.object_ref.as_ref();
         object.map_or_else(String::new, |object| {
             let parts = [&*object.resource, &object.subresource, &object.name];
             let parts = parts.into_iter().filter(|part| !part.is_empty());
@@ -111,23 +71,19 @@ impl Event {
     }
 
     fn is_lease(&self) -> bool {
-        self.object_ref
-            .as_ref()
-            .is_some_and(|object| object.resource == "leases")
+        let object = self.0.object_ref.as_ref();
+        object.is_some_and(|object| object.resource == "leases")
     }
 }
 
 impl Writes {
     /// Judges what is written from now on.
-    pub(super) fn from_now(cluster: &Cluster) -> Self {
-        let path = cluster.router().log("audit");
-        let offset = std::fs::metadata(&path).map_or(0, |file| file.len());
-        Self {
-            path,
-            offset,
+    pub(super) fn from_now(cluster: &Cluster) -> Result<Self> {
+        Ok(Self {
+            log: AuditLog::from_now(&cluster.router().log("audit"))?,
             tenures: Vec::new(),
             held_up: Vec::new(),
-        }
+        })
     }
 
     /// The API server has read nothing for this long, up to now.
@@ -140,30 +96,19 @@ impl Writes {
     /// Reads what was added to the log. Fails if a replica wrote while another one held the lease, or
     /// after its own had run out.
     pub(super) fn judge(&mut self) -> Result<()> {
-        let mut file =
-            File::open(&self.path).with_context(|| format!("opening {}", self.path.display()))?;
-        file.seek(SeekFrom::Start(self.offset))?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        // The last line may be half written.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        self.offset += u64::try_from(whole)?;
-        self.judge_lines(&text[..whole])
+        let events = self.log.read()?;
+        self.judge_events(events)
     }
 
-    fn judge_lines(&mut self, text: &str) -> Result<()> {
+    fn judge_events(&mut self, events: Vec<AuditEvent>) -> Result<()> {
         let account = format!("system:serviceaccount:{NAMESPACE}:{CONTROLLER}");
-        let mut writes = Vec::new();
-        for line in text.lines() {
-            let event: Event = serde_json::from_str(line)
-                .with_context(|| format!("reading the audit log: {line}"))?;
-            if event.user.username == account && event.writes() {
-                writes.push(event);
-            }
-        }
+        let own = events
+            .into_iter()
+            .filter(|event| event.user.username == account);
+        let writes: Vec<Sent> = own.map(Sent).filter(Sent::writes).collect();
         let leases = writes.iter().filter(|event| event.is_lease());
         for event in leases.filter(|event| event.succeeded()) {
-            let holder = event.request_object.pointer("/spec/holderIdentity");
+            let holder = event.0.request_object.pointer("/spec/holderIdentity");
             let held = holder.and_then(Value::as_str).unwrap_or_default() != "";
             self.tenures.push(Tenure {
                 begun: event.begun(),
@@ -190,18 +135,18 @@ impl Writes {
     }
 
     /// Fails if who sent it may not have done so at this time.
-    fn allowed(&self, event: &Event, at: i64) -> Result<()> {
+    fn allowed(&self, event: &Sent, at: i64) -> Result<()> {
         let last = self.tenures.iter().rfind(|tenure| tenure.done <= at);
-        let who = format!("{} by {}", event.verb, event.source());
+        let who = format!("{} by {}", event.0.verb, event.source());
         let Some(tenure) = last else {
             bail!("{who} of {} before anybody held the lease", event.object());
         };
         let after = |since: i64| (at - since) / 1000;
         if tenure.holder.as_deref() != Some(event.source()) {
             bail!(
-                "{who} of {}, answered with {:?}, {} ms after {:?} had become the lease's holder",
+                "{who} of {}, answered with {}, {} ms after {:?} had become the lease's holder",
                 event.object(),
-                event.response_status.as_ref().map(|status| status.code),
+                event.0.response_status.code,
                 after(tenure.done),
                 tenure.holder
             );
@@ -220,6 +165,7 @@ impl Writes {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use signpost_testing::audit;
 
     use super::*;
 
@@ -237,12 +183,11 @@ mod tests {
 
     fn judge(events: &[String]) -> Result<()> {
         let mut writes = Writes {
-            path: PathBuf::new(),
-            offset: 0,
+            log: AuditLog::new(""),
             tenures: Vec::new(),
             held_up: Vec::new(),
         };
-        writes.judge_lines(&events.concat())
+        writes.judge_events(audit::parse(&events.concat())?)
     }
 
     #[test]

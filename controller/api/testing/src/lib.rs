@@ -7,6 +7,7 @@
 //!
 //! Everything ends with the [`ControlPlane`], and also when the test process is killed.
 
+pub mod audit;
 mod binaries;
 mod kubeconfig;
 mod process;
