@@ -13,6 +13,9 @@ pub(crate) struct Backoff {
 pub(crate) enum Pace {
     /// From a fifth of a second to a minute: for what passes by itself.
     Quick,
+    /// From two seconds to five minutes: for what the API server refuses. One that has just started
+    /// denies everything until it has read its roles; else somebody has to put it right.
+    Refused,
     /// From half a minute to five: for what somebody has to put right.
     Slow,
 }
@@ -21,6 +24,7 @@ impl Pace {
     fn millis(self) -> (u64, u64) {
         match self {
             Self::Quick => (200, 60_000),
+            Self::Refused => (2_000, 300_000),
             Self::Slow => (30_000, 300_000),
         }
     }

@@ -249,7 +249,7 @@ impl Engine {
                 write.failed(backoff, key, Pace::Quick, now);
             }
             Err(error @ (ApiError::Denied | ApiError::Invalid)) => {
-                write.failed(backoff, key, Pace::Slow, now);
+                write.failed(backoff, key, Pace::Refused, now);
                 assignment.trouble = Some(Box::new(refused(error)));
             }
             Err(error @ (ApiError::Transient | ApiError::Unknown)) => {

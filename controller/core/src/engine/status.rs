@@ -172,7 +172,7 @@ impl Engine {
                 }
             }
             Err(error @ (ApiError::Denied | ApiError::Invalid)) => {
-                status.write.failed(backoff, key, Pace::Slow, now);
+                status.write.failed(backoff, key, Pace::Refused, now);
                 self.notice_refused_status(error);
             }
             Err(error) => {

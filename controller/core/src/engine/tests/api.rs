@@ -201,7 +201,27 @@ fn denied_status_writes_are_told_once_and_delay_nobody() {
     assert_eq!(driver.phase("b"), Some(Phase::Routed));
     assert_eq!(driver.notices(Reason::WriteRefused), 1);
     let status = |action: &&Action| matches!(action, Action::SetNetworkStatus { .. });
-    assert!(driver.log.iter().filter(status).count() < 12);
+    // Seven tries for each within two minutes, and fewer from then on.
+    assert!(driver.log.iter().filter(status).count() <= 14);
+}
+
+/// An API server that has just started denies everything until it has read its roles.
+#[test]
+fn a_refusal_that_passes_costs_seconds() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+    driver.fault = Box::new(|action| {
+        let write = matches!(
+            action,
+            Action::SetPodCidrs { .. } | Action::SetNetworkStatus { .. }
+        );
+        write.then_some(Answer::Api(ApiError::Denied))
+    });
+    driver.add(node("a", &[]));
+    driver.pass(Duration::from_secs(1));
+    driver.fault = Box::new(|_| None);
+    driver.pass(Duration::from_secs(10));
+    assert_eq!(driver.phase("a"), Some(Phase::Routed));
+    assert_eq!(driver.nodes["a"].network, NetworkCondition::Available);
 }
 
 #[test]
