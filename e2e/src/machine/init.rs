@@ -49,6 +49,10 @@ fn mounts(spec: &MachineSpec) -> Result<()> {
     // Pods' volumes, mounted by the kubelet, must show up in containerd's namespaces and back.
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", shared).context("making mounts shared")?;
+    // Programs share memory by names with their process's number, which other machines' have too.
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    rustix::mount::mount("shm", "/dev/shm", "tmpfs", flags, c"mode=1777")
+        .context("giving the machine its own /dev/shm")?;
     for overlay in &spec.overlays {
         if let Err(error) = mount_overlay(overlay) {
             // The work folder may itself be on an overlay, as in a container that is thrown away:
