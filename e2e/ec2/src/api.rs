@@ -79,6 +79,10 @@ pub(crate) async fn answer(core: Arc<Core>, arrival: Arrival) -> Option<Response
     let request_id = format!("{id:08x}-0000-4000-8000-{id:012x}");
     let decision = core.with(|state| {
         decide(state, &core, &arrival, subject, fault.as_ref()).and_then(|()| {
+            state.world.read_behind(match fault {
+                Some(FaultKind::Stale { seconds: behind }) => Some(seconds(behind)),
+                _ => None,
+            });
             if quotas.is_some() {
                 service_quotas::get(&state.world, &parameters).map(Decision::Quota)
             } else {

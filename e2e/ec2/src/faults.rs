@@ -57,6 +57,11 @@ pub enum FaultKind {
     ResetBefore,
     /// The call is done, then the connection ends without an answer.
     LostAfterCommit,
+    /// A listing shows what others saw some time ago.
+    Stale {
+        /// Seconds of the emulator's clock, up to 600.
+        seconds: f64,
+    },
     /// The call is done only after a delay, whether the client still waits or not.
     Slow {
         /// Seconds of the emulator's clock.
@@ -80,6 +85,7 @@ impl FaultKind {
             Self::Expired => "expired",
             Self::ResetBefore => "reset_before",
             Self::LostAfterCommit => "lost_after_commit",
+            Self::Stale { .. } => "stale",
             Self::Slow { .. } => "slow",
             Self::SlowAnswer { .. } => "slow_answer",
         }
@@ -117,11 +123,11 @@ impl Fault {
             ));
         }
         match &self.kind {
-            FaultKind::Slow { seconds } | FaultKind::SlowAnswer { seconds } => {
-                Duration::try_from_secs_f64(*seconds)
-                    .map(|_| ())
-                    .map_err(|why| format!("seconds {seconds}: {why}"))
-            }
+            FaultKind::Stale { seconds }
+            | FaultKind::Slow { seconds }
+            | FaultKind::SlowAnswer { seconds } => Duration::try_from_secs_f64(*seconds)
+                .map(|_| ())
+                .map_err(|why| format!("seconds {seconds}: {why}")),
             FaultKind::Error { status, .. } => hyper::StatusCode::from_u16(*status)
                 .ok()
                 .filter(|status| status.is_client_error() || status.is_server_error())

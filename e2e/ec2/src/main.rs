@@ -36,6 +36,9 @@ struct Cli {
     /// The longest time until readers see a write
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     propagation: f64,
+    /// How far a listing can be behind what others see
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
+    staleness: f64,
     /// How long every call takes at least
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     latency: f64,
@@ -61,6 +64,7 @@ impl Cli {
         let settings = Settings {
             rates: self.rates,
             propagation: self.propagation,
+            staleness: self.staleness,
             latency: self.latency,
             transition: self.transition,
             speed: self.speed,

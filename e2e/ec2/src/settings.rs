@@ -51,6 +51,9 @@ pub struct Settings {
     pub rate_overrides: BTreeMap<String, Rate>,
     /// The longest time until readers see a write; each write takes a random part of it.
     pub propagation: f64,
+    /// How far a listing can be behind what others see, up to 600; each is by a random part of it, so
+    /// that what one shows can be missing from the next.
+    pub staleness: f64,
     /// How long every call takes at least.
     pub latency: f64,
     /// How long instances take to start, stop and terminate.
@@ -71,6 +74,7 @@ impl Default for Settings {
             rates: false,
             rate_overrides: BTreeMap::new(),
             propagation: 0.0,
+            staleness: 0.0,
             latency: 0.0,
             transition: 0.0,
             speed: 1.0,
@@ -99,6 +103,7 @@ impl Settings {
     pub(crate) fn check(&self) -> Result<(), String> {
         for (name, seconds) in [
             ("propagation", self.propagation),
+            ("staleness", self.staleness),
             ("latency", self.latency),
             ("transition", self.transition),
             ("speed", self.speed),
@@ -112,6 +117,7 @@ impl Settings {
     pub(crate) fn habits(&self) -> Habits {
         Habits {
             propagation: seconds(self.propagation),
+            staleness: seconds(self.staleness),
             transition: seconds(self.transition),
             stopped_is_blackhole: self.stopped_is_blackhole,
             quotas: self.quotas.clone(),

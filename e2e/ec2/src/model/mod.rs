@@ -29,6 +29,8 @@ pub(crate) use store::{Spread, Store, View};
 pub(crate) struct Habits {
     /// Readers see a write after a random part of this.
     pub(crate) propagation: Duration,
+    /// Readers are behind by a random part of this, each anew.
+    pub(crate) staleness: Duration,
     /// How long an instance takes to start, stop and terminate.
     pub(crate) transition: Duration,
     /// Whether routes to a stopped instance are shown as blackholes.
@@ -42,6 +44,8 @@ pub(crate) struct World {
     pub(crate) account: String,
     pub(crate) habits: Habits,
     pub(crate) now: Time,
+    /// The moment whose state the present reader sees; not after `now`.
+    pub(crate) reading: Time,
     random: fastrand::Rng,
     pub(crate) vpcs: Store<String, Vpc>,
     pub(crate) subnets: Store<String, Subnet>,
@@ -67,6 +71,7 @@ impl World {
             account: account.to_owned(),
             habits,
             now: Time::ZERO,
+            reading: Time::ZERO,
             random: fastrand::Rng::with_seed(seed),
             vpcs: Store::default(),
             subnets: Store::default(),
@@ -84,9 +89,20 @@ impl World {
         }
     }
 
-    /// What readers see now.
+    /// What the present reader sees.
     pub(crate) fn seen(&self) -> View {
-        View::Seen(self.now)
+        View::Seen(self.reading)
+    }
+
+    /// Lets the next reader see what others saw some time ago.
+    pub(crate) fn read_behind(&mut self, fixed: Option<Duration>) {
+        let chance = self.habits.staleness;
+        let behind = match fixed {
+            Some(behind) => behind,
+            None if chance.is_zero() => Duration::ZERO,
+            None => chance.mul_f64(self.random.f64()),
+        };
+        self.reading = self.now.saturating_sub(behind.min(store::REMEMBERED));
     }
 
     /// When the write that is made now is seen.

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
+use std::time::Duration;
 
 use crate::clock::Time;
 
 /// Records of one kind. Writers see the truth at once, readers when it has spread.
 ///
-/// What spreads is a record, not the whole store: of two writes the second can be seen first. One
-/// record never goes back to an older state.
+/// What spreads is a record, not the whole store: of two writes the second can be seen first. At one
+/// moment all readers see the same; a reader who is behind sees what they saw at an earlier one.
 #[derive(Debug)]
 pub(crate) struct Store<K, V> {
     cells: BTreeMap<K, Cell<V>>,
@@ -16,6 +17,9 @@ pub(crate) struct Store<K, V> {
     gone: Vec<K>,
     changes: u64,
 }
+
+/// How far a reader can be behind.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 struct Cell<V> {
@@ -31,7 +35,14 @@ impl<V> Cell<V> {
     }
 
     fn settle(&mut self, now: Time) {
-        while self.spreading.front().is_some_and(|(from, _)| *from <= now) {
+        let Some(long_ago) = now.checked_sub(REMEMBERED) else {
+            return;
+        };
+        while self
+            .spreading
+            .front()
+            .is_some_and(|(from, _)| *from <= long_ago)
+        {
             self.seen = self.spreading.pop_front().and_then(|(_, value)| value);
         }
     }
@@ -193,7 +204,9 @@ mod tests {
         store.remove(&1, at(1, 3));
         assert_eq!(store.iter().count(), 0);
         assert_eq!((seen(&store, 2), seen(&store, 3)), (Some('a'), None));
-        store.put(2, 'b', at(4, 4));
+        store.put(2, 'b', at(602, 602));
+        assert_eq!(store.cells.len(), 2);
+        store.put(2, 'c', at(603, 603));
         assert_eq!(store.cells.len(), 1);
     }
 }

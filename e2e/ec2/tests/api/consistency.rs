@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use signpost_ec2::Settings;
+use signpost_ec2::{Fault, FaultKind, Settings};
 
 use crate::scene::Scene;
 
@@ -77,4 +77,30 @@ async fn the_same_seed_makes_the_same_world() {
     let (one, two) = (Scene::new().await, Scene::new().await);
     assert_eq!((&one.vpc, &one.table), (&two.vpc, &two.table));
     assert_eq!(one.launch(3).await, two.launch(3).await);
+}
+
+#[tokio::test]
+async fn a_listing_can_go_back_behind_an_earlier_one() {
+    let scene = Scene::new().await;
+    let instances = scene.launch(1).await;
+    scene.ec2.configure(|all| all.speed = 1000.0).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    scene.ec2.configure(|all| all.speed = 0.0).unwrap();
+    scene
+        .create("10.1.0.0/24", ("InstanceId", &instances[0]))
+        .await;
+    assert_eq!(scene.listed().await.len(), 1);
+    let stale = FaultKind::Stale { seconds: 5.0 };
+    scene
+        .ec2
+        .add_fault(Fault::next(1, stale, &["DescribeRouteTables"]))
+        .unwrap();
+    assert_eq!(scene.listed().await.len(), 0);
+    assert_eq!(scene.listed().await.len(), 1);
+    scene.ec2.configure(|all| all.staleness = 1.0).unwrap();
+    assert_eq!(scene.listed().await.len(), 0);
+    // A write goes by the truth.
+    scene
+        .create("10.1.0.0/24", ("InstanceId", &instances[0]))
+        .await;
 }
