@@ -174,6 +174,13 @@ fn decide(
     auth::check(&arrival.headers, &state.world.region)?;
     let session_token = arrival.header("x-amz-security-token");
     state.metadata.check(subject.access_key, session_token)?;
+    let role = state.metadata.role_of(subject.access_key);
+    let policy = role
+        .and_then(|role| state.policies.get(role))
+        .or_else(|| state.policies.get(subject.access_key));
+    if policy.is_some_and(|of| !of.allows(&state.world, subject.action, subject.parameters)) {
+        return Err(unauthorized());
+    }
     if let Some(refusal) = fault.and_then(refusal) {
         return Err(refusal);
     }
@@ -198,6 +205,11 @@ fn throttled() -> Refusal {
     Refusal::with_status(status, "RequestLimitExceeded", "Request limit exceeded.")
 }
 
+fn unauthorized() -> Refusal {
+    let why = "You are not authorized to perform this operation.";
+    Refusal::with_status(StatusCode::FORBIDDEN, "UnauthorizedOperation", why)
+}
+
 /// The refusal of a fault, if it is one that refuses.
 fn refusal(fault: &FaultKind) -> Option<Refusal> {
     Some(match fault {
@@ -211,11 +223,7 @@ fn refusal(fault: &FaultKind) -> Option<Refusal> {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
             Refusal::with_status(status, code, "This was asked for.")
         }
-        FaultKind::Unauthorized => Refusal::with_status(
-            StatusCode::FORBIDDEN,
-            "UnauthorizedOperation",
-            "You are not authorized to perform this operation.",
-        ),
+        FaultKind::Unauthorized => unauthorized(),
         FaultKind::Expired => auth::expired(),
         _ => return None,
     })

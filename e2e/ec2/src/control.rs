@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::actions;
 use crate::core::Core;
 use crate::faults::Fault;
+use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
 /// How long a request for a newer state is kept waiting unless it says otherwise.
@@ -54,6 +55,7 @@ fn index() -> Value {
         "GET /_control/actions": "the actions that there are",
         "GET|PATCH /_control/settings": "rates, quotas, propagation, latency, speed and the rest",
         "POST /_control/buckets/fill": "fills all buckets",
+        "GET|PUT /_control/policies": "IAM policies by access key or role; callers without one may do everything",
         "GET|PUT /_control/imds": "whose metadata are served",
     })
 }
@@ -109,6 +111,13 @@ fn act(
         }
         ("POST", "buckets/fill") => {
             core.with(|state| state.buckets.fill());
+            Ok(json!({}))
+        }
+        ("GET", "policies") => to_value(&core.with(|state| state.policies.clone())),
+        ("PUT", "policies") => {
+            let policies: BTreeMap<String, Policy> = serde_json::from_slice(body).map_err(bad)?;
+            policies.values().try_for_each(Policy::check).map_err(bad)?;
+            core.with(|state| state.policies = policies);
             Ok(json!({}))
         }
         ("GET", "imds") => to_value(&core.with(|state| state.metadata.identity.clone())),

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::metadata::Metadata;
 use crate::model::World;
+use crate::policy::Policy;
 use crate::settings::{Options, Settings};
 use crate::xml::Fields;
 
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
     pub(crate) metadata: Metadata,
+    /// By access key or role.
+    pub(crate) policies: BTreeMap<String, Policy>,
 }
 
 #[derive(Debug)]
@@ -61,6 +64,7 @@ impl Core {
             settings: settings.clone(),
             tokens: Tokens::new(),
             metadata: Metadata::new(seed.wrapping_add(2)),
+            policies: BTreeMap::new(),
         };
         let mut calls = Calls::default();
         calls.bodies = settings.record_bodies;

@@ -11,6 +11,7 @@ use crate::calls::Call;
 use crate::core::Core;
 use crate::faults::Fault;
 use crate::metadata::Identity;
+use crate::policy::Policy;
 use crate::server::{Service, serve};
 use crate::settings::{Options, Settings};
 use crate::snapshot::Snapshot;
@@ -140,6 +141,19 @@ impl Emulator {
     /// Fills all buckets, for instance after a scene was built.
     pub fn fill_buckets(&self) {
         self.core.with(|state| state.buckets.fill());
+    }
+
+    /// Lets an access key, or the role of an instance profile, do only what a policy allows. Without one
+    /// a caller may do everything.
+    ///
+    /// # Errors
+    ///
+    /// If the document has conditions that cannot be judged here.
+    pub fn set_policy(&self, principal: &str, policy: Policy) -> Result<(), String> {
+        policy.check()?;
+        self.core
+            .with(|state| state.policies.insert(principal.to_owned(), policy));
+        Ok(())
     }
 
     /// Says on which instance the clients of the metadata service run.

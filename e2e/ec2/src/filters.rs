@@ -78,7 +78,7 @@ impl Filters {
 }
 
 /// Compares with `*` for any text and `?` for any letter; `\` takes a wildcard's meaning away.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     // reached[i]: the pattern so far matches the first i letters.

@@ -114,7 +114,7 @@ fn value(state: &mut State, path: &str) -> Option<String> {
         }
         _ => {
             let role = path.strip_prefix("iam/security-credentials/")?;
-            (instance?.profile? == role).then(|| credentials(state))
+            (instance?.profile? == role).then(|| credentials(state, role))
         }
     }
 }
@@ -152,8 +152,8 @@ fn network(state: &State, interface: &Interface, field: &str) -> Option<String> 
     }
 }
 
-fn credentials(state: &mut State) -> String {
-    let credentials = state.metadata.credentials();
+fn credentials(state: &mut State, role: &str) -> String {
+    let credentials = state.metadata.credentials(role);
     let date = |time: jiff::Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     json!({
         "Code": "Success",

@@ -38,6 +38,7 @@ mod imds;
 mod metadata;
 mod model;
 mod paging;
+mod policy;
 mod protocol;
 mod quotas;
 mod server;
@@ -53,6 +54,7 @@ pub use emulator::Emulator;
 pub use error::Refusal;
 pub use faults::{Fault, FaultKind};
 pub use metadata::Identity;
+pub use policy::Policy;
 pub use quotas::Quotas;
 pub use settings::{Options, Settings};
 pub use snapshot::{

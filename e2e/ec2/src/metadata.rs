@@ -39,12 +39,19 @@ pub(crate) struct Credentials {
 }
 
 #[derive(Debug)]
+struct Issued {
+    role: String,
+    token: String,
+    expires: Timestamp,
+}
+
+#[derive(Debug)]
 pub(crate) struct Metadata {
     pub(crate) identity: Identity,
     random: fastrand::Rng,
     sessions: BTreeMap<String, Timestamp>,
-    /// Session token and end of each key that was handed out.
-    issued: BTreeMap<String, (String, Timestamp)>,
+    /// The keys that were handed out.
+    issued: BTreeMap<String, Issued>,
     current: Option<Credentials>,
 }
 
@@ -85,7 +92,7 @@ impl Metadata {
     }
 
     /// The role's credentials: the same until half of their time is over.
-    pub(crate) fn credentials(&mut self) -> Credentials {
+    pub(crate) fn credentials(&mut self, role: &str) -> Credentials {
         let now = Timestamp::now();
         let lifetime = Duration::from_secs(self.identity.credential_seconds);
         let fresh = |credentials: &&Credentials| {
@@ -102,8 +109,12 @@ impl Metadata {
             issued: now,
             expires: now.checked_add(lifetime).unwrap_or(Timestamp::MAX),
         };
-        let session = (credentials.token.clone(), credentials.expires);
-        self.issued.insert(credentials.access_key.clone(), session);
+        let issued = Issued {
+            role: role.to_owned(),
+            token: credentials.token.clone(),
+            expires: credentials.expires,
+        };
+        self.issued.insert(credentials.access_key.clone(), issued);
         self.current = Some(credentials.clone());
         credentials
     }
@@ -111,9 +122,16 @@ impl Metadata {
     /// Refuses keys that were handed out here if their session token is missing, or their time is over.
     pub(crate) fn check(&self, access_key: &str, token: &str) -> Result<(), Refusal> {
         match self.issued.get(access_key) {
-            Some((session, _)) if session != token => Err(auth::unknown_credentials()),
-            Some((_, end)) if Timestamp::now() >= *end => Err(auth::expired()),
+            Some(issued) if issued.token != token => Err(auth::unknown_credentials()),
+            Some(issued) if Timestamp::now() >= issued.expires => Err(auth::expired()),
             _ => Ok(()),
         }
+    }
+
+    /// The role that a key was handed out for.
+    pub(crate) fn role_of(&self, access_key: &str) -> Option<&str> {
+        self.issued
+            .get(access_key)
+            .map(|issued| issued.role.as_str())
     }
 }

@@ -11,16 +11,6 @@ use super::{Request, done};
 
 type Tags = Vec<(String, String)>;
 
-const TAGGABLE: [Kind; 7] = [
-    Kind::Vpc,
-    Kind::Subnet,
-    Kind::Table,
-    Kind::Instance,
-    Kind::Interface,
-    Kind::Gateway,
-    Kind::Peering,
-];
-
 /// The tags that `TagSpecification` gives to resources of this kind.
 pub(super) fn on_creation(params: &mut Params, kind: Kind) -> Result<Tags, Refusal> {
     let [tags] = for_each(params, [kind.resource_type().unwrap_or_default()])?;
@@ -69,9 +59,7 @@ fn read(params: &mut Params, name: &str) -> Result<Tags, Refusal> {
 
 /// The kind of an existing resource that can have tags.
 fn kind_of(world: &World, id: &str) -> Result<Kind, Refusal> {
-    let kind = TAGGABLE
-        .into_iter()
-        .find(|kind| id.starts_with(kind.prefix()))
+    let kind = Kind::of(id)
         .ok_or_else(|| Refusal::client("InvalidID", format!("The ID '{id}' is not valid")))?;
     match kind {
         Kind::Vpc => kind.find(&world.vpcs, id).map(drop),
@@ -154,9 +142,7 @@ pub(super) fn describe(request: &mut Request<'_>) -> Result<Fields, Refusal> {
         .seen()
         .iter(&world.tags)
         .filter_map(|((id, key), value)| {
-            let kind = TAGGABLE
-                .into_iter()
-                .find(|kind| id.starts_with(kind.prefix()))?;
+            let kind = Kind::of(id)?;
             let kind = kind.resource_type()?;
             let pass = filters.pass(&[], |name| match name {
                 "key" => vec![key.clone()],

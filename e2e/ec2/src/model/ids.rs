@@ -61,6 +61,24 @@ impl Kind {
         }
     }
 
+    /// What can have tags.
+    pub(crate) const TAGGABLE: [Self; 7] = [
+        Self::Vpc,
+        Self::Subnet,
+        Self::Table,
+        Self::Instance,
+        Self::Interface,
+        Self::Gateway,
+        Self::Peering,
+    ];
+
+    /// The kind of an identifier, if it is one that can have tags.
+    pub(crate) fn of(id: &str) -> Option<Self> {
+        Self::TAGGABLE
+            .into_iter()
+            .find(|kind| id.starts_with(kind.prefix()))
+    }
+
     /// The resource type of tags; nothing for what cannot have tags.
     pub(crate) fn resource_type(self) -> Option<&'static str> {
         match self {

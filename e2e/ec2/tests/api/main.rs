@@ -13,6 +13,7 @@ mod instances;
 mod interfaces;
 mod metadata;
 mod network;
+mod policies;
 mod program;
 mod rates;
 mod routes;

@@ -1,6 +1,6 @@
 use std::net::Ipv4Addr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use signpost_ec2::{Client, Emulator, Identity, Options};
 
 use crate::http::send;
@@ -139,6 +139,17 @@ async fn a_roles_credentials_are_good_until_they_expire() {
             .with_session_token(session)
     };
     with_role(&first).call("DescribeVpcs", &[]).await.unwrap();
+    let nothing = json!({"Statement": []});
+    ec2.set_policy("control-plane", serde_json::from_value(nothing).unwrap())
+        .unwrap();
+    let error = with_role(&first)
+        .call("DescribeVpcs", &[])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "UnauthorizedOperation");
+    let everything = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    ec2.set_policy("control-plane", serde_json::from_value(everything).unwrap())
+        .unwrap();
     let key = first["AccessKeyId"].as_str().unwrap();
     let without_session = client.clone().with_access_key(key);
     assert_eq!(
