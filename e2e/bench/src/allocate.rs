@@ -160,25 +160,27 @@ async fn round(world: &World, worker: Worker, size: u32, taken: &mut Taken) -> R
     let limit = Duration::from_secs(u64::from(60 + 2 * size / LIMITED));
     let begun = Instant::now();
     let mut seen = Seen::default();
-    while seen.served.len() < size as usize {
+    let servers = loop {
         tokio::time::sleep(LOOK).await;
         for request in audit.next()? {
             if request.user == worker.user() {
                 seen.add(request);
             }
         }
+        let servers = world.servers_cpu()?.saturating_sub(before).as_secs_f64();
+        if seen.served.len() >= size as usize && nodes::check(&world.client, size).await.is_ok() {
+            break servers;
+        }
         program.check_alive()?;
         if begun.elapsed() > limit {
             let (name, served, log) = (worker.name(), seen.served.len(), program.log_tail());
             bail!("{name} served {served} of {size} nodes in {limit:?}\n{log}");
         }
-    }
-    let servers = world.servers_cpu()?.saturating_sub(before).as_secs_f64();
+    };
     tokio::time::sleep(AFTERWARDS).await;
     let usage = program.usage()?;
     let started = program.started;
     program.stop()?;
-    nodes::check(&world.client, size).await?;
 
     let took = seen.until_last(started)?;
     let (cpu, rss) = (usage.cpu.as_secs_f64(), usage.peak_rss);
@@ -211,9 +213,11 @@ struct Seen {
 impl Seen {
     fn add(&mut self, request: Request) {
         audit::count(&mut self.calls, &request);
-        if request.sets_pod_cidr() && self.served.insert(request.name) {
+        if request.patches_node() {
             self.first.get_or_insert(request.received);
+            // Also one that took effect without an answer in time.
             self.last = self.last.max(Some(request.answered));
+            self.served.insert(request.name);
         }
     }
 

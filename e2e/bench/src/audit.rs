@@ -50,9 +50,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Whether this gave a node its pod CIDR (or wrote something else of the node that is no status).
+    /// Whether this was to give a node its pod CIDR (or to write something else of it that is no
+    /// status).
+    pub(crate) fn patches_node(&self) -> bool {
+        self.verb == "patch" && self.resource == "nodes"
+    }
+
+    /// Whether this gave a node its pod CIDR.
     pub(crate) fn sets_pod_cidr(&self) -> bool {
-        self.verb == "patch" && self.resource == "nodes" && self.code == 200
+        self.patches_node() && self.code == 200
     }
 }
 
