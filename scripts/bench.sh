@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 ./e2e/binaries/build.sh etcd kube-apiserver kube-controller-manager kubectl >/dev/null
-cargo build --release -p signpost-controller -p signpost-bench
+# The first time the SDK of AWS takes a quarter of an hour.
+cargo build --release -p signpost-controller -p signpost-bench --features signpost-controller/aws
 cargo bench --quiet -p signpost-core --bench scale --no-run
 exec "${CARGO_TARGET_DIR:-target}/release/signpost-bench" "$@"

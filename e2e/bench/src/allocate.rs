@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 
 use crate::audit::{self, Calls, Request};
 use crate::program::Program;
@@ -75,7 +76,7 @@ struct Taken {
 }
 
 pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()> {
-    let world = World::start("none").await?;
+    let world = World::start(json!({"provider": "none"})).await?;
     // Unmeasured: the API server has answered nothing yet.
     round(&world, Worker::Floor, 1_000, &mut Taken::default()).await?;
     let sizes: &[u32] = if options.quick {

@@ -134,8 +134,9 @@ struct Routes {
 impl Routes {
     fn watch(world: &World) -> Result<Self> {
         let log = world.file("routes.log");
-        let arguments = ["TZ=UTC", "ip", "-tshort", "monitor", "route"].map(str::to_owned);
-        let monitor = Program::start("env".as_ref(), &arguments, &log)?;
+        let arguments = ["-tshort", "monitor", "route"].map(str::to_owned);
+        let utc = [("TZ", "UTC".to_owned())];
+        let monitor = Program::start("ip".as_ref(), &arguments, &utc, &log)?;
         Ok(Self {
             log,
             _monitor: monitor,

@@ -11,6 +11,7 @@
 
 mod allocate;
 mod audit;
+mod aws;
 mod external;
 mod floor;
 mod idle;
@@ -62,7 +63,8 @@ pub(crate) struct Options {
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Subject>,
 
-    /// A look in about a minute: one round, 1,000 nodes, nothing at the manager's default limits.
+    /// A look in about five minutes: one round, 1,000 nodes, nothing at the manager's default limits,
+    /// a small VPC.
     #[arg(long)]
     quick: bool,
 
@@ -86,6 +88,8 @@ enum Subject {
     Join,
     /// A large cluster in which nothing changes.
     Idle,
+    /// Routes in a VPC of AWS, on an emulator of EC2 with EC2's rates.
+    Aws,
 }
 
 impl Options {
@@ -138,9 +142,6 @@ fn measure(options: &Options, report: &mut Report) -> Result<()> {
         external::core(report)?;
     }
     let steady = options.wants(Subject::Join) || options.wants(Subject::Idle);
-    if !steady && !options.wants(Subject::Allocate) {
-        return Ok(());
-    }
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     runtime.block_on(async {
         if options.wants(Subject::Allocate) {
@@ -148,6 +149,9 @@ fn measure(options: &Options, report: &mut Report) -> Result<()> {
         }
         if steady {
             steady::measure(options, report).await?;
+        }
+        if options.wants(Subject::Aws) {
+            aws::measure(options, report).await?;
         }
         Ok(())
     })

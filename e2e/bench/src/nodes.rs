@@ -35,9 +35,32 @@ pub(crate) async fn create(client: &Client, count: u32) -> Result<()> {
 
 /// Creates one node.
 pub(crate) async fn create_one(client: &Client, number: u32) -> Result<()> {
+    create_node(client, &node(number)?).await
+}
+
+/// Creates one node that is this instance of a cloud.
+pub(crate) async fn create_instance(
+    client: &Client,
+    number: u32,
+    provider_id: String,
+) -> Result<()> {
+    let mut node = node(number)?;
+    node.spec.get_or_insert_default().provider_id = Some(provider_id);
+    create_node(client, &node).await
+}
+
+async fn create_node(client: &Client, node: &Node) -> Result<()> {
     let nodes: Api<Node> = Api::all(client.clone());
-    nodes.create(&PostParams::default(), &node(number)?).await?;
+    nodes.create(&PostParams::default(), node).await?;
     Ok(())
+}
+
+/// Whether the node's conditions say that it is routed.
+pub(crate) fn is_routed(node: &Node) -> bool {
+    let conditions = node.status.iter().flat_map(|it| it.conditions.iter());
+    conditions
+        .flatten()
+        .any(|it| it.type_ == "NetworkUnavailable" && it.status == "False")
 }
 
 /// Deletes one node.

@@ -31,8 +31,13 @@ pub(crate) struct Usage {
 }
 
 impl Program {
-    /// Starts `program` with its output in `log`.
-    pub(crate) fn start(program: &Path, arguments: &[String], log: &Path) -> Result<Self> {
+    /// Starts `program` with its output in `log` and these variables beside its environment.
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[String],
+        environment: &[(&str, String)],
+        log: &Path,
+    ) -> Result<Self> {
         let name = program
             .file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -43,6 +48,7 @@ impl Program {
             .args(["--pdeathsig", "KILL", "--"])
             .arg(program)
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(std::process::Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)

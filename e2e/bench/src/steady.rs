@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use serde_json::json;
 
 use crate::program::Program;
 use crate::report::Report;
@@ -20,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const PROBE: u32 = 60_000;
 
 pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()> {
-    let world = World::start("linux").await?;
+    let world = World::start(json!({"provider": "linux"})).await?;
     let size = options.many();
     say(&format!("{size} nodes get their routes"));
     nodes::create(&world.client, size).await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use signpost_testing::{Binaries, ControlPlane, Options};
 
 use crate::audit::{self, AuditLog};
@@ -51,8 +51,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts it, with a `PodNetwork` for this provider.
-    pub(crate) async fn start(provider: &str) -> Result<Self> {
+    /// Starts it, with a `PodNetwork` of this `spec.cloud`.
+    pub(crate) async fn start(cloud: Value) -> Result<Self> {
         say("starting etcd and the API server");
         let masters = ["system:masters"];
         let options = Options::default()
@@ -69,7 +69,7 @@ impl World {
             client,
         };
         world.apply_manifests().await?;
-        world.create_network(provider).await?;
+        world.create_network(cloud).await?;
         Ok(world)
     }
 
@@ -96,7 +96,7 @@ impl World {
         }
     }
 
-    async fn create_network(&self, provider: &str) -> Result<()> {
+    async fn create_network(&self, cloud: Value) -> Result<()> {
         let kind = GroupVersionKind::gvk("signpost.dev", "v1alpha1", "PodNetwork");
         let resource = ApiResource::from_gvk(&kind);
         let networks: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
@@ -106,7 +106,7 @@ impl World {
             "metadata": {"name": "default"},
             "spec": {
                 "pools": [{"name": "pods", "cidr": PODS, "nodePrefixLength": 24}],
-                "cloud": {"provider": provider},
+                "cloud": cloud,
             },
         }))?;
         networks.create(&PostParams::default(), &object).await?;
@@ -130,13 +130,19 @@ impl World {
 
     /// Starts the controller as it is shipped.
     pub(crate) fn start_ours(&self) -> Result<Program> {
+        self.start_ours_in(&[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_ours_in(&self, environment: &[(&str, String)]) -> Result<Program> {
         let kubeconfig = self.control_plane.kubeconfig_for(OURS)?;
         let arguments = [
             "run".to_owned(),
             "--http-address=127.0.0.1:0".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
         ];
-        self.start_program(&own_program("signpost-controller")?, &arguments)
+        let program = own_program("signpost-controller")?;
+        self.start_program(&program, &arguments, environment)
     }
 
     /// Starts the incumbent with its node IPAM controller alone.
@@ -157,7 +163,8 @@ impl World {
             arguments.push("--kube-api-qps=100000".to_owned());
             arguments.push("--kube-api-burst=100000".to_owned());
         }
-        self.start_program(self.binaries.path(CONTROLLER_MANAGER)?, &arguments)
+        let program = self.binaries.path(CONTROLLER_MANAGER)?;
+        self.start_program(program, &arguments, &[])
     }
 
     /// Starts the floor for so many nodes.
@@ -170,13 +177,18 @@ impl World {
             format!("--kubeconfig={}", kubeconfig.display()),
         ];
         let program = std::env::current_exe().context("finding this program")?;
-        self.start_program(&program, &arguments)
+        self.start_program(&program, &arguments, &[])
     }
 
-    fn start_program(&self, program: &Path, arguments: &[String]) -> Result<Program> {
+    fn start_program(
+        &self,
+        program: &Path,
+        arguments: &[String],
+        environment: &[(&str, String)],
+    ) -> Result<Program> {
         let name = program.file_name().unwrap_or_default().to_string_lossy();
         let log = self.control_plane.dir().join(format!("{name}.log"));
-        Program::start(program, arguments, &log)
+        Program::start(program, arguments, environment, &log)
     }
 
     /// A file that goes when this value goes.
@@ -197,7 +209,7 @@ fn own_program(name: &str) -> Result<PathBuf> {
         .with_file_name(name);
     ensure!(
         program.is_file(),
-        "{} is missing. Remedy: cargo build --release -p {name}",
+        "{} is missing. Remedy: ./scripts/bench.sh, which builds it",
         program.display()
     );
     Ok(program)

@@ -1,0 +1,71 @@
+//! One node more in the filled VPC: from the request that creates it until it says that it is routed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use k8s_openapi::api::core::v1::Node;
+use kube::api::Api;
+
+use super::vpc::{Vpc, list};
+use super::{LATENCY, Scale};
+use crate::nodes;
+use crate::report::{Against, Report, Row};
+use crate::world::{World, say};
+
+/// Calls of which each needs the answer of the one before: the instance is read, its routes are
+/// created (in all tables at once, while its source/destination check is switched off), and read
+/// back.
+const IN_A_ROW: u32 = 3;
+/// After filling, until the bucket of `CreateRoute` has some tokens again.
+const REFILL: Duration = Duration::from_secs(12);
+/// Between two of them; no divisor of the period in which tables are listed anyway.
+const PAUSE: Duration = Duration::from_secs(7);
+/// How often the node is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long one may take.
+const LONGEST: Duration = Duration::from_secs(60);
+
+pub(super) async fn measure(
+    scale: &Scale,
+    world: &World,
+    vpc: &Vpc,
+    report: &mut Report,
+) -> Result<()> {
+    say(&format!("aws, one node joins {}", scale.nodes));
+    tokio::time::sleep(REFILL).await;
+    let mut taken = Vec::new();
+    for number in scale.nodes..scale.nodes + scale.joining {
+        vpc.ec2.clear_calls();
+        let took = join(world, vpc, number).await?;
+        eprintln!("    {took:.2} s, {}", list(&vpc.calls()));
+        taken.push(took);
+        tokio::time::sleep(PAUSE).await;
+    }
+    let floor = vec![(LATENCY * IN_A_ROW).as_secs_f64(); taken.len()];
+    report.add(Row::new(
+        format!("aws, one node joins {}: routed", scale.nodes),
+        "s",
+        &taken,
+        Against::Floor(&floor),
+        None,
+    ));
+    Ok(())
+}
+
+/// Seconds that it took.
+async fn join(world: &World, vpc: &Vpc, number: u32) -> Result<f64> {
+    let nodes: Api<Node> = Api::all(world.client.clone());
+    let name = nodes::name(number);
+    let begun = Instant::now();
+    vpc.register(&world.client, number).await?;
+    while !nodes::is_routed(&nodes.get(&name).await?) {
+        if begun.elapsed() > LONGEST {
+            bail!(
+                "{name} is not routed after {LONGEST:?}; {}",
+                list(&vpc.calls())
+            );
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(begun.elapsed().as_secs_f64())
+}
