@@ -4,10 +4,11 @@
 
 SCHEDULES ?= 200000
 ROUNDS ?= 20
+CLOUD ?= linux
 
-demo: ## A three-node cluster with Signpost: pods ping each other, a node joins, one leaves (KEEP=1 keeps it)
+demo: ## A three-node cluster with Signpost: pods ping each other, a node joins, one leaves (KEEP=1 keeps it, CLOUD=aws in a VPC)
 	@./e2e/setup.sh
-	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e demo
+	@./scripts/build.sh $(CLOUD) && ./scripts/bin.sh signpost-e2e demo --cloud $(CLOUD)
 
 test: ## Lint, unit, property, simulation, integration and end-to-end tests, with one summary
 	@./e2e/setup.sh
@@ -29,7 +30,7 @@ lint: ## Format, clippy with warnings as errors, documentation, licences
 
 e2e-up: ## A cluster with Signpost to explore; says how to reach and how to end it
 	@./e2e/setup.sh
-	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e up
+	@./scripts/build.sh $(CLOUD) && ./scripts/bin.sh signpost-e2e up --cloud $(CLOUD)
 
 e2e-down: ## End the cluster that `make e2e-up` or `KEEP=1 make demo` left running
 	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e down

@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
+use signpost_e2e::demo::{self, Wire};
 use signpost_e2e::faults::chaos;
-use signpost_e2e::{Cluster, ClusterOptions};
-use signpost_e2e::{demo, keeper};
+use signpost_e2e::{Cluster, keeper};
+use tokio::runtime::Runtime;
 
 /// Real Kubernetes clusters in namespaces of this machine, with Signpost as their network.
 #[derive(Parser)]
@@ -28,7 +29,11 @@ enum Command {
         /// How many nodes it begins with; one more joins.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=20))]
         nodes: u8,
-        /// Leave the cluster running in the end, and say how to use and to end it.
+        /// What is between the nodes.
+        #[arg(long, value_enum, env = "CLOUD", default_value_t = Wire::Linux)]
+        cloud: Wire,
+        /// Leave the cluster running in the end, and say how to use and to end it. A VPC runs as long
+        /// as this program.
         #[arg(long, env = "KEEP", value_parser = FalseyValueParser::new())]
         keep: bool,
     },
@@ -37,6 +42,9 @@ enum Command {
         /// How many nodes it has.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=254))]
         nodes: u8,
+        /// What is between the nodes. With aws this stays, as the VPC does only as long.
+        #[arg(long, value_enum, env = "CLOUD", default_value_t = Wire::Linux)]
+        cloud: Wire,
         /// Give nodes, pods and services IPv6 addresses too.
         #[arg(long)]
         dual_stack: bool,
@@ -78,24 +86,25 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    let runtime = Runtime::new().context("starting the runtime")?;
     signpost_e2e::end_on_signals(&runtime);
     match Cli::parse().command {
-        Command::Demo { nodes, keep } => {
-            let cluster = runtime.block_on(demo::run(nodes))?;
+        Command::Demo { nodes, cloud, keep } => {
+            let cluster = runtime.block_on(demo::run(nodes, cloud))?;
             if keep {
                 println!("\ncluster {} stays.\n{}", cluster.id(), how_to(&cluster));
-                cluster.detach();
+                stay(&runtime, cluster, cloud == Wire::Aws);
             }
             Ok(())
         }
         Command::Up {
             nodes,
+            cloud,
             dual_stack,
             without_signpost,
             foreground,
         } => {
-            let mut options = ClusterOptions::new("up").nodes(nodes);
+            let mut options = cloud.options("up").nodes(nodes);
             if dual_stack {
                 options = options.dual_stack();
             }
@@ -104,11 +113,7 @@ fn run() -> Result<()> {
             }
             let cluster = runtime.block_on(Cluster::start(options))?;
             describe(&cluster);
-            if foreground {
-                // Ctrl-C ends the process and with it the cluster.
-                runtime.block_on(std::future::pending::<()>());
-            }
-            cluster.detach();
+            stay(&runtime, cluster, foreground || cloud == Wire::Aws);
             Ok(())
         }
         Command::Chaos {
@@ -121,6 +126,16 @@ fn run() -> Result<()> {
         }
         Command::Down { id } => down(id),
     }
+}
+
+/// Lets the cluster outlive this process, or this process stay with it.
+fn stay(runtime: &Runtime, cluster: Cluster, foreground: bool) {
+    if foreground {
+        println!("until Ctrl-C");
+        // It ends the process and with it the cluster.
+        runtime.block_on(std::future::pending::<()>());
+    }
+    cluster.detach();
 }
 
 fn describe(cluster: &Cluster) {
@@ -140,9 +155,20 @@ fn how_to(cluster: &Cluster) -> String {
         "nsenter --target {} --net --mount --pid --uts",
         cluster.router().pid()
     );
+    let ec2 = cluster.vpc().map_or(String::new(), |vpc| {
+        let emulator = vpc.emulator();
+        format!(
+            "call the emulated EC2, from the router:\n  \
+             export AWS_ENDPOINT_URL={} AWS_REGION={} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n  \
+             aws ec2 describe-route-tables\n",
+            emulator.url(),
+            emulator.region()
+        )
+    });
     format!(
         "use it:\n  export KUBECONFIG={}\n  {kubectl} get podnetwork,nodes,pods -A\n\
          enter the router:\n  {enter}\n\
+         {ec2}\
          end it:\n  {exe} down {}",
         cluster.kubeconfig().display(),
         cluster.id()

@@ -83,7 +83,7 @@ pub fn condition(node: &Node, kind: &str) -> Option<(String, String)> {
     ))
 }
 
-/// Creates one Node object that no machine stands behind, with labels. `number` chooses its address,
+/// Creates one Node object that no machine stands behind (in a VPC an instance), with labels. `number` chooses its address,
 /// from behind those of [`Cluster::create_bare_nodes`].
 pub async fn create_bare_node(
     cluster: &Cluster,
@@ -92,12 +92,17 @@ pub async fn create_bare_node(
     labels: &[(&str, &str)],
 ) -> Result<()> {
     let labels: BTreeMap<&str, &str> = labels.iter().copied().collect();
+    let address = format!("172.29.255.{number}");
+    let provider_id = match cluster.vpc() {
+        Ok(vpc) => Some(vpc.launch_bare(&address).await?.provider_id()),
+        Err(_) => None,
+    };
     let object = json!({
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
-        "spec": {"unschedulable": true},
-        "status": {"addresses": [{"type": "InternalIP", "address": format!("172.29.255.{number}")}]},
+        "spec": {"unschedulable": true, "providerID": provider_id},
+        "status": {"addresses": [{"type": "InternalIP", "address": address}]},
     });
     let nodes: Api<Node> = Api::all(cluster.client());
     let object = serde_json::from_value(object)?;

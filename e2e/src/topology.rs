@@ -92,7 +92,7 @@ pub(crate) async fn set_up_external(
     external: &Machine,
     dual_stack: bool,
 ) -> Result<()> {
-    link(router, EXTERNAL_DEVICE, external).await?;
+    link(router, EXTERNAL_DEVICE, external, NODE_DEVICE).await?;
     let ours = format!("address add {ROUTER_EXTERNAL_V4}/30 dev {EXTERNAL_DEVICE}");
     let theirs = format!(
         "address add {EXTERNAL_V4}/30 dev {NODE_DEVICE}
@@ -113,30 +113,41 @@ pub(crate) async fn set_up_external(
     Ok(())
 }
 
-/// Gives a node its link, its addresses and its default route.
+/// Gives a node its first link, its addresses and its default route.
 pub(crate) async fn set_up_node(
     router: &Machine,
     node: &Machine,
     wire: Link,
     dual_stack: bool,
 ) -> Result<()> {
+    set_up_link(router, node, wire, NODE_DEVICE, dual_stack).await?;
+    let default = format!("route add default via {}", wire.router_v4());
+    let default_v6 = format!("route add default via {}", wire.router_v6());
+    ip(node, &[&default]).await?;
+    if dual_stack {
+        ip(node, &[&default_v6]).await?;
+    }
+    Ok(())
+}
+
+/// Gives a node a link and its addresses on it, by a device of that name.
+pub(crate) async fn set_up_link(
+    router: &Machine,
+    node: &Machine,
+    wire: Link,
+    name: &str,
+    dual_stack: bool,
+) -> Result<()> {
     let device = wire.router_device();
-    link(router, &device, node).await?;
+    link(router, &device, node, name).await?;
     let ours = format!("address add {}/30 dev {device}", wire.router_v4());
     let theirs = format!(
-        "address add {}/30 dev {NODE_DEVICE}
-         link set {NODE_DEVICE} up
-         route add default via {}",
+        "address add {}/30 dev {name}
+         link set {name} up",
         wire.node_v4(),
-        wire.router_v4()
     );
     let ours_v6 = format!("address add {}/112 dev {device} nodad", wire.router_v6());
-    let theirs_v6 = format!(
-        "address add {}/112 dev {NODE_DEVICE} nodad
-         route add default via {}",
-        wire.node_v6(),
-        wire.router_v6()
-    );
+    let theirs_v6 = format!("address add {}/112 dev {name} nodad", wire.node_v6());
     ip(router, &[&ours, &format!("link set {device} up")]).await?;
     ip(node, &[&theirs]).await?;
     if dual_stack {
@@ -146,12 +157,12 @@ pub(crate) async fn set_up_node(
     Ok(())
 }
 
-/// A veth pair between the router and another machine, whose end is [`NODE_DEVICE`].
-async fn link(router: &Machine, device: &str, other: &Machine) -> Result<()> {
+/// A veth pair between the router and another machine, with a name for each end.
+async fn link(router: &Machine, device: &str, other: &Machine, name: &str) -> Result<()> {
     // The other's end is named by its process as the router sees processes: so the pair is made
     // from the host's process namespace, in the router's network.
     let pid = other.pid().to_string();
-    let peer = ["type", "veth", "peer", "name", NODE_DEVICE, "netns", &pid];
+    let peer = ["type", "veth", "peer", "name", name, "netns", &pid];
     let argv: Vec<&str> = ["ip", "link", "add", device]
         .into_iter()
         .chain(peer)

@@ -1,4 +1,4 @@
-//! The live table: each node, its pod CIDR, the router's route to it, its state.
+//! The live table: each node, its pod CIDR, the routes to it, its state.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::Value;
 
+use super::shown;
 use super::watched::{Seen, Watched};
 use crate::{Cluster, identity};
 
@@ -58,29 +58,55 @@ impl<'a> Board<'a> {
 
     async fn table(&self) -> Result<String> {
         let nodes = self.watched.nodes();
-        let routes = routes(self.cluster).await?;
+        let routes = shown::cells(self.cluster).await?;
         let times = routed(self.cluster);
+        let headings = shown::headings(self.cluster);
+        let none = vec!["-".to_owned(); headings.len()];
         let mut table = format!(
-            "    {:<8} {:<16} {:<34} {:<26} ROUTED IN\n",
-            "NODE", "POD CIDR", "ROUTE ON THE ROUTER", "STATE"
+            "    {:<8} {}{:<16} {} {:<26} ROUTED IN\n",
+            "NODE",
+            self.zone("ZONE"),
+            "POD CIDR",
+            columns(headings),
+            "STATE"
         );
         for (name, node) in &nodes {
             let cidr = node.pod_cidrs.first().map_or("-", String::as_str);
-            let route = match routes.get(cidr) {
-                Some(via) => format!("{cidr} via {via}"),
-                None => "-".into(),
-            };
+            let route = columns(routes.get(cidr).unwrap_or(&none));
             let took = times
                 .get(name)
                 .map_or("…".into(), |took| super::duration(*took));
             let state = state(node);
+            let zone = self.zone(&self.zone_of(name));
             writeln!(
                 table,
-                "    {name:<8} {cidr:<16} {route:<34} {state:<26} {took}"
+                "    {name:<8} {zone}{cidr:<16} {route} {state:<26} {took}"
             )?;
         }
         Ok(table)
     }
+
+    /// A column that there is in a VPC only.
+    fn zone(&self, text: &str) -> String {
+        match self.cluster.vpc() {
+            Ok(_) => format!("{text:<5}"),
+            Err(_) => String::new(),
+        }
+    }
+
+    fn zone_of(&self, name: &str) -> String {
+        let node = self.cluster.node(name);
+        node.map_or("-".into(), |node| format!("{:?}", node.link().zone()))
+    }
+}
+
+fn columns<S: AsRef<str>>(cells: &[S]) -> String {
+    // Room for a route by a next hop, or for an interface's id in each of two tables.
+    let width = if cells.len() == 1 { 34 } else { 24 };
+    let cells = cells
+        .iter()
+        .map(|cell| format!("{:<width$}", cell.as_ref()));
+    cells.collect::<Vec<_>>().join(" ")
 }
 
 fn state(node: &Seen) -> String {
@@ -90,23 +116,6 @@ fn state(node: &Seen) -> String {
     } else {
         format!("{ready}, {}", node.reason)
     }
-}
-
-/// What the router's kernel says: next hop by destination, of Signpost's routes only.
-pub(super) async fn routes(cluster: &Cluster) -> Result<BTreeMap<String, String>> {
-    let protocol = signpost_api::LinuxCloud::default()
-        .route_protocol
-        .to_string();
-    let shown = cluster
-        .router()
-        .run(&["ip", "-json", "route", "show", "proto", &protocol])
-        .await?;
-    let routes: Vec<Value> = serde_json::from_str(&shown)?;
-    let text = |route: &Value, key: &str| route[key].as_str().unwrap_or("-").to_owned();
-    Ok(routes
-        .iter()
-        .map(|route| (text(route, "dst"), text(route, "gateway")))
-        .collect())
 }
 
 /// How long each node took from the controller's first sight of it until its route was read back, as

@@ -2,24 +2,26 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use anyhow::Result;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::paint;
 use crate::addresses::EXTERNAL_V4;
-use crate::{Cluster, Pod};
+use crate::{Cluster, Node, Pod};
 
 /// How many pings are under way at once.
 const AT_ONCE: usize = 8;
 
-/// The five paths of a pod's packets.
-const PATHS: [&str; 5] = [
+/// The five paths of a pod's packets, one of them twice where there are zones.
+const PATHS: [&str; 6] = [
     "pod to its own node",
     "pod to another node",
     "pod to a pod on its node",
     "pod to a pod on another node",
     "pod to an external host",
+    "pod to a pod in another zone",
 ];
 
 /// A place to ping.
@@ -27,7 +29,7 @@ struct Target {
     name: String,
     address: IpAddr,
     /// The node that it is, or that it is on; none for the external host.
-    node: Option<String>,
+    node: Option<Arc<Node>>,
     is_pod: bool,
 }
 
@@ -92,14 +94,14 @@ fn targets(cluster: &Cluster, pods: &[Pod]) -> Result<Vec<Target>> {
         targets.push(Target {
             name: pod.name().into(),
             address: pod.address()?,
-            node: Some(pod.node().name().into()),
+            node: Some(Arc::clone(pod.node())),
             is_pod: true,
         });
     }
     targets.extend(cluster.nodes().iter().map(|node| Target {
         name: node.name().into(),
         address: IpAddr::V4(node.link().node_v4()),
-        node: Some(node.name().into()),
+        node: Some(Arc::clone(node)),
         is_pod: false,
     }));
     targets.push(Target {
@@ -112,9 +114,13 @@ fn targets(cluster: &Cluster, pods: &[Pod]) -> Result<Vec<Target>> {
 }
 
 fn path(pod: &Pod, target: &Target) -> usize {
-    let own = target.node.as_deref() == Some(pod.node().name());
+    let own = target
+        .node
+        .as_ref()
+        .is_some_and(|node| node.name() == pod.node().name());
     match (&target.node, target.is_pod, own) {
         (None, ..) => 4,
+        (Some(node), true, false) if node.link().zone() != pod.node().link().zone() => 5,
         (Some(_), true, false) => 3,
         (Some(_), true, true) => 2,
         (Some(_), false, false) => 1,
@@ -149,6 +155,9 @@ impl fmt::Display for Matrix {
             let all = self.cells.iter().filter(|cell| cell.path == path);
             let reached = all.clone().filter(|cell| cell.reached).count();
             let count = all.count();
+            if count == 0 {
+                continue;
+            }
             let figures = format!("{reached:>3} of {count:>3}");
             let painted = if reached == count {
                 paint::green(figures)

@@ -5,15 +5,17 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
 use futures::future::try_join_all;
 use kube::Api;
 use signpost_api::PodNetwork;
 
-use crate::{Binaries, Cluster, ClusterOptions, Pod, PodSpec};
+use crate::{Binaries, Cluster, ClusterOptions, Pod, PodSpec, VpcOptions};
 
 mod board;
 mod matrix;
 mod paint;
+mod shown;
 mod watched;
 
 use board::Board;
@@ -25,13 +27,33 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Finding programs takes less, building them more.
 const BUILT: Duration = Duration::from_secs(5);
 
+/// What is between the nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Wire {
+    /// A router, whose kernel has the routes.
+    Linux,
+    /// An emulated AWS VPC: two subnets in two zones, each with a route table.
+    Aws,
+}
+
+impl Wire {
+    /// A cluster of this kind.
+    pub fn options(self, name: &str) -> ClusterOptions {
+        let options = ClusterOptions::new(name);
+        match self {
+            Self::Linux => options,
+            Self::Aws => options.in_vpc(VpcOptions::default()),
+        }
+    }
+}
+
 /// What was timed, in order.
 type Timings = Vec<(String, Duration)>;
 
 /// Runs the whole demonstration; the cluster is given back running.
 ///
 /// Fails if anything that it shows does not work.
-pub async fn run(nodes: u8) -> Result<Cluster> {
+pub async fn run(nodes: u8, wire: Wire) -> Result<Cluster> {
     let mut timings = Timings::new();
 
     let begin = Instant::now();
@@ -44,8 +66,17 @@ pub async fn run(nodes: u8) -> Result<Cluster> {
         "Starting a control plane: etcd, API server, scheduler, manager and Signpost's controller",
     );
     let begin = Instant::now();
-    let cluster = Cluster::start(ClusterOptions::new("demo").nodes(0)).await?;
+    let cluster = Cluster::start(wire.options("demo").nodes(0)).await?;
     note(&mut timings, "control plane and controller up", begin);
+
+    if wire == Wire::Aws {
+        heading("The VPC that nodes join: pods reach each other only as its route tables say");
+        print!("{}", shown::subnets(&cluster)?);
+        println!(
+            "    EC2's listings may lag behind its writes: a new leader lets 30 s pass before it hands \
+             out subnets"
+        );
+    }
 
     heading(format!(
         "{nodes} nodes join: containerd, kubelet, kube-proxy and Signpost's agent on each"
@@ -82,9 +113,14 @@ pub async fn run(nodes: u8) -> Result<Cluster> {
     heading("A node leaves: node-1");
     let begin = Instant::now();
     board.follow(leave(&cluster, "node-1")).await?;
-    note(&mut timings, "node-1 gone, and the route to it", begin);
+    note(&mut timings, "node-1 gone, and every route to it", begin);
     pods.retain(|pod| pod.node().name() != "node-1");
     show_paths(&cluster, &pods).await?;
+
+    if wire == Wire::Aws {
+        heading("What the route tables of the VPC hold");
+        print!("{}", shown::contents(&cluster)?);
+    }
 
     heading("What kubectl says");
     wait_for_status(&cluster, usize::from(nodes)).await?;
@@ -117,15 +153,14 @@ async fn schedule(cluster: &Cluster, numbers: std::ops::RangeInclusive<usize>) -
     try_join_all(specs.into_iter().map(|spec| cluster.run_pod(spec))).await
 }
 
-/// Takes a node away and waits until the router's table leads there no more.
+/// Takes a node away and waits until no table leads there any more.
 async fn leave(cluster: &Cluster, name: &str) -> Result<()> {
-    let next_hop = cluster.node(name)?.link().node_v4().to_string();
+    let node = cluster.node(name)?;
     cluster.remove_node(name).await?;
     crate::wait::until("the route to go", LIMIT, async || {
-        let routes = board::routes(cluster).await?;
         ensure!(
-            !routes.values().any(|via| *via == next_hop),
-            "a route via {next_hop} is there"
+            !shown::leads_to(cluster, &node).await?,
+            "a route to {name} is there"
         );
         Ok(())
     })
@@ -135,7 +170,7 @@ async fn leave(cluster: &Cluster, name: &str) -> Result<()> {
 /// Pings along every path and prints who reaches whom.
 async fn show_paths(cluster: &Cluster, pods: &[Pod]) -> Result<()> {
     let matrix = Matrix::measure(cluster, pods).await?;
-    println!("{matrix}");
+    print!("{matrix}");
     ensure!(matrix.is_green(), "not every path works, see above");
     Ok(())
 }

@@ -102,6 +102,13 @@ impl Node {
         self.instance.get()
     }
 
+    /// Gives the node a second device, `eth1`, on a link of its own. It goes when the node is powered
+    /// off.
+    pub(crate) async fn attach(&self, link: Link) -> Result<()> {
+        let dual_stack = self.parts.dual_stack;
+        topology::set_up_link(&self.parts.router, &self.machine, link, "eth1", dual_stack).await
+    }
+
     /// Boots the node: namespaces, wire and container runtime, but no kubelet yet.
     pub(crate) async fn boot(&self) -> Result<()> {
         // As at any boot, what was in `/run` is gone.

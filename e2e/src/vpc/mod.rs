@@ -17,7 +17,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use serde_json::{Value, json};
+use serde_json::Value;
 use signpost_ec2::{Answer, Client, Emulator, Settings, TableState};
 
 use crate::addresses::{Link, Zone};
@@ -28,6 +28,7 @@ mod kernel;
 mod place;
 mod plan;
 mod scene;
+pub mod tables;
 
 use fabric::Setup;
 use place::Place;
@@ -106,6 +107,11 @@ impl Vpc {
         }
     }
 
+    /// The id of the VPC's internet gateway.
+    pub fn gateway(&self) -> &str {
+        &self.scene.gateway
+    }
+
     /// The id of the subnet that a link's node is in.
     pub fn subnet_of(&self, link: Link) -> &str {
         self.scene.subnet_of(link)
@@ -137,6 +143,14 @@ impl Vpc {
         self.scene.launch_bare(&self.place, address).await
     }
 
+    /// Makes one more network interface, with the addresses of a link's node, and attaches it to an
+    /// instance. Gives its id.
+    pub(crate) async fn attach(&self, instance: &Instance, link: Link) -> Result<String> {
+        let interface = self.scene.attach(&self.place, instance, link).await?;
+        self.settled().await?;
+        Ok(interface)
+    }
+
     /// Terminates an instance: its interface is gone, and packets to it are lost.
     pub async fn terminate(&self, instance: &Instance) -> Result<()> {
         self.call("TerminateInstances", &[("InstanceId.1", &instance.id)])
@@ -147,9 +161,8 @@ impl Vpc {
     /// Completes the `spec` of a `PodNetwork` so that it means this VPC.
     pub(crate) fn complete(&self, spec: &mut Value) {
         let cloud = &mut spec["cloud"];
-        if cloud["provider"] != "aws" {
-            *cloud = json!({"provider": "aws", "aws": {"clusterName": CLUSTER_NAME}});
-        }
+        cloud["provider"] = "aws".into();
+        cloud["aws"]["clusterName"] = CLUSTER_NAME.into();
         cloud["aws"]["region"] = self.emulator().region().into();
         cloud["aws"]["vpcID"] = self.id().into();
     }

@@ -159,6 +159,34 @@ impl Scene {
         self.run(place, &self.bare, address, None).await
     }
 
+    /// Attaches one more interface to an instance, with the addresses of a link's node.
+    pub(super) async fn attach(
+        &self,
+        place: &Place,
+        instance: &Instance,
+        link: Link,
+    ) -> Result<String> {
+        let v4 = link.node_v4().to_string();
+        let v6 = self.dual_stack.then(|| link.node_v6().to_string());
+        let mut parameters = vec![
+            ("SubnetId", self.subnet_of(link)),
+            ("PrivateIpAddress", &v4),
+        ];
+        parameters.extend(
+            v6.iter()
+                .map(|v6| ("Ipv6Addresses.1.Ipv6Address", v6.as_str())),
+        );
+        let answer = place.call("CreateNetworkInterface", &parameters).await?;
+        let interface = text(&answer, "networkInterfaceId")?;
+        let both = [
+            ("NetworkInterfaceId", &*interface),
+            ("InstanceId", &instance.id),
+            ("DeviceIndex", "1"),
+        ];
+        place.call("AttachNetworkInterface", &both).await?;
+        Ok(interface)
+    }
+
     pub(super) fn subnet_of(&self, link: Link) -> &str {
         match link.zone() {
             Zone::A => &self.subnets[0],
