@@ -33,6 +33,15 @@ pub(crate) const ZONES_V4: [&str; 2] = ["172.30.0.0/17", "172.30.128.0/17"];
 /// The parts of [`NODES_V6`], one for each [`Zone`].
 pub(crate) const ZONES_V6: [&str; 2] = ["fd30::/64", "fd30:0:0:1::/64"];
 
+/// The part of [`NODES_V6`] for instances of bare nodes.
+pub(crate) const BARE_NODES_V6: &str = "fd30:0:0:2::/64";
+
+/// The IPv6 address of the instance of a bare node with this IPv4 address.
+pub(crate) fn bare_v6(v4: Ipv4Addr) -> Ipv6Addr {
+    let [.., high, low] = v4.octets();
+    Ipv6Addr::new(0xfd30, 0, 0, 2, 0, 0, high.into(), low.into())
+}
+
 /// Where a node is: addresses of one zone are one range, so that it can be a subnet of a VPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Zone {

@@ -1,7 +1,7 @@
 //! Objects of the API server, as tests look at them and change them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::Cluster;
 use crate::wait::{self, LIMIT};
@@ -83,8 +83,8 @@ pub fn condition(node: &Node, kind: &str) -> Option<(String, String)> {
     ))
 }
 
-/// Creates one Node object that no machine stands behind (in a VPC an instance), with labels. `number` chooses its address,
-/// from behind those of [`Cluster::create_bare_nodes`].
+/// Creates one Node object that no machine stands behind (in a VPC an instance does), with labels.
+/// `number` chooses its address, from behind those of [`Cluster::create_bare_nodes`].
 pub async fn create_bare_node(
     cluster: &Cluster,
     name: &str,
@@ -92,9 +92,9 @@ pub async fn create_bare_node(
     labels: &[(&str, &str)],
 ) -> Result<()> {
     let labels: BTreeMap<&str, &str> = labels.iter().copied().collect();
-    let address = format!("172.29.255.{number}");
+    let address = Ipv4Addr::new(172, 29, 255, number);
     let provider_id = match cluster.vpc() {
-        Ok(vpc) => Some(vpc.launch_bare(&address).await?.provider_id()),
+        Ok(vpc) => Some(vpc.launch_bare(address).await?.provider_id()),
         Err(_) => None,
     };
     let object = json!({

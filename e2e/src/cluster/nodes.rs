@@ -1,5 +1,6 @@
 //! Nodes that come, go and reboot; and bare ones, for scale.
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -156,8 +157,7 @@ impl Cluster {
     /// Creates Node objects that no machine stands behind, `bare-0` and on, and gives their names.
     ///
     /// Their addresses are ones that the router's kernel takes as next hops, or in a VPC those of
-    /// instances. No pod is scheduled to
-    /// them.
+    /// instances. No pod is scheduled to them.
     pub async fn create_bare_nodes(&self, count: u32) -> Result<Vec<String>> {
         if count > MAX_BARE {
             bail!("at most {MAX_BARE} bare nodes have an address");
@@ -180,9 +180,10 @@ impl Cluster {
     async fn bare_node(&self, number: u32) -> Result<NodeObject> {
         // The first addresses are the range's and the router's own.
         let host = number + 256;
-        let address = format!("172.29.{}.{}", host / 256, host % 256);
+        let host = u16::try_from(host)?.to_be_bytes();
+        let address = Ipv4Addr::new(172, 29, host[0], host[1]);
         let provider_id = match &self.parts.vpc {
-            Some(vpc) => Some(vpc.launch_bare(&address).await?.provider_id()),
+            Some(vpc) => Some(vpc.launch_bare(address).await?.provider_id()),
             None => None,
         };
         let name = format!("bare-{number}");

@@ -14,6 +14,7 @@
 //! | when is it told | `fabric` |
 //! | where does all of it run | `place` |
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -138,8 +139,9 @@ impl Vpc {
         Ok(instance)
     }
 
-    /// Launches an instance that no machine stands behind, with an address of the range of bare nodes.
-    pub async fn launch_bare(&self, address: &str) -> Result<Instance> {
+    /// Launches an instance that no machine stands behind, with an address of the range of bare nodes,
+    /// and one of IPv6 if the cluster has both families.
+    pub async fn launch_bare(&self, address: Ipv4Addr) -> Result<Instance> {
         self.scene.launch_bare(&self.place, address).await
     }
 

@@ -1,10 +1,15 @@
 //! A VPC with two subnets in two zones and a route table for each, made by calls of the EC2 API.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context, Result};
 use signpost_ec2::Answer;
+use tokio::sync::OnceCell;
 
 use super::place::Place;
-use crate::addresses::{BARE_NODES_V4, Link, NODES_V4, NODES_V6, ZONES_V4, ZONES_V6, Zone};
+use crate::addresses::{
+    BARE_NODES_V4, BARE_NODES_V6, Link, NODES_V4, NODES_V6, ZONES_V4, ZONES_V6, Zone, bare_v6,
+};
 
 /// What the cluster's nodes are launched into.
 #[derive(Clone, Debug)]
@@ -12,8 +17,8 @@ pub(super) struct Scene {
     pub(super) vpc: String,
     /// Subnets by zone.
     subnets: [String; 2],
-    /// A subnet of the first zone for nodes that have no machine.
-    bare: String,
+    /// A subnet of the first zone for nodes that have no machine, once there is one.
+    bare: OnceCell<String>,
     /// Route tables by zone.
     pub(super) tables: [String; 2],
     pub(super) gateway: String,
@@ -48,12 +53,6 @@ impl Scene {
         let vpc = place.call("CreateVpc", &[("CidrBlock", NODES_V4)]).await?;
         let vpc = vpc.text("vpcId");
         let of_vpc = ("VpcId", &*vpc);
-        place
-            .call(
-                "AssociateVpcCidrBlock",
-                &[of_vpc, ("CidrBlock", BARE_NODES_V4)],
-            )
-            .await?;
         if dual_stack {
             let range = [
                 of_vpc,
@@ -74,7 +73,7 @@ impl Scene {
         let mut scene = Self {
             vpc: vpc.clone(),
             subnets: Default::default(),
-            bare: String::new(),
+            bare: OnceCell::new(),
             tables: Default::default(),
             gateway,
             cluster_tag,
@@ -88,11 +87,18 @@ impl Scene {
             scene.subnets[number] = subnet;
             scene.tables[number] = table;
         }
-        scene.bare = scene.subnet(place, &zones[0], BARE_NODES_V4, None).await?;
-        scene
-            .associate(place, &scene.tables[0], &scene.bare)
-            .await?;
         Ok(scene)
+    }
+
+    /// Makes the subnet for nodes that have no machine, in a range of its own.
+    async fn bare_subnet(&self, place: &Place) -> Result<String> {
+        let range = [("VpcId", &*self.vpc), ("CidrBlock", BARE_NODES_V4)];
+        place.call("AssociateVpcCidrBlock", &range).await?;
+        let zone = format!("{}a", place.emulator.region());
+        let v6 = self.dual_stack.then_some(BARE_NODES_V6);
+        let subnet = self.subnet(place, &zone, BARE_NODES_V4, v6).await?;
+        self.associate(place, &self.tables[0], &subnet).await?;
+        Ok(subnet)
     }
 
     async fn subnet(
@@ -155,8 +161,11 @@ impl Scene {
     }
 
     /// Launches an instance in the subnet for nodes that have no machine.
-    pub(super) async fn launch_bare(&self, place: &Place, address: &str) -> Result<Instance> {
-        self.run(place, &self.bare, address, None).await
+    pub(super) async fn launch_bare(&self, place: &Place, address: Ipv4Addr) -> Result<Instance> {
+        let subnet = self.bare.get_or_try_init(|| self.bare_subnet(place));
+        let v6 = self.dual_stack.then(|| bare_v6(address).to_string());
+        self.run(place, subnet.await?, &address.to_string(), v6.as_deref())
+            .await
     }
 
     /// Attaches one more interface to an instance, with the addresses of a link's node.
