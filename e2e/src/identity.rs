@@ -97,12 +97,23 @@ pub(crate) async fn start_controller(parts: &Parts) -> Result<()> {
     let kubeconfig = parts.pki.dir().join(format!("{CONTROLLER}.kubeconfig"));
     let mut argv = vec![own_binary(CONTROLLER)?.display().to_string()];
     argv.extend(controller_arguments(&kubeconfig));
-    let service = Service::new(CONTROLLER, argv).env("NO_COLOR", "1");
-    let service = match &parts.vpc {
+    parts
+        .router
+        .start(controller_service(parts, CONTROLLER, argv))
+        .await
+}
+
+/// A service that is a process of the controller: with what it has in its environment.
+pub(crate) fn controller_service(
+    parts: &Parts,
+    name: &str,
+    argv: impl IntoIterator<Item = String>,
+) -> Service {
+    let service = Service::new(name, argv).env("NO_COLOR", "1");
+    match &parts.vpc {
         Some(vpc) => vpc.endpoint_for(service),
         None => service,
-    };
-    parts.router.start(service).await
+    }
 }
 
 /// Starts the agent on a node.

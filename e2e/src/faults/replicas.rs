@@ -12,8 +12,7 @@ use crate::addresses::API_V4;
 use crate::binaries::own_binary;
 use crate::cluster::Cluster;
 use crate::control_plane::api_url;
-use crate::identity::{CONTROLLER, NAMESPACE};
-use crate::machine::Service;
+use crate::identity::{self, CONTROLLER, NAMESPACE};
 use crate::relay::{Mode, Relay};
 use crate::wait::{self, LIMIT};
 
@@ -94,7 +93,7 @@ impl Replica {
     ) -> Result<()> {
         let by = by.iter().map(ToString::to_string);
         let argv = by.chain(self.argv.iter().cloned());
-        let mut service = Service::new(&self.service, argv).env("NO_COLOR", "1");
+        let mut service = identity::controller_service(&cluster.parts, &self.service, argv);
         for (name, value) in environment {
             service = service.env(name, *value);
         }
