@@ -51,33 +51,30 @@ fn body(node: &NodeKey, cidrs: &[IpNet]) -> Value {
 /// Reads one node until there is an answer, or the leadership is over.
 pub(super) async fn read(context: Arc<Context>, node: NodeKey) {
     let over = context.over.clone();
-    let event = over
-        .run_until_cancelled(read_until_known(&context.api, node))
+    let read = over
+        .run_until_cancelled(read_until_known(&context.api, &node))
         .await;
-    if let Some(event) = event {
-        context.answer(event).await;
+    match read {
+        Some(Some(read)) => context.conditions.tell_read(read, &context.events).await,
+        Some(None) => context.answer(Event::NodeGone(node)).await,
+        None => {}
     }
 }
 
-async fn read_until_known(api: &KubeApi, node: NodeKey) -> Event {
+/// The node; `None` if it is gone.
+async fn read_until_known(api: &KubeApi, node: &NodeKey) -> Option<NodeLite> {
     let path = format!("/api/v1/nodes/{}", node.name);
     let mut trouble = Trouble::default();
     for delay in backoff() {
         match api.get::<NodeLite>(GET, &path, api.bounds().wait).await {
-            Ok(read) => {
-                let read = read.into_node();
-                if read.key == node {
-                    return Event::NodeSeen(read);
-                }
-                return Event::NodeGone(node);
-            }
-            Err(failure) if failure.kind == ApiError::NotFound => return Event::NodeGone(node),
+            Ok(read) => return Some(read).filter(|read| read.key() == node),
+            Err(failure) if failure.kind == ApiError::NotFound => return None,
             Err(failure) => trouble.tell(&failure.message),
         }
         tokio::time::sleep(delay).await;
     }
     // The delays never end.
-    Event::Wake
+    None
 }
 
 fn list(cidrs: &[IpNet]) -> String {

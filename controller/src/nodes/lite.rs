@@ -21,6 +21,22 @@ pub struct NodeLite {
 }
 
 impl NodeLite {
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        &self.node.key.name
+    }
+
+    /// Which node of that name it is.
+    pub fn key(&self) -> &NodeKey {
+        &self.node.key
+    }
+
+    /// `metadata.resourceVersion`, by which newer is told from older (a decimal number, see
+    /// "Resource versions" in the Kubernetes API concepts); `None` if it is none.
+    pub fn version(&self) -> Option<u64> {
+        self.meta.resource_version.as_ref()?.parse().ok()
+    }
+
     /// The node as the engine knows it.
     pub fn into_node(self) -> Node {
         self.node
