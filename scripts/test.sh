@@ -2,6 +2,7 @@
 # Everything that must hold, from format to packets, with one summary at the end.
 set -eu
 cd "$(dirname "$0")/.."
+. ./scripts/features.sh
 log=$(mktemp "${TMPDIR:-/tmp}/signpost-test.XXXXXX")
 trap 'rm -f "$log" "$log.failed"' EXIT
 trap 'exit 130' INT TERM
@@ -11,11 +12,11 @@ printf '\033[1m==> what clusters are made of\033[0m\n'
 ./e2e/binaries/build.sh
 printf '\033[1m==> cargo test --no-run\033[0m\n'
 # All programs too, with the features that the tests have: nothing is built twice.
-cargo test --workspace --no-run
+cargo test --workspace --features "$features" --no-run
 
 printf '\033[1m==> cargo test\033[0m\n'
 # A file tells of the failure, since the pipe's exit code is that of tee.
-{ cargo test --workspace --no-fail-fast 2>&1 || : >"$log.failed"; } | tee "$log"
+{ cargo test --workspace --features "$features" --no-fail-fast 2>&1 || : >"$log.failed"; } | tee "$log"
 
 awk '
     /^test r[0-9][0-9]_.* \.\.\. ok/ { rows[toupper(substr($2, 1, 3))]++ }
