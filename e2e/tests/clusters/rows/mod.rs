@@ -12,6 +12,7 @@ mod sharing;
 mod subnets;
 mod teardown;
 mod turns;
+mod vpc;
 
 use serde_json::json;
 use signpost_e2e::{ClusterOptions, pod_network};
@@ -63,6 +64,7 @@ pub(crate) fn add_to(suite: &mut Suite) {
             joining::r13_pods_are_forwarded_where_the_policy_is_drop
         ))
         .serial(named!(router::fault_a_node_lacks_an_address_of_one_family));
+    vpc::add_to(suite);
     suite.alone(named!(
         rights::each_program_uses_exactly_the_verbs_that_it_is_granted
     ));
