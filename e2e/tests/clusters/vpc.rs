@@ -64,13 +64,8 @@ async fn vpc_lets_through_only_what_routes_and_checks_allow(cluster: &Cluster) -
 
 /// A table decides for the subnets that it is associated with, and what it has no route for is lost.
 async fn vpc_subnets_follow_their_own_tables(cluster: &Cluster) -> Result<()> {
-    let scene = Scene::set_up(cluster).await?;
+    let scene = Scene::open(cluster).await?;
     let vpc = cluster.vpc()?;
-    for zone in 0..2 {
-        scene.check(zone, false).await?;
-        scene.create_route(zone, 1 - zone).await?;
-    }
-    scene.together().await?;
 
     let other = vpc.create_table(false).await?;
     let before = scene.association(0).await?;
@@ -114,13 +109,8 @@ async fn vpc_subnets_follow_their_own_tables(cluster: &Cluster) -> Result<()> {
 
 /// A route to an interface whose instance is stopped is a blackhole, and one again once it runs.
 async fn vpc_loses_packets_to_instances_that_are_down(cluster: &Cluster) -> Result<()> {
-    let scene = Scene::set_up(cluster).await?;
+    let scene = Scene::open(cluster).await?;
     let vpc = cluster.vpc()?;
-    for zone in 0..2 {
-        scene.check(zone, false).await?;
-        scene.create_route(zone, 1 - zone).await?;
-    }
-    scene.together().await?;
     let instance = scene.nodes[1].instance().context("an instance")?;
     let instance = [("InstanceId.1", &*instance.id)];
     vpc.call("StopInstances", &instance).await?;
@@ -159,6 +149,18 @@ impl<'a> Scene<'a> {
         for zone in 0..2 {
             scene.put_addresses(zone).await?;
         }
+        Ok(scene)
+    }
+
+    /// As [`set_up`](Self::set_up), with both checks off and routes both ways: what is behind the nodes
+    /// reaches each other.
+    async fn open(cluster: &'a Cluster) -> Result<Self> {
+        let scene = Self::set_up(cluster).await?;
+        for zone in 0..2 {
+            scene.check(zone, false).await?;
+            scene.create_route(zone, 1 - zone).await?;
+        }
+        scene.together().await?;
         Ok(scene)
     }
 
