@@ -1,11 +1,6 @@
 //! One API server with the manifests applied, for all tests of this program.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Node;
 use kube::{
@@ -21,7 +16,7 @@ use signpost_controller::{
     metrics::Metrics,
 };
 use signpost_core::{NodeKey, lease::Terms};
-use signpost_testing::{Binaries, ControlPlane, Options};
+use signpost_testing::{ControlPlane, Options};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 pub(crate) const CONTROLLER: &str = "system:serviceaccount:signpost-system:signpost-controller";
@@ -64,38 +59,8 @@ async fn start() -> ControlPlane {
         .service_account("signpost-system", "signpost-controller")
         .service_account("signpost-system", "nobody");
     let control_plane = ControlPlane::start_with(options).await.unwrap();
-    // The second time the kinds of the first are known.
-    for _ in 0..20 {
-        if apply(&control_plane, &manifests().join("base")).is_ok() {
-            return control_plane;
-        }
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
-    apply(&control_plane, &manifests().join("base")).unwrap();
+    control_plane.apply("base").await.unwrap();
     control_plane
-}
-
-fn manifests() -> PathBuf {
-    signpost_testing::repository().unwrap().join("manifests")
-}
-
-fn apply(control_plane: &ControlPlane, folder: &Path) -> Result<(), String> {
-    let output = Command::new(
-        Binaries::ensure(&["kubectl"])
-            .unwrap()
-            .path("kubectl")
-            .unwrap(),
-    )
-    .arg("--kubeconfig")
-    .arg(control_plane.kubeconfig().unwrap())
-    .args(["apply", "--server-side", "-k"])
-    .arg(folder)
-    .output()
-    .unwrap();
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 impl World {

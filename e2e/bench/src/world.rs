@@ -1,10 +1,9 @@
 //! One API server, the programs that are measured on it, and what they are told.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use serde_json::{Value, json};
@@ -20,10 +19,9 @@ pub(crate) const MANAGER: &str = "system:kube-controller-manager";
 /// As whom the floor runs.
 pub(crate) const FLOOR: &str = "floor";
 
-const KUBECTL: &str = "kubectl";
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 /// All programs of a cluster that are needed.
-const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", KUBECTL, CONTROLLER_MANAGER];
+const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kubectl", CONTROLLER_MANAGER];
 
 /// Every node gets a /24 of this range; it has 8,192.
 const PODS: &str = "10.0.0.0/11";
@@ -68,32 +66,9 @@ impl World {
             binaries: Binaries::ensure(&PROGRAMS)?,
             client,
         };
-        world.apply_manifests().await?;
+        world.control_plane.apply("base").await?;
         world.create_network(cloud).await?;
         Ok(world)
-    }
-
-    async fn apply_manifests(&self) -> Result<()> {
-        let base = signpost_testing::repository()?.join("manifests/base");
-        // The first time kinds are unknown which it creates itself.
-        let mut left = 20;
-        loop {
-            let output = Command::new(self.binaries.path(KUBECTL)?)
-                .arg("--kubeconfig")
-                .arg(self.control_plane.kubeconfig()?)
-                .args(["apply", "--server-side", "-k"])
-                .arg(&base)
-                .output()
-                .context("cannot run kubectl")?;
-            left -= 1;
-            if output.status.success() {
-                return Ok(());
-            }
-            if left == 0 {
-                bail!("kubectl: {}", String::from_utf8_lossy(&output.stderr));
-            }
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
     }
 
     async fn create_network(&self, cloud: Value) -> Result<()> {

@@ -10,6 +10,7 @@
 pub mod audit;
 mod binaries;
 mod kubeconfig;
+mod manifests;
 mod process;
 
 use std::net::TcpListener;
@@ -31,6 +32,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(90);
 
 const ETCD: &str = "etcd";
 const API_SERVER: &str = "kube-apiserver";
+const KUBECTL: &str = "kubectl";
 
 /// Attempts at a start, since a port found free can be taken before the server binds it.
 const ATTEMPTS: usize = 3;
@@ -111,7 +113,8 @@ impl ControlPlane {
     /// Like [`ControlPlane::start`], with more users or flags.
     pub async fn start_with(options: Options) -> Result<Self> {
         let binaries =
-            tokio::task::spawn_blocking(|| Binaries::ensure(&[ETCD, API_SERVER])).await??;
+            tokio::task::spawn_blocking(|| Binaries::ensure(&[ETCD, API_SERVER, KUBECTL]))
+                .await??;
         let mut attempt = 1;
         loop {
             match Self::try_start(&binaries, &options).await {

@@ -1,45 +1,17 @@
 //! The manifests and examples, applied as people do.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
 use kube::api::{Api, PostParams};
 use signpost_api::PodNetwork;
-use signpost_testing::Binaries;
 
 use crate::support::{CONTROLLER, NODE_AGENT, World, world};
 
 fn manifests() -> PathBuf {
     signpost_testing::repository().unwrap().join("manifests")
-}
-
-fn apply_base(world: &World) {
-    let output = Command::new(
-        Binaries::ensure(&["kubectl"])
-            .unwrap()
-            .path("kubectl")
-            .unwrap(),
-    )
-    .arg("--kubeconfig")
-    .arg(world.control_plane.kubeconfig().unwrap())
-    .args([
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--validate=strict",
-        "-k",
-    ])
-    .arg(manifests().join("base"))
-    .output()
-    .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }
 
 /// Whether `user` may do `verb` with `resource`, as `group/resource/subresource` in `namespace`.
@@ -77,7 +49,7 @@ fn signpost_name(resource: &str) -> &str {
 #[tokio::test]
 async fn the_accounts_may_do_their_work_and_no_more() {
     let world = world().await;
-    apply_base(&world);
+    world.control_plane.apply("base").await.unwrap();
     let allowed = [
         (CONTROLLER, "watch", "/nodes", ""),
         (CONTROLLER, "patch", "/nodes", ""),
