@@ -148,8 +148,8 @@ pub struct AwsCloud {
     pub route_table_tags: BTreeMap<String, String>,
 
     /// How often each action of the API may be called. Default: the rates that AWS publishes for an
-    /// account in a region; lower them where others share the account. A rate is halved by itself
-    /// when AWS throttles, and recovers.
+    /// account in a region, less a tenth of the burst; lower them where others share the account.
+    /// A rate is halved by itself when AWS throttles, and recovers.
     #[serde(default, skip_serializing_if = "AwsRates::is_default")]
     pub rates: AwsRates,
 }
@@ -158,22 +158,22 @@ pub struct AwsCloud {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AwsRates {
-    /// Default: burst 100, perSecond 20.
+    /// Default: burst 90, perSecond 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub describe_route_tables: Option<CallRate>,
-    /// Default: burst 100, perSecond 20.
+    /// Default: burst 90, perSecond 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub describe_instances: Option<CallRate>,
-    /// Default: burst 50, perSecond 5.
+    /// Default: burst 45, perSecond 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_route: Option<CallRate>,
-    /// Default: burst 50, perSecond 5.
+    /// Default: burst 45, perSecond 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace_route: Option<CallRate>,
-    /// Default: burst 50, perSecond 5.
+    /// Default: burst 45, perSecond 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_route: Option<CallRate>,
-    /// Default: burst 100, perSecond 5.
+    /// Default: burst 90, perSecond 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modify_network_interface_attribute: Option<CallRate>,
 }

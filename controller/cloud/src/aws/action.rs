@@ -1,4 +1,4 @@
-//! The API actions that are called, each with its permission and its published rate.
+//! The API actions that are called, each with its permission and its rate.
 
 use std::collections::BTreeMap;
 
@@ -69,19 +69,23 @@ impl Action {
         }
     }
 
-    /// The bucket that AWS gives an account in a region for this action, as far as it publishes
-    /// them ("Request throttling for the Amazon EC2 API"): filtered and paged describes 100 and 20
-    /// a second, the route actions 50 and 5. Service Quotas publishes none.
-    pub const fn published_rate(self) -> Rate {
+    /// What is called at most, unless configured: the bucket that AWS gives an account in a region
+    /// for this action, less a tenth of its burst.
+    ///
+    /// AWS publishes ("Request throttling for the Amazon EC2 API") 100 and 20 a second for filtered
+    /// and paged describes, 50 and 5 for the route actions. Requests arrive closer together or
+    /// farther apart than they were sent, so who takes all of it is refused some. Service Quotas
+    /// publishes nothing.
+    pub const fn default_rate(self) -> Rate {
         let (burst, per_second) = match self {
-            Self::DescribeRouteTables | Self::DescribeInstances => (100, 20),
-            Self::CreateRoute | Self::ReplaceRoute | Self::DeleteRoute => (50, 5),
-            Self::ModifyNetworkInterfaceAttribute => (100, 5),
+            Self::DescribeRouteTables | Self::DescribeInstances => (90, 20),
+            Self::CreateRoute | Self::ReplaceRoute | Self::DeleteRoute => (45, 5),
+            Self::ModifyNetworkInterfaceAttribute => (90, 5),
             Self::GetServiceQuota => (5, 1),
         };
         Rate { burst, per_second }
     }
 }
 
-/// The rates that differ from the published ones.
+/// The rates that differ from the defaults.
 pub type Rates = BTreeMap<Action, Rate>;

@@ -32,7 +32,7 @@ impl Calls {
         let turnstiles = Action::ALL
             .into_iter()
             .map(|action| {
-                let rate = rate(action).unwrap_or(action.published_rate());
+                let rate = rate(action).unwrap_or(action.default_rate());
                 (action, Turnstile::new(rate))
             })
             .collect();

@@ -15,7 +15,7 @@ pub struct AwsConfig {
     pub vpc_id: Option<String>,
     /// Which tables.
     pub tables: TableChoice,
-    /// Rates other than those that AWS publishes.
+    /// Rates other than the defaults.
     pub rates: Rates,
     /// The longest that a write may take.
     pub longest_write: Duration,
