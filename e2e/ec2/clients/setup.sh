@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs boto3 and the aws command into an environment of their own and prints its folder. Quiet and
-# fast when that has been done before.
+# Installs boto3 and the aws command, or the packages of another list, into an environment of their own
+# and prints its folder. Quiet and fast when that has been done before. setup.sh [REQUIREMENTS]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+requirements=${1:-$here/requirements.txt}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost/ec2-clients
 
 # The system's Python first: a version manager's may be gone tomorrow.
@@ -19,7 +20,7 @@ if [[ -z $python ]]; then
 fi
 
 # Another list of packages or another Python gets another folder.
-key=$({ cat "$here/requirements.txt"; "$python" -V; } | sha256sum | cut -c1-16)
+key=$({ cat "$requirements"; "$python" -V; } | sha256sum | cut -c1-16)
 environment=$cache/$key
 mkdir -p "$cache"
 exec 9>"$cache/lock"
@@ -27,8 +28,8 @@ flock 9
 if [[ ! -e $environment/complete ]]; then
   rm -rf "$environment"
   "$python" -m venv "$environment" >&2
-  if ! "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2; then
-    echo "error: cannot install $(grep -v '^#' "$here/requirements.txt" | tr '\n' ' '). Remedy: make PyPI or a mirror of it reachable (pip config set global.index-url …)" >&2
+  if ! "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$requirements" >&2; then
+    echo "error: cannot install $(grep -v '^#' "$requirements" | tr '\n' ' '). Remedy: make PyPI or a mirror of it reachable (pip config set global.index-url …)" >&2
     exit 1
   fi
   touch "$environment/complete"

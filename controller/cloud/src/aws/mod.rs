@@ -34,6 +34,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use aws_config::SdkConfig;
 use signpost_core::{
     Limits,
     cloud::{
@@ -119,11 +120,21 @@ impl AwsVpc {
             tables = ?config.tables,
             "provider aws"
         );
-        let api = Arc::new(Api::new(&sdk, config.longest_write, &config.rates, meter));
+        Ok(Self::with_sdk(config, &sdk, vpc, meter))
+    }
+
+    /// With what is known of the place already; to be called within a tokio runtime.
+    pub fn with_sdk(
+        config: AwsConfig,
+        sdk: &SdkConfig,
+        vpc: Option<String>,
+        meter: Arc<dyn Meter>,
+    ) -> Self {
+        let api = Arc::new(Api::new(sdk, config.longest_write, &config.rates, meter));
         let quotas = Arc::<Mutex<Quotas>>::default();
         let (changes, told) = mpsc::channel(1);
         let quota_task = tokio::spawn(look::watch_quota(Arc::clone(&api), Arc::clone(&quotas)));
-        Ok(Self {
+        Self {
             fresh_tables: look::fresh_tables(&api),
             fresh_instances: look::fresh_instances(&api),
             api,
@@ -137,7 +148,7 @@ impl AwsVpc {
             changes,
             told: Mutex::new(Some(told)),
             quota_task,
-        })
+        }
     }
 
     fn owners(&self) -> MutexGuard<'_, Owners> {
