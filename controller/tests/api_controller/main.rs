@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+#[cfg(feature = "aws")]
+mod aws;
 mod lease;
 mod patches;
 mod program;

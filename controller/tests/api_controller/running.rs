@@ -21,11 +21,17 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(kubeconfig: &Path) -> Self {
+        Self::start_in(kubeconfig, &[])
+    }
+
+    /// With these environment variables too.
+    pub(crate) fn start_in(kubeconfig: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_signpost-controller"))
             .args(["run", "--http-address=127.0.0.1:0", "--log-format=json"])
             .args(["--lease-duration=6", "--log-level=info"])
             .arg("--kubeconfig")
             .arg(kubeconfig)
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -108,6 +108,19 @@ impl World {
         NodeKey::new(name, node.metadata.uid.unwrap())
     }
 
+    /// A node that says which instance it is.
+    pub(crate) async fn add_instance(&self, name: &str, provider_id: &str) {
+        let node = serde_json::from_value(json!({
+            "metadata": {"name": name},
+            "spec": {"providerID": provider_id},
+        }))
+        .unwrap();
+        self.nodes
+            .create(&PostParams::default(), &node)
+            .await
+            .unwrap();
+    }
+
     pub(crate) async fn pod_cidrs(&self, name: &str) -> Vec<String> {
         let spec = self.nodes.get(name).await.unwrap().spec;
         spec.unwrap_or_default().pod_cidrs.unwrap_or_default()

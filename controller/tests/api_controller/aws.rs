@@ -1,0 +1,458 @@
+//! The whole program with provider aws: a real API server, an emulator of EC2, and nodes that are
+//! nothing but objects. Region, credentials and VPC come from the instance metadata.
+
+use std::collections::BTreeMap;
+
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use signpost_ec2::{
+    Answer, Client, Emulator, Fault, FaultKind, Identity, Options, Settings, TargetState,
+};
+
+use crate::{
+    running::Running,
+    support::{CONTROLLER, World, eventually, world},
+};
+
+const TAG: &str = "kubernetes.io/cluster/blue";
+
+/// A VPC with two tables of cluster blue and an instance for the controller.
+struct Vpc {
+    ec2: Emulator,
+    client: Client,
+    id: String,
+    subnet: String,
+    tables: Vec<String>,
+}
+
+impl Vpc {
+    async fn new() -> Self {
+        let options = Options {
+            imds: Some(([127, 0, 0, 1], 0).into()),
+            ..Options::default()
+        };
+        let ec2 = Emulator::start(options).await.unwrap();
+        let client = Client::new(&ec2.url(), ec2.region());
+        let id = ok(&client, "CreateVpc", &[("CidrBlock", "10.0.0.0/16")]).await;
+        let id = id.text("vpcId");
+        let subnet = [("VpcId", id.as_str()), ("CidrBlock", "10.0.0.0/20")];
+        let subnet = ok(&client, "CreateSubnet", &subnet).await.text("subnetId");
+        let mut vpc = Self {
+            ec2,
+            client,
+            id,
+            subnet,
+            tables: Vec::new(),
+        };
+        for _ in 0..2 {
+            vpc.add_table().await;
+        }
+        let role = [("IamInstanceProfile.Name", "signpost-controller")];
+        let controller = vpc.launch_with(1, &role).await.remove(0);
+        vpc.ec2.set_identity(Identity {
+            instance: Some(controller),
+            ..Identity::default()
+        });
+        vpc.ec2.clear_calls();
+        vpc
+    }
+
+    async fn ok(&self, action: &str, params: &[(&str, &str)]) -> Answer {
+        ok(&self.client, action, params).await
+    }
+
+    async fn add_table(&mut self) {
+        let table = self.ok("CreateRouteTable", &[("VpcId", &self.id)]).await;
+        let table = table.text("routeTableId");
+        let tag = [
+            ("ResourceId.1", table.as_str()),
+            ("Tag.1.Key", TAG),
+            ("Tag.1.Value", "owned"),
+        ];
+        self.ok("CreateTags", &tag).await;
+        self.tables.push(table);
+    }
+
+    async fn launch(&self, count: usize) -> Vec<String> {
+        self.launch_with(count, &[]).await
+    }
+
+    async fn launch_with(&self, count: usize, more: &[(&str, &str)]) -> Vec<String> {
+        let count = count.to_string();
+        let params = [
+            ("ImageId", "ami-12345678"),
+            ("MinCount", &count),
+            ("MaxCount", &count),
+            ("SubnetId", &self.subnet),
+            ("TagSpecification.1.ResourceType", "instance"),
+            ("TagSpecification.1.Tag.1.Key", TAG),
+            ("TagSpecification.1.Tag.1.Value", "owned"),
+        ];
+        let params = [&params, more].concat();
+        self.ok("RunInstances", &params).await.texts("instanceId")
+    }
+
+    fn start(&self, world: &World) -> Running {
+        let kubeconfig = world.control_plane.kubeconfig_for(CONTROLLER).unwrap();
+        let imds = self.ec2.imds_url().unwrap();
+        let environment = [
+            ("AWS_ENDPOINT_URL", self.ec2.url()),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds),
+            // Whatever this machine has of its own.
+            ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+        ];
+        let environment = environment
+            .each_ref()
+            .map(|(name, value)| (*name, &**value));
+        Running::start_in(&kubeconfig, &environment)
+    }
+
+    fn primary(&self, instance: &str) -> String {
+        let state = self.ec2.snapshot();
+        let found = state.instances.iter().find(|of| of.id == instance).unwrap();
+        found.interfaces[0].clone()
+    }
+
+    /// The live routes of a table to interfaces.
+    fn routes(&self, table: &str) -> BTreeMap<String, String> {
+        let state = self.ec2.snapshot();
+        let table = state.route_tables.iter().find(|it| it.id == table).unwrap();
+        let routes = table.routes.iter().filter(|route| route.active);
+        routes
+            .filter_map(|route| match &route.target {
+                TargetState::Interface(id) => Some((route.destination.to_string(), id.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn calls(&self) -> BTreeMap<String, usize> {
+        let mut calls = BTreeMap::new();
+        for call in self.ec2.calls() {
+            *calls.entry(call.action).or_default() += 1;
+        }
+        calls
+    }
+}
+
+async fn ok(client: &Client, action: &str, params: &[(&str, &str)]) -> Answer {
+    match client.call(action, params).await {
+        Ok(answer) => answer,
+        Err(error) => panic!("{action} {params:?}: {error}"),
+    }
+}
+
+fn spec(check_period: &str) -> Value {
+    json!({
+        "pools": [{"name": "main", "cidr": "10.244.0.0/16", "nodePrefixLength": 24}],
+        "cloud": {"provider": "aws", "checkPeriod": check_period, "aws": {"clusterName": "blue"}},
+    })
+}
+
+async fn add_nodes(world: &World, instances: &[String]) {
+    for instance in instances {
+        let provider_id = format!("aws:///eu-central-1a/{instance}");
+        world.add_instance(instance, &provider_id).await;
+    }
+}
+
+/// Where each of these nodes should be routed.
+async fn wanted(world: &World, vpc: &Vpc, instances: &[String]) -> BTreeMap<String, String> {
+    let mut wanted = BTreeMap::new();
+    for instance in instances {
+        for cidr in world.pod_cidrs(instance).await {
+            wanted.insert(cidr, vpc.primary(instance));
+        }
+    }
+    wanted
+}
+
+async fn routed(world: &World, count: usize) {
+    eventually("all nodes are routed", 60, async || {
+        world.network().await["status"]["nodes"]["routed"] == count
+    })
+    .await;
+}
+
+async fn network_unavailable(world: &World, node: &str) -> (String, String) {
+    let node = world.nodes.get(node).await.unwrap();
+    let conditions = node.status.unwrap().conditions.unwrap_or_default();
+    let found = conditions
+        .into_iter()
+        .find(|it| it.type_ == "NetworkUnavailable");
+    found.map_or_else(Default::default, |it| {
+        (it.status, it.reason.unwrap_or_default())
+    })
+}
+
+#[tokio::test]
+async fn aws_nodes_are_routed_in_all_tables_and_each_route_costs_one_write() {
+    let world = world().await;
+    let vpc = Vpc::new().await;
+    let instances = vpc.launch(20).await;
+    vpc.ec2.clear_calls();
+    add_nodes(&world, &instances).await;
+    world.create_network(spec("30s")).await;
+    let running = vpc.start(&world);
+    routed(&world, 20).await;
+    let wanted = wanted(&world, &vpc, &instances).await;
+    assert_eq!(wanted.len(), 20);
+    for table in &vpc.tables {
+        assert_eq!(vpc.routes(table), wanted);
+    }
+    for instance in &instances {
+        let expected = ("False".to_owned(), "RouteCreated".to_owned());
+        assert_eq!(network_unavailable(&world, instance).await, expected);
+    }
+    let state = vpc.ec2.snapshot();
+    for interface in wanted.values() {
+        let found = state.interfaces.iter().find(|it| it.id == *interface);
+        assert!(!found.unwrap().source_dest_check, "{interface}");
+    }
+    let calls = vpc.calls();
+    assert_eq!(calls["CreateRoute"], 40, "{calls:?}");
+    assert_eq!(calls["ModifyNetworkInterfaceAttribute"], 20, "{calls:?}");
+    let others: usize = calls.values().sum::<usize>() - 60;
+    assert!(others <= 12, "{calls:?}");
+    println!("calls: {calls:?}");
+
+    let (_, metrics) = running.get("/metrics").await;
+    for line in [
+        r#"signpost_cloud_requests_total{action="CreateRoute",outcome="ok"} 40"#,
+        r#"signpost_cloud_requests_total{action="ModifyNetworkInterfaceAttribute",outcome="ok"} 20"#,
+        r#"signpost_nodes{phase="routed"} 20"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    let (status, log) = running.stop().await;
+    assert!(status.success() && !log.contains("WARN"), "{log}");
+}
+
+#[tokio::test]
+async fn aws_tables_and_instances_that_change_are_followed_and_foreign_routes_left_alone() {
+    let world = world().await;
+    let mut vpc = Vpc::new().await;
+    let mut instances = vpc.launch(5).await;
+    // Somebody else's, to an instance of another cluster, in the first block.
+    let stranger = vpc
+        .ok(
+            "RunInstances",
+            &[
+                ("ImageId", "ami-12345678"),
+                ("MinCount", "1"),
+                ("MaxCount", "1"),
+                ("SubnetId", &vpc.subnet),
+            ],
+        )
+        .await
+        .text("instanceId");
+    let stranger = vpc.primary(&stranger);
+    let theirs = [
+        ("RouteTableId", vpc.tables[1].as_str()),
+        ("DestinationCidrBlock", "10.244.0.0/24"),
+        ("NetworkInterfaceId", &stranger),
+    ];
+    vpc.ok("CreateRoute", &theirs).await;
+    world.create_network(spec("1s")).await;
+    add_nodes(&world, &instances).await;
+    let _running = vpc.start(&world);
+    routed(&world, 5).await;
+    let expected = wanted(&world, &vpc, &instances).await;
+    assert!(!expected.contains_key("10.244.0.0/24"), "{expected:?}");
+    assert_eq!(vpc.routes(&vpc.tables[0]), expected);
+
+    // A table that comes later is filled.
+    vpc.add_table().await;
+    eventually("the new table is filled", 30, async || {
+        vpc.routes(&vpc.tables[2]) == expected
+    })
+    .await;
+
+    // A route removed by hand comes back; one led elsewhere is led back in one step.
+    let removed = expected.first_key_value().unwrap().0;
+    let (moved, home) = expected.last_key_value().unwrap();
+    let elsewhere = expected.values().find(|other| *other != home).unwrap();
+    let table = ("RouteTableId", vpc.tables[0].as_str());
+    let params = [table, ("DestinationCidrBlock", removed)];
+    vpc.ok("DeleteRoute", &params).await;
+    let destination = ("DestinationCidrBlock", moved.as_str());
+    let params = [table, destination, ("NetworkInterfaceId", elsewhere)];
+    vpc.ok("ReplaceRoute", &params).await;
+    eventually("both are as they were", 60, async || {
+        vpc.routes(&vpc.tables[0]) == expected
+    })
+    .await;
+    assert_eq!(vpc.calls()["ReplaceRoute"], 2, "by hand and back");
+
+    // An instance is replaced under its node's name, as by an autoscaling group with fixed names.
+    let lost = instances.remove(0);
+    vpc.ok("TerminateInstances", &[("InstanceId.1", &lost)])
+        .await;
+    world
+        .nodes
+        .delete(&lost, &DeleteParams::default())
+        .await
+        .unwrap();
+    let new = vpc.launch(1).await;
+    add_nodes(&world, &new).await;
+    instances.extend(new);
+    routed(&world, 5).await;
+    eventually("only living nodes have routes", 120, async || {
+        let expected = wanted(&world, &vpc, &instances).await;
+        let state = vpc.ec2.snapshot();
+        let blackholes = state.route_tables.iter().flat_map(|it| &it.routes);
+        blackholes.clone().all(|route| route.active) && vpc.routes(&vpc.tables[0]) == expected
+    })
+    .await;
+    let strangers = vpc.routes(&vpc.tables[1]);
+    assert_eq!(strangers["10.244.0.0/24"], stranger);
+
+    // Teardown takes ours and nothing else.
+    world
+        .networks
+        .delete("default", &DeleteParams::default())
+        .await
+        .unwrap();
+    eventually("the object is gone", 60, async || {
+        world.network().await.is_null()
+    })
+    .await;
+    let left: usize = vpc.tables.iter().map(|it| vpc.routes(it).len()).sum();
+    assert_eq!(left, 1);
+}
+
+#[tokio::test]
+async fn aws_throttling_and_lost_answers_delay_and_break_nothing() {
+    let world = world().await;
+    let vpc = Vpc::new().await;
+    vpc.ec2
+        .configure(|all| {
+            *all = Settings {
+                rates: true,
+                latency: 0.02,
+                propagation: 1.0,
+                ..all.clone()
+            };
+        })
+        .unwrap();
+    for (kind, probability) in [
+        (FaultKind::Throttle, 0.2),
+        (FaultKind::LostAfterCommit, 0.1),
+        (FaultKind::ResetBefore, 0.1),
+    ] {
+        let fault = Fault {
+            probability,
+            count: Some(20),
+            ..Fault::always(kind, &["CreateRoute", "DescribeRouteTables", "Modify*"])
+        };
+        vpc.ec2.add_fault(fault).unwrap();
+    }
+    let instances = vpc.launch(15).await;
+    add_nodes(&world, &instances).await;
+    world.create_network(spec("5s")).await;
+    let _running = vpc.start(&world);
+    eventually("all nodes are routed", 180, async || {
+        world.network().await["status"]["nodes"]["routed"] == 15
+    })
+    .await;
+    let expected = wanted(&world, &vpc, &instances).await;
+    for table in &vpc.tables {
+        assert_eq!(vpc.routes(table), expected);
+    }
+}
+
+#[tokio::test]
+async fn aws_a_full_table_is_told_and_taken_up_when_it_has_room() {
+    let world = world().await;
+    let vpc = Vpc::new().await;
+    let quota = |routes: usize| {
+        vpc.ec2
+            .configure(|all| all.quotas.routes_per_table = routes)
+            .unwrap();
+    };
+    quota(4);
+    let instances = vpc.launch(6).await;
+    add_nodes(&world, &instances).await;
+    world.create_network(spec("1s")).await;
+    let _running = vpc.start(&world);
+    routed(&world, 4).await;
+    let events: Api<k8s_openapi::api::events::v1::Event> =
+        Api::namespaced(world.client.clone(), "default");
+    eventually("it is told", 30, async || {
+        let events = events.list(&ListParams::default()).await.unwrap();
+        events
+            .iter()
+            .any(|event| event.reason.as_deref() == Some("QuotaExceeded"))
+    })
+    .await;
+    let unavailable = async || {
+        let mut count = 0;
+        for instance in &instances {
+            let (_, reason) = network_unavailable(&world, instance).await;
+            count += usize::from(reason == "QuotaExceeded");
+        }
+        count
+    };
+    eventually("two nodes say why", 30, async || unavailable().await == 2).await;
+    // Room appears.
+    quota(500);
+    let routed_node = async || {
+        for instance in &instances {
+            if network_unavailable(&world, instance).await.0 == "False" {
+                return instance.clone();
+            }
+        }
+        panic!("none is routed");
+    };
+    let leaving = routed_node().await;
+    let none = DeleteParams::default();
+    world.nodes.delete(&leaving, &none).await.unwrap();
+    routed(&world, 5).await;
+}
+
+#[tokio::test]
+async fn aws_a_missing_permission_is_named_in_the_status() {
+    let world = world().await;
+    let vpc = Vpc::new().await;
+    let denied = Fault::always(FaultKind::Unauthorized, &["CreateRoute"]);
+    vpc.ec2.add_fault(denied).unwrap();
+    let instances = vpc.launch(1).await;
+    add_nodes(&world, &instances).await;
+    world.create_network(spec("1s")).await;
+    let _running = vpc.start(&world);
+    eventually("the node says which", 60, async || {
+        let node = world.nodes.get(&instances[0]).await.unwrap();
+        let conditions = node.status.unwrap().conditions.unwrap_or_default();
+        conditions.iter().any(|condition| {
+            condition.reason.as_deref() == Some("CloudDenied")
+                && condition
+                    .message
+                    .as_deref()
+                    .is_some_and(|message| message.contains("ec2:CreateRoute"))
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn aws_without_a_region_the_status_says_what_to_set() {
+    let world = world().await;
+    world.create_network(spec("30s")).await;
+    let kubeconfig = world.control_plane.kubeconfig_for(CONTROLLER).unwrap();
+    let running = Running::start_in(
+        &kubeconfig,
+        &[
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_CONFIG_FILE", "/dev/null"),
+        ],
+    );
+    running.says("set spec.cloud.aws.region", 60).await;
+    let region = json!({"spec": {"cloud": {"aws": {"region": "eu-central-1"}}}});
+    world
+        .networks
+        .patch("default", &PatchParams::default(), &Patch::Merge(region))
+        .await
+        .unwrap();
+    running.says("set spec.cloud.aws.vpcID", 60).await;
+}
