@@ -92,8 +92,10 @@ fn run() -> Result<()> {
         Command::Demo { nodes, cloud, keep } => {
             let cluster = runtime.block_on(demo::run(nodes, cloud))?;
             if keep {
-                println!("\ncluster {} stays.\n{}", cluster.id(), how_to(&cluster));
-                stay(&runtime, cluster, cloud == Wire::Aws);
+                let foreground = cloud == Wire::Aws;
+                let how = how_to(&cluster, foreground);
+                println!("\ncluster {} stays.\n{how}", cluster.id());
+                stay(&runtime, cluster, foreground);
             }
             Ok(())
         }
@@ -112,8 +114,9 @@ fn run() -> Result<()> {
                 options = options.without_signpost();
             }
             let cluster = runtime.block_on(Cluster::start(options))?;
-            describe(&cluster);
-            stay(&runtime, cluster, foreground || cloud == Wire::Aws);
+            let foreground = foreground || cloud == Wire::Aws;
+            describe(&cluster, foreground);
+            stay(&runtime, cluster, foreground);
             Ok(())
         }
         Command::Chaos {
@@ -131,26 +134,30 @@ fn run() -> Result<()> {
 /// Lets the cluster outlive this process, or this process stay with it.
 fn stay(runtime: &Runtime, cluster: Cluster, foreground: bool) {
     if foreground {
-        println!("until Ctrl-C");
         // It ends the process and with it the cluster.
         runtime.block_on(std::future::pending::<()>());
     }
     cluster.detach();
 }
 
-fn describe(cluster: &Cluster) {
+fn describe(cluster: &Cluster, foreground: bool) {
     println!("cluster {} is up:", cluster.id());
     for (step, time) in cluster.timings() {
         println!("  {:6.1} s  {step}", time.as_secs_f32());
     }
-    println!("{}", how_to(cluster));
+    println!("{}", how_to(cluster, foreground));
 }
 
 /// How a cluster that is left running is used and ended.
-fn how_to(cluster: &Cluster) -> String {
+fn how_to(cluster: &Cluster, foreground: bool) -> String {
     let kubectl = cluster.kubectl_path().unwrap_or_else(|_| "kubectl".into());
-    let exe =
-        std::env::current_exe().map_or("signpost-e2e".into(), |path| path.display().to_string());
+    let end = if foreground {
+        "Ctrl-C".into()
+    } else {
+        let exe = std::env::current_exe();
+        let exe = exe.map_or("signpost-e2e".into(), |path| path.display().to_string());
+        format!("{exe} down {}", cluster.id())
+    };
     let enter = format!(
         "nsenter --target {} --net --mount --pid --uts",
         cluster.router().pid()
@@ -159,7 +166,7 @@ fn how_to(cluster: &Cluster) -> String {
         let emulator = vpc.emulator();
         format!(
             "call the emulated EC2, from the router:\n  \
-             export AWS_ENDPOINT_URL={} AWS_REGION={} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n  \
+             export AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n  \
              aws ec2 describe-route-tables\n",
             emulator.url(),
             emulator.region()
@@ -169,9 +176,8 @@ fn how_to(cluster: &Cluster) -> String {
         "use it:\n  export KUBECONFIG={}\n  {kubectl} get podnetwork,nodes,pods -A\n\
          enter the router:\n  {enter}\n\
          {ec2}\
-         end it:\n  {exe} down {}",
+         end it:\n  {end}",
         cluster.kubeconfig().display(),
-        cluster.id()
     )
 }
 
