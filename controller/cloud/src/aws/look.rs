@@ -1,8 +1,11 @@
 //! Reading more than one caller needs: tables, instances and whose interfaces are.
 
 use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -144,19 +147,56 @@ pub(super) fn fresh_tables(api: &Arc<Api>) -> Batch<Arc<str>, Arc<RawTable>> {
     Batch::new(VALUES_A_FILTER, TABLE_LINGER, Box::new(read))
 }
 
-pub(super) fn fresh_instances(api: &Arc<Api>) -> Batch<Arc<str>, Arc<RawInstance>> {
-    let api = Arc::clone(api);
+pub(super) fn fresh_instances(
+    api: &Arc<Api>,
+    cluster_tag: String,
+) -> Batch<Arc<str>, Arc<RawInstance>> {
+    let reader = Arc::new(Instances {
+        api: Arc::clone(api),
+        cluster_tag,
+        tagged: AtomicBool::new(false),
+    });
     let read = move |ids: Vec<Arc<str>>| -> BoxFuture<'static, _> {
-        let api = Arc::clone(&api);
-        Box::pin(async move {
-            let filter = filter("instance-id", ids.iter().map(ToString::to_string));
-            let found = api.instances(filter).await?.into_iter();
-            Ok(found
-                .map(|instance| (Arc::clone(&instance.id), Arc::new(instance)))
-                .collect())
-        })
+        let reader = Arc::clone(&reader);
+        Box::pin(async move { reader.read(ids).await })
     };
-    Batch::new(VALUES_A_FILTER, INSTANCE_LINGER, Box::new(read))
+    Batch::new(usize::MAX, INSTANCE_LINGER, Box::new(read))
+}
+
+struct Instances {
+    api: Arc<Api>,
+    cluster_tag: String,
+    /// Some carry the cluster's tag.
+    tagged: AtomicBool,
+}
+
+impl Instances {
+    /// The instances of these ids. Many are first looked for among those with the cluster's tag, of
+    /// which a page has five times as many as a filter takes ids.
+    async fn read(
+        &self,
+        mut ids: Vec<Arc<str>>,
+    ) -> Result<HashMap<Arc<str>, Arc<RawInstance>>, CloudError> {
+        let mut found = Vec::new();
+        if ids.len() > VALUES_A_FILTER && self.tagged.load(Ordering::Relaxed) {
+            let tagged = tables::by_cluster_tag(&self.cluster_tag);
+            found = self.api.instances(tagged).await?;
+            self.tagged.store(!found.is_empty(), Ordering::Relaxed);
+            let known: HashSet<&Arc<str>> = found.iter().map(|it| &it.id).collect();
+            ids.retain(|id| !known.contains(id));
+        }
+        for chunk in ids.chunks(VALUES_A_FILTER) {
+            let filter = filter("instance-id", chunk.iter().map(ToString::to_string));
+            found.extend(self.api.instances(filter).await?);
+        }
+        if found.iter().any(|it| it.belongs_to(&self.cluster_tag)) {
+            self.tagged.store(true, Ordering::Relaxed);
+        }
+        let by_id = found
+            .into_iter()
+            .map(|it| (Arc::clone(&it.id), Arc::new(it)));
+        Ok(by_id.collect())
+    }
 }
 
 /// Keeps the quota known where that is permitted.

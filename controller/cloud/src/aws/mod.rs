@@ -136,7 +136,7 @@ impl AwsVpc {
         let quota_task = tokio::spawn(look::watch_quota(Arc::clone(&api), Arc::clone(&quotas)));
         Self {
             fresh_tables: look::fresh_tables(&api),
-            fresh_instances: look::fresh_instances(&api),
+            fresh_instances: look::fresh_instances(&api, config.cluster_tag()),
             api,
             config,
             vpc,

@@ -92,10 +92,7 @@ impl RawRoute {
 /// What lets the wanted tables pass.
 pub(super) fn filters(config: &AwsConfig, vpc: Option<&str>) -> Vec<Filter> {
     let tags = match &config.tables {
-        TableChoice::ClusterTag => vec![filter(
-            format!("tag:{}", config.cluster_tag()),
-            ["owned".to_owned(), "shared".to_owned()],
-        )],
+        TableChoice::ClusterTag => vec![by_cluster_tag(&config.cluster_tag())],
         TableChoice::Tags(tags) => tags
             .iter()
             .map(|(key, value)| filter(format!("tag:{key}"), [literally(value)]))
@@ -117,6 +114,14 @@ fn literally(value: &str) -> String {
         pattern.push(letter);
     }
     pattern
+}
+
+/// What lets pass what belongs to the cluster.
+pub(super) fn by_cluster_tag(tag: &str) -> Filter {
+    filter(
+        format!("tag:{tag}"),
+        ["owned".to_owned(), "shared".to_owned()],
+    )
 }
 
 /// What lets these tables pass.

@@ -51,6 +51,24 @@ async fn many_instances_are_read_in_few_calls_and_an_absent_one_hides_no_other()
 }
 
 #[tokio::test]
+async fn those_with_the_clusters_tag_are_read_in_pages() {
+    let scene = Scene::new().await;
+    let tag = config().cluster_tag();
+    let mut instances = scene.launch(220, &[(&tag, "owned")]).await;
+    scene.read(&instances[..1]).await;
+    let calls = async |instances: &[String]| {
+        scene.ec2.clear_calls();
+        for state in scene.read(instances).await {
+            found(&state);
+        }
+        scene.calls("DescribeInstances")
+    };
+    assert_eq!(calls(&instances).await, 1);
+    instances.extend(scene.launch(1, &[]).await);
+    assert_eq!(calls(&instances).await, 2, "one is not among the tagged");
+}
+
+#[tokio::test]
 async fn nodes_without_an_instance_are_told_apart_without_asking() {
     let scene = Scene::new().await;
     let mut fargate = query("x");
