@@ -60,8 +60,9 @@ use self::{
 use crate::{Blocks, Change, Cloud, Meter, batch::Batch};
 
 /// How long EC2's reads may lag behind its writes: seconds as a rule. Where they lag more, nothing
-/// breaks, since EC2 refuses a second route for a destination.
-const SETTLE: Duration = Duration::from_secs(30);
+/// breaks, since EC2 refuses a second route for a destination. So long no new leader gives a node
+/// its pod CIDR, so it is no longer than it has to be.
+const SETTLE: Duration = Duration::from_secs(10);
 /// Shortest time between two listings.
 const LISTING_INTERVAL: Duration = Duration::from_secs(2);
 /// Changes of routes that may be under way or wait for their rate limit.
