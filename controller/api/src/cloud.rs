@@ -45,7 +45,8 @@ pub struct Cloud {
     pub gcp: Option<GcpCloud>,
 
     /// How often the route tables are listed to notice changes made by others: a number with the
-    /// unit ms, s, m or h, from 1s to 1h. Each check is one paged listing, filtered where the
+    /// unit ms, s, m or h, from 1s to 1h. After such a change they are listed five times as often
+    /// for a while. Each check is one paged listing, filtered where the
     /// cloud can; the nodes' instances are read again ten times as rarely. New nodes do not wait
     /// for it. Default: 30s.
     #[serde(default = "default_check_period")]

@@ -14,7 +14,8 @@ pub struct Config {
     pub pools: Vec<PoolConfig>,
     /// Ranges from which nothing is handed out. Blocks that nodes already hold there stay theirs.
     pub reserved: Vec<IpNet>,
-    /// How often the route tables are listed to notice drift.
+    /// How often the route tables are listed to notice drift; five times as often for a while after
+    /// drift was seen.
     pub check_period: Duration,
     /// The share of our routes, in percent, that may vanish at once without being held back.
     pub max_deletion_percent: u8,

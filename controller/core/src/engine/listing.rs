@@ -23,6 +23,10 @@ const REST_PER_ROUTE: Duration = Duration::from_micros(20);
 /// That much longer while many writes wait.
 const BULK_FACTOR: u32 = 5;
 
+/// Whoever changes routes may do so again: for that many check periods checks come that much closer.
+const WATCHFUL_PERIODS: u32 = 4;
+const WATCHFUL_FACTOR: u32 = 5;
+
 /// What jitter of failed listings depends on.
 const ITEM: u64 = 0x6c69_7374;
 
@@ -36,6 +40,8 @@ pub(super) struct Listing {
     not_before: Time,
     /// The same while so much is to be written that another listing will be wanted soon anyway.
     not_before_in_bulk: Time,
+    /// Until when checks come closer, since somebody else changed routes of ours.
+    watchful_until: Time,
     failures: u8,
     /// Somebody else changed routes since the last one ended.
     prompted: bool,
@@ -71,9 +77,11 @@ impl Engine {
         if !self.limits.routes || listing.flight.is_some() {
             return None;
         }
-        let regular = listing
-            .last_begun
-            .map(|begun| begun.after(config.check_period));
+        let regular = listing.last_begun.map(|begun| {
+            let watchful = begun < listing.watchful_until;
+            let factor = if watchful { WATCHFUL_FACTOR } else { 1 };
+            begun.after(config.check_period / factor)
+        });
         let wanted = listing.wants.first().copied();
         let next = regular.into_iter().chain(wanted).min()?;
         let bulk = if self.api.pod_cidrs.is_empty() && self.writes.ready.is_empty() {
@@ -155,7 +163,10 @@ impl Engine {
                     news |= !self.routes.tables[index].known;
                     let applied = self.routes.apply(index, routes, begun, settle);
                     unproven |= applied.unproven;
-                    self.notice_drift(&table, &applied.drifted);
+                    if !applied.drifted.is_empty() {
+                        self.watch_closely();
+                        self.notice_drift(&table, &applied.drifted);
+                    }
                     touched.extend(applied.touched);
                 }
                 Err(failure) => error = Some(format!("table {table}: {failure}")),
@@ -187,6 +198,12 @@ impl Engine {
             }
         }
         self.obstruct();
+    }
+
+    fn watch_closely(&mut self) {
+        let Some(config) = &self.config else { return };
+        let period = config.check_period.saturating_mul(WATCHFUL_PERIODS);
+        self.listing.watchful_until = self.now.at.after(period);
     }
 
     fn take_up(&mut self, touched: &BTreeSet<IpNet>) {

@@ -70,8 +70,10 @@ impl World<'_> {
             }
             Ok(()) => {}
         }
-        // The last writes show in listings that are wanted for them; from then on all is routine.
-        let settling = 2 * self.scenario.limits.settle + Duration::from_secs(10);
+        // The last writes show in listings that are wanted for them, and for four check periods after
+        // somebody changed routes they are looked at more often; from then on all is routine.
+        let watchful = 5 * self.wishes.check_period;
+        let settling = 2 * self.scenario.limits.settle + Duration::from_secs(10) + watchful;
         let routine = 2 * self.wishes.check_period;
         match self.rest.well_since.map(Time) {
             Some(since) if self.now >= since.after(settling).after(routine).0 => {

@@ -46,6 +46,30 @@ fn drift_is_noticed_within_the_check_period() {
     );
 }
 
+/// Seen once, it is looked for more often, and for a while only.
+#[test]
+fn drift_that_comes_again_is_noticed_sooner() {
+    let mut driver = routed();
+    let change = |driver: &mut Driver| driver.put("main", route("10.0.0.0/24", "elsewhere"));
+    let mended = |driver: &mut Driver| {
+        driver.tables[&table("main")][&net("10.0.0.0/24")].next_hop == Some(hop("a"))
+    };
+    change(&mut driver);
+    driver.pass(Duration::from_secs(31));
+    assert!(mended(&mut driver));
+    for _ in 0..10 {
+        change(&mut driver);
+        driver.pass(Duration::from_secs(7));
+        assert!(mended(&mut driver));
+    }
+    driver.pass(Duration::from_secs(150));
+    driver.log.clear();
+    driver.pass(Duration::from_secs(300));
+    let listing = |action: &&Action| matches!(action, Action::ListRoutes { .. });
+    let listings = driver.log.iter().filter(listing).count();
+    assert!((9..=11).contains(&listings), "{listings} in 300 s");
+}
+
 #[test]
 fn a_repair_that_fails_makes_the_node_unavailable() {
     let mut driver = routed();
