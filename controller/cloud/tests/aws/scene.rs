@@ -92,7 +92,7 @@ pub(crate) fn sdk(ec2: &Emulator) -> SdkConfig {
 
 /// How the provider reaches an endpoint, with credentials that nobody checks.
 pub(crate) fn sdk_at(url: &str, region: &str) -> SdkConfig {
-    let credentials = Credentials::from_keys(ACCESS_KEY, "secret", None);
+    let credentials = Credentials::new(ACCESS_KEY, "secret", None, None, "tests");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region.to_owned()))
