@@ -73,8 +73,8 @@ pub async fn run(nodes: u8, wire: Wire) -> Result<Cluster> {
         heading("The VPC that nodes join: pods reach each other only as its route tables say");
         print!("{}", shown::subnets(&cluster)?);
         println!(
-            "    EC2's listings may lag behind its writes: a new leader lets 30 s pass before it hands \
-             out subnets"
+            "    EC2's listings may lag behind its writes: a new leader lets that time pass before it \
+             hands out subnets"
         );
     }
 
