@@ -111,8 +111,20 @@ fn event(notice: Notice) -> Event {
         reason: notice.reason.as_str().to_owned(),
         note: Some(shortened(notice.message)),
         action: "Reconcile".to_owned(),
-        secondary: None,
+        secondary: part(&notice.subject),
     }
+}
+
+/// What an event about the `PodNetwork` is also about. Without it the recorder would take those about two
+/// tables for one that happened twice, and nobody would see what the second says.
+fn part(subject: &Subject) -> Option<ObjectReference> {
+    let Subject::Part(part) = subject else {
+        return None;
+    };
+    Some(ObjectReference {
+        name: Some(part.to_string()),
+        ..ObjectReference::default()
+    })
 }
 
 /// The API server refuses notes of more than 1024 bytes.
@@ -172,6 +184,20 @@ mod tests {
         assert_eq!(bucket.take(now), REFILL);
         assert_eq!(bucket.take(now), REFILL * 2);
         assert_eq!(bucket.take(now + REFILL * 3), Duration::ZERO);
+    }
+
+    #[test]
+    fn events_of_two_tables_are_two() {
+        let about = |table: &str| {
+            event(Notice {
+                subject: Subject::Part(table.into()),
+                reason: Reason::QuotaExceeded,
+                message: String::new(),
+            })
+            .secondary
+        };
+        assert_ne!(about("rtb-1"), about("rtb-2"));
+        assert_eq!(about("rtb-1"), about("rtb-1"));
     }
 
     #[test]
