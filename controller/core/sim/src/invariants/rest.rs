@@ -9,6 +9,10 @@ use crate::{queue::Message, world::World};
 
 /// From the end of the last fault to rest.
 pub(crate) const BOUND: Duration = Duration::from_secs(600);
+/// A change by somebody else is seen at most so long after the last fault, since listings may have failed before.
+const NOTICED: Duration = Duration::from_secs(120);
+/// For so many check periods from then on the tables may be looked at more often.
+const WATCHFUL: u32 = 5;
 /// How often all is looked at then.
 const LOOK_EVERY: u64 = 1_000;
 
@@ -70,10 +74,8 @@ impl World<'_> {
             }
             Ok(()) => {}
         }
-        // The last writes show in listings that are wanted for them, and for four check periods after
-        // somebody changed routes they are looked at more often; from then on all is routine.
-        let watchful = 5 * self.wishes.check_period;
-        let settling = 2 * self.scenario.limits.settle + Duration::from_secs(10) + watchful;
+        // The last writes show in listings that are wanted for them; from then on all is routine.
+        let settling = 2 * self.scenario.limits.settle + Duration::from_secs(10);
         let routine = 2 * self.wishes.check_period;
         match self.rest.well_since.map(Time) {
             Some(since) if self.now >= since.after(settling).after(routine).0 => {
@@ -101,6 +103,13 @@ impl World<'_> {
 
     fn at_rest(&mut self, since: u64) {
         if self.rest.listings > 3 && self.scenario.limits.routes {
+            // Tables are looked at more often for a while after somebody changed routes.
+            let watchful = NOTICED + WATCHFUL * self.wishes.check_period;
+            if self.now < Time(self.rest.calm).after(watchful).0 {
+                self.rest.listings = 0;
+                self.rest.well_since = Some(self.now);
+                return self.not_yet();
+            }
             let listings = self.rest.listings;
             return self.broken(Invariant::I7, || {
                 format!("{listings} listings although all is well")
