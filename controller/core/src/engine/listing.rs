@@ -27,6 +27,9 @@ const BULK_FACTOR: u32 = 5;
 const WATCHFUL_PERIODS: u32 = 4;
 const WATCHFUL_FACTOR: u32 = 5;
 
+/// How long a write that has ended waits for others in flight, to be read back together with them.
+const TOGETHER: Duration = Duration::from_millis(250);
+
 /// What jitter of failed listings depends on.
 const ITEM: u64 = 0x6c69_7374;
 
@@ -36,6 +39,8 @@ pub(super) struct Listing {
     flight: Option<(u64, Stamp)>,
     /// A listing is wanted that begins at one of these times or later.
     wants: BTreeSet<Time>,
+    /// When the first write ended of those that are to be read back.
+    read_back: Option<Time>,
     last_begun: Option<Time>,
     not_before: Time,
     /// The same while so much is to be written that another listing will be wanted soon anyway.
@@ -56,6 +61,11 @@ impl Listing {
     /// Asks for a listing that begins at that time or later.
     pub(super) fn want(&mut self, at: Time) {
         self.wants.insert(at);
+    }
+
+    /// A write ended that is to be read back.
+    pub(super) fn read_back(&mut self, ended: Time) {
+        self.read_back.get_or_insert(ended);
     }
 
     /// Somebody else may have changed routes.
@@ -83,7 +93,14 @@ impl Engine {
             begun.after(config.check_period / factor)
         });
         let wanted = listing.wants.first().copied();
-        let next = regular.into_iter().chain(wanted).min()?;
+        let read_back = listing.read_back.map(|ended| {
+            if self.writes.none_in_flight() {
+                ended
+            } else {
+                ended.after(TOGETHER)
+            }
+        });
+        let next = regular.into_iter().chain(wanted).chain(read_back).min()?;
         let bulk = if self.api.pod_cidrs.is_empty() && self.writes.ready.is_empty() {
             listing.not_before
         } else {
@@ -100,6 +117,7 @@ impl Engine {
         let listing = self.number();
         self.listing.flight = Some((listing, self.now));
         self.listing.last_begun = Some(now);
+        self.listing.read_back = None;
         self.listing.wants = self.listing.wants.split_off(&Time(now.0.saturating_add(1)));
         self.actions.push(Action::ListRoutes { listing });
     }

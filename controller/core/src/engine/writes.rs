@@ -125,12 +125,11 @@ impl Engine {
         let now = self.now;
         let cidr = change.destination();
         let room = matches!(change, RouteChange::Delete { .. });
-        let shows = if room {
-            now.at.after(self.limits.settle)
+        if room {
+            self.listing.want(now.at.after(self.limits.settle));
         } else {
-            now.at
-        };
-        self.listing.want(shows);
+            self.listing.read_back(now.at);
+        }
         let item = item(cidr, change.table());
         let backoff = self.backoff;
         self.routes.update(cidr, |destination| {

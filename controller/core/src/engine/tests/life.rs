@@ -117,3 +117,43 @@ fn teardown_removes_every_route_and_then_says_so() {
     assert_eq!(driver.cidrs("f"), []);
     assert_eq!(driver.tables[&table("main")].len(), 1);
 }
+
+/// What is written at once is read back at once, if it does not take too long.
+#[test]
+fn writes_under_way_together_share_a_listing() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+    driver.pass(Duration::from_secs(10));
+    let listings = |driver: &Driver| {
+        let listing = |action: &&Action| matches!(action, Action::ListRoutes { .. });
+        driver.log.iter().filter(listing).count()
+    };
+    for patient in [true, false] {
+        driver.log.clear();
+        let [one, other] = if patient { ["a", "b"] } else { ["c", "d"] };
+        driver.fault = Box::new(move |action| {
+            let Action::WriteRoute {
+                change: RouteChange::Create { route, .. },
+                ..
+            } = action
+            else {
+                return None;
+            };
+            (&*route.node == other).then_some(Answer::Held)
+        });
+        driver.add(node(other, &[]));
+        driver.add(node(one, &[]));
+        driver.pass(Duration::from_millis(200));
+        assert_eq!((driver.writes().len(), listings(&driver)), (2, 0));
+        if !patient {
+            driver.pass(Duration::from_millis(100));
+            assert_eq!(listings(&driver), 1);
+        }
+        driver.release();
+        driver.pass(Duration::from_millis(200));
+        assert_eq!(listings(&driver), if patient { 1 } else { 2 });
+        for name in [one, other] {
+            assert_eq!(driver.phase(name), Some(Phase::Routed), "{name}");
+        }
+        driver.pass(Duration::from_secs(10));
+    }
+}
