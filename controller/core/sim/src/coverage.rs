@@ -44,8 +44,8 @@ pub struct Coverage {
     pub events: u64,
     /// Simulated milliseconds.
     pub simulated: u64,
-    /// The longest time in milliseconds that a world needed to come to rest.
-    pub longest_rest: u64,
+    /// The longest time in milliseconds that a world needed to come to rest, and its seed.
+    pub longest_rest: (u64, u64),
     /// Runs in which deletions were held back at the end.
     pub held: u64,
     /// Faults that had an effect.

@@ -57,11 +57,12 @@ pub fn counts(coverage: &Coverage, wall: Duration) -> String {
         let _ = writeln!(text, "  {name}{:pad$} {count:>10}", "");
     }
     let hours = coverage.simulated / 3_600_000;
-    let rest = coverage.longest_rest / 1_000;
+    let (rest, slowest) = coverage.longest_rest;
+    let rest = rest / 1_000;
     let _ = writeln!(
         text,
         "{} schedules, {} steps, {} events, {hours} h simulated in {:.1} s; \
-         longest way to rest {rest} s; deletions held at the end of {}",
+         longest way to rest {rest} s (seed {slowest}); deletions held at the end of {}",
         coverage.schedules,
         coverage.steps,
         coverage.events,

@@ -116,7 +116,8 @@ impl World<'_> {
             });
         }
         let rest = since - self.rest.calm.min(since);
-        self.coverage.longest_rest = self.coverage.longest_rest.max(rest);
+        let slowest = self.coverage.longest_rest.max((rest, self.scenario.seed));
+        self.coverage.longest_rest = slowest;
         if self.held() > 0 && !self.rest.allowed {
             // The operator agrees to what is held back.
             self.coverage.held = 1;
