@@ -120,6 +120,8 @@ pub enum Reason {
     InstanceUnsupported,
     /// A foreign route has the block's destination.
     RouteConflict,
+    /// The route table is nearly full.
+    QuotaLow,
     /// The route table is full.
     QuotaExceeded,
     /// The cloud denies a permission.
@@ -149,6 +151,7 @@ impl Reason {
             Self::InstanceNotFound => "InstanceNotFound",
             Self::InstanceUnsupported => "InstanceUnsupported",
             Self::RouteConflict => "RouteConflict",
+            Self::QuotaLow => "QuotaLow",
             Self::QuotaExceeded => "QuotaExceeded",
             Self::CloudDenied => "CloudDenied",
             Self::CloudUnavailable => "CloudUnavailable",

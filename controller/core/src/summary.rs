@@ -63,6 +63,36 @@ pub struct TableUse {
     pub stale: usize,
     /// Routes of others inside the pools.
     pub foreign: usize,
+    /// Use of the quota for IPv4 routes, where it is known.
+    pub v4: Option<QuotaUse>,
+    /// Use of the quota for IPv6 routes, where it is known.
+    pub v6: Option<QuotaUse>,
+}
+
+/// How much of a quota is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaUse {
+    /// Routes of anybody that count, in the last listing.
+    pub used: u32,
+    /// How many there may be, as the cloud says or as was learnt from a refusal.
+    pub limit: Option<u32>,
+    /// How near the limit is.
+    pub level: QuotaLevel,
+}
+
+/// How near the limit of a quota is. A level ends five percent points below where it begins, but
+/// [`Full`](Self::Full) as soon as there is room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QuotaLevel {
+    /// Less than 80 % is used, or no limit is known.
+    #[default]
+    Ample,
+    /// 80 % is used.
+    Low,
+    /// 95 % is used.
+    Critical,
+    /// All is used.
+    Full,
 }
 
 /// One node for people.

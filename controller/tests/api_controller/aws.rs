@@ -366,12 +366,9 @@ async fn aws_throttling_and_lost_answers_delay_and_break_nothing() {
 async fn aws_a_full_table_is_told_and_taken_up_when_it_has_room() {
     let world = world().await;
     let vpc = Vpc::new().await;
-    let quota = |routes: usize| {
-        vpc.ec2
-            .configure(|all| all.quotas.routes_per_table = routes)
-            .unwrap();
-    };
-    quota(4);
+    vpc.ec2
+        .configure(|all| all.quotas.routes_per_table = 4)
+        .unwrap();
     let instances = vpc.launch(6).await;
     add_nodes(&world, &instances).await;
     world.create_network(spec("1s")).await;
@@ -386,29 +383,31 @@ async fn aws_a_full_table_is_told_and_taken_up_when_it_has_room() {
             .any(|event| event.reason.as_deref() == Some("QuotaExceeded"))
     })
     .await;
-    let unavailable = async || {
-        let mut count = 0;
-        for instance in &instances {
-            let (_, reason) = network_unavailable(&world, instance).await;
-            count += usize::from(reason == "QuotaExceeded");
-        }
-        count
-    };
-    eventually("two nodes say why", 30, async || unavailable().await == 2).await;
-    // Room appears.
-    quota(500);
-    let routed_node = async || {
-        for instance in &instances {
-            if network_unavailable(&world, instance).await.0 == "False" {
-                return instance.clone();
+    let told = async |nodes: &[String]| {
+        let (mut routed, mut waiting) = (Vec::new(), 0);
+        for node in nodes {
+            let (status, reason) = network_unavailable(&world, node).await;
+            waiting += usize::from(reason == "QuotaExceeded");
+            if status == "False" {
+                routed.push(node.clone());
             }
         }
-        panic!("none is routed");
+        (routed, waiting)
     };
-    let leaving = routed_node().await;
+    eventually("two nodes say why", 30, async || {
+        told(&instances).await.1 == 2
+    })
+    .await;
+    // A node goes, and one that waits has its room.
+    let (routed, _) = told(&instances).await;
+    let (leaving, stay): (Vec<_>, Vec<_>) = instances.into_iter().partition(|it| *it == routed[0]);
     let none = DeleteParams::default();
-    world.nodes.delete(&leaving, &none).await.unwrap();
-    routed(&world, 5).await;
+    world.nodes.delete(&leaving[0], &none).await.unwrap();
+    eventually("the room is used", 60, async || {
+        let (routed, waiting) = told(&stay).await;
+        (routed.len(), waiting) == (4, 1)
+    })
+    .await;
 }
 
 #[tokio::test]

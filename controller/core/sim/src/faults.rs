@@ -112,7 +112,7 @@ faults! {
     /// One table cannot be read.
     TableFails 3 Table;
     /// One table has no room for more routes.
-    QuotaTight 2 Table;
+    QuotaTight 4 Table;
     /// A foreign route with the destination of a block.
     ForeignRouteEqual 4 Block;
     /// A foreign route takes the place of a route of ours.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use ipnet::IpNet;
 use signpost_core::{
     Action, Config, Event, Node, NodeKey,
-    cloud::{InstanceState, ObservedRoute, RouteChange, TableId},
+    cloud::{InstanceState, ObservedRoute, RouteChange, TableId, TableListing},
 };
 
 /// So many listings are remembered.
@@ -41,6 +41,9 @@ pub(crate) struct Knowledge {
     pub(crate) guarded_since: u64,
     /// Destinations whose routes were deleted lately, and when.
     pub(crate) deleted: Vec<(u64, IpNet)>,
+    /// Tables that the last listing said to be full for a family (IPv4 or not), and when a route
+    /// was tried all the same.
+    pub(crate) full: BTreeMap<(TableId, bool), Option<u64>>,
     /// The nodes whose pod CIDRs are being written.
     pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
     /// How many instances are being switched to forwarding.
@@ -64,6 +67,7 @@ impl Knowledge {
                 self.deleted.clear();
                 self.guarded_since = now;
                 self.tables.clear();
+                self.full.clear();
                 // Its answer is of no use any more.
                 self.listing = None;
             }
@@ -109,6 +113,7 @@ impl Knowledge {
                 if let (Some((_, begun)), Ok(tables)) = (begun, result) {
                     let mut before = std::mem::take(&mut self.tables);
                     for table in tables {
+                        self.learn_usage(table);
                         let mut seen = before.remove(&table.table).unwrap_or_default();
                         if let Ok(routes) = &table.routes {
                             if seen.len() == KEPT {
@@ -121,8 +126,13 @@ impl Knowledge {
                     }
                 }
             }
-            Event::RouteWritten { write, .. } => {
+            Event::RouteWritten { write, result } => {
                 if let Some(change) = self.route_writes.remove(write) {
+                    // There may be room now, or the limit may be none.
+                    if result.is_ok() {
+                        let v4 = matches!(change.destination(), IpNet::V4(_));
+                        self.full.remove(&(change.table().clone(), v4));
+                    }
                     let place = (change.table().clone(), change.destination());
                     if let Some((_, ended)) = self.written.get_mut(&place) {
                         *ended = now;
@@ -133,6 +143,18 @@ impl Knowledge {
                 self.forwarding = self.forwarding.saturating_sub(1);
             }
             Event::Deposed | Event::RoutesMayHaveChanged | Event::Wake => {}
+        }
+    }
+
+    fn learn_usage(&mut self, table: &TableListing) {
+        for (v4, usage) in [(true, table.usage.v4), (false, table.usage.v6)] {
+            let place = (table.table.clone(), v4);
+            let full = usage.is_some_and(|it| it.limit.is_some_and(|limit| it.used >= limit));
+            if full && table.routes.is_ok() {
+                self.full.entry(place).or_default();
+            } else {
+                self.full.remove(&place);
+            }
         }
     }
 

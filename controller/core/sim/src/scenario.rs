@@ -13,6 +13,16 @@ use crate::{
 /// How many node names there are.
 pub(crate) const NAMES: u8 = 12;
 
+/// What listings say of how full a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tells {
+    Nothing,
+    /// How many routes it holds.
+    Use,
+    /// That, and how many it may hold.
+    Limit,
+}
+
 /// Which kind of route tables there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CloudKind {
@@ -35,6 +45,8 @@ pub(crate) struct Scenario {
     pub(crate) nodes: u8,
     /// Routes have names, as in a cloud that cannot replace a route in one step.
     pub(crate) handles: bool,
+    /// What listings say of how full a table is.
+    pub(crate) tells: Tells,
     /// Shells tell an engine that it is elected only when its earlier writes have ended.
     pub(crate) patient: bool,
     /// At the end, what stands in the way of nodes is taken away too.
@@ -79,6 +91,7 @@ impl Scenario {
             config: config(&mut rng),
             nodes: rng.u8(1..=8),
             handles: rng.bool(),
+            tells: [Tells::Nothing, Tells::Use, Tells::Limit][rng.usize(0..3)],
             heal: rng.bool(),
             patient: rng.bool(),
             origins: [rng.u64(0..1_000_000), rng.u64(0..1_000_000)],

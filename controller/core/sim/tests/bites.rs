@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use signpost_core::{
     Action, Engine, Event, IpNet, Limits, Summary, Time,
     action::{NetworkStatus, Reason},
-    cloud::{NextHop, Ownership, RouteChange},
+    cloud::{CloudErrorKind, NextHop, Ownership, RouteChange, TableUsage},
     summary::NodeView,
 };
 use signpost_sim::{Brain, Invariant, MakeBrain, Options, Transition, real, run, schedule, shrink};
@@ -348,4 +348,34 @@ impl Mistake for Stutter {
 #[test]
 fn contract_two_listings_at_once_are_caught() {
     is_caught(&Wrong::<Stutter>::make, false, Invariant::Contract);
+}
+
+/// Takes no refusal for want of room, and no word of how full a table is.
+#[derive(Default)]
+struct Stubborn;
+
+impl Mistake for Stubborn {
+    fn hear(&mut self, mut event: Event) -> Option<Event> {
+        match &mut event {
+            Event::RoutesListed {
+                result: Ok(tables), ..
+            } => {
+                for table in tables {
+                    table.usage = TableUsage::default();
+                }
+            }
+            Event::RouteWritten {
+                result: Err(error), ..
+            } if error.kind == CloudErrorKind::QuotaExceeded => {
+                error.kind = CloudErrorKind::Transient;
+            }
+            _ => {}
+        }
+        Some(event)
+    }
+}
+
+#[test]
+fn contract_routes_pressed_into_a_full_table_are_caught() {
+    is_caught(&Wrong::<Stubborn>::make, false, Invariant::Contract);
 }

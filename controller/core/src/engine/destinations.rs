@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::{Engine, clock::Due, nodes::NodeId};
 use crate::{
     cloud::{InstanceState, NextHop, Route, RouteChange},
+    ipam::Family,
     node::NodeKey,
     routes::{Destination, OurRoute, Step},
 };
@@ -189,7 +190,11 @@ impl Engine {
                 old: old.to(cidr),
                 route,
             }),
-            None if table.full_until.is_some() || self.conflicts.contains_key(&cidr) => None,
+            None if !table.room(Family::of(&cidr)).admits()
+                || self.conflicts.contains_key(&cidr) =>
+            {
+                None
+            }
             None => Some(RouteChange::Create { table: id, route }),
         }
     }

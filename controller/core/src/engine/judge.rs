@@ -7,6 +7,7 @@ use super::{
     Engine,
     destinations::next_hop,
     nodes::{NodeId, NodeState, Progress},
+    quota,
     waiting::Wait,
 };
 use crate::{
@@ -240,13 +241,11 @@ impl Engine {
                     return Some(trouble.clone());
                 }
                 let absent = cell.is_none_or(|cell| cell.ours.is_empty());
-                if absent && destination.want.is_some() && table.full_until.is_some() {
+                let room = table.room(Family::of(cidr));
+                if absent && destination.want.is_some() && room.full() {
                     return Some(lasting(
                         Reason::QuotaExceeded,
-                        format!(
-                            "table {} has no room for a route for {cidr}; raise its quota",
-                            table.id
-                        ),
+                        quota::no_room(&table.id, *cidr, room.usage()),
                     ));
                 }
             }

@@ -172,7 +172,12 @@ impl Engine {
         if news {
             self.writes.ready.clear();
         }
-        for TableListing { table, routes, .. } in tables {
+        for listing in tables {
+            let TableListing {
+                table,
+                routes,
+                usage,
+            } = listing;
             let Some(index) = self.routes.table(&table) else {
                 continue;
             };
@@ -181,6 +186,7 @@ impl Engine {
                     news |= !self.routes.tables[index].known;
                     let applied = self.routes.apply(index, routes, begun, settle);
                     unproven |= applied.unproven;
+                    self.note_usage(index, usage, begun);
                     if !applied.drifted.is_empty() {
                         self.watch_closely();
                         self.notice_drift(&table, &applied.drifted);

@@ -11,6 +11,7 @@
 //! | which blocks does a node get | `allocation` |
 //! | how do they get onto the node | `pod_cidrs` |
 //! | where does a node stand | `judge` |
+//! | is there room for a route | `quota` |
 //! | does it wait for its routes for long | `waiting` |
 //! | where do routes to it lead | `instances`, `forwarding` |
 //! | which route is written next, how did it end | `destinations`, `writes` |
@@ -31,6 +32,7 @@ mod listing;
 pub(crate) mod nodes;
 mod notices;
 mod pod_cidrs;
+mod quota;
 mod state;
 mod status;
 mod strays;
@@ -201,7 +203,7 @@ impl Engine {
             Due::Instance(id) => self.want_instance(id),
             Due::Destination(net) => self.consider(net),
             Due::Waiting => self.tell_of_waiting(),
-            Due::FullTables => self.retry_full_tables(),
+            Due::FullTables => self.try_full_tables(),
             Due::Refresh => self.refresh_instances(),
             Due::Recheck => self.abandon_strays(),
         }

@@ -228,7 +228,9 @@ impl Nodes {
 }
 
 impl Engine {
-    pub(super) fn nodes_listed(&mut self, nodes: Vec<Node>) {
+    pub(super) fn nodes_listed(&mut self, mut nodes: Vec<Node>) {
+        // Older nodes get lower numbers, and what there is not enough of.
+        nodes.sort_by(|a, b| (a.created, &a.key.name).cmp(&(b.created, &b.key.name)));
         let listed: BTreeSet<NodeKey> = nodes.iter().map(|node| node.key.clone()).collect();
         let absent: Vec<NodeId> = self
             .nodes

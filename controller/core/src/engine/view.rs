@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     NodeKey, Summary,
-    summary::{NodeView, Phase, TableUse},
+    cloud::Usage,
+    routes::Room,
+    summary::{NodeView, Phase, QuotaUse, TableUse},
 };
 
 /// How often nodes went from one phase to another. `None` is "not known": before the first sight,
@@ -92,6 +94,8 @@ impl Engine {
                 missing: 0,
                 stale: 0,
                 foreign: table.foreign.len(),
+                v4: quota_use(&table.v4),
+                v6: quota_use(&table.v6),
             })
             .collect();
         for (_, destination) in self.routes.iter() {
@@ -118,6 +122,15 @@ impl Engine {
         let draining = self.nodes.draining().map(|(_, state)| view(state));
         living.into_iter().chain(draining).collect()
     }
+}
+
+fn quota_use(room: &Room) -> Option<QuotaUse> {
+    let Usage { used, limit } = room.usage()?;
+    Some(QuotaUse {
+        used,
+        limit,
+        level: room.level(),
+    })
 }
 
 fn view(state: &NodeState) -> NodeView {

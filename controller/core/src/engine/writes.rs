@@ -8,16 +8,13 @@ use std::{
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
-use super::{
-    Engine,
-    clock::{Due, Stamp},
-};
+use super::{Engine, clock::Stamp};
 use crate::{
     Action,
     action::Reason,
     backoff::{Pace, hash},
     cloud::{CloudError, CloudErrorKind, RouteChange, TableId},
-    routes::{Destination, OurRoute, Step, Trouble},
+    routes::{Destination, Ended, OurRoute, Step, Trouble},
 };
 
 /// Failures in a row after which an uncertain outcome is told to people.
@@ -78,6 +75,9 @@ impl Engine {
                 }
             });
             if let Some(change) = change {
+                if matches!(change, RouteChange::Create { .. }) {
+                    self.begin_filling(cidr, table);
+                }
                 if matches!(change, RouteChange::Delete { .. }) {
                     if self.counts_for_guard(cidr) {
                         self.guard.deleted(cidr, self.now.at);
@@ -124,8 +124,7 @@ impl Engine {
     fn write_succeeded(&mut self, change: &RouteChange, table: usize) {
         let now = self.now;
         let cidr = change.destination();
-        let room = matches!(change, RouteChange::Delete { .. });
-        if room {
+        if matches!(change, RouteChange::Delete { .. }) {
             self.listing.want(now.at.after(self.limits.settle));
         } else {
             self.listing.read_back(now.at);
@@ -147,8 +146,10 @@ impl Engine {
                 _ => now.at.after(backoff.delay(item, again, Pace::Quick)),
             };
         });
-        if room && self.routes.tables[table].full_until.is_some() {
-            self.retry_full_table(table);
+        match change {
+            RouteChange::Create { .. } => self.filled(cidr, table, Ended::Created),
+            RouteChange::Replace { .. } => {}
+            RouteChange::Delete { .. } => self.emptied(cidr, table),
         }
     }
 
@@ -187,6 +188,11 @@ impl Engine {
             let wait = backoff.delay(item, cell.attempts, pace);
             let wait = wait.max(error.retry_after.unwrap_or_default());
             cell.not_before = now.at.after(wait);
+            if error.kind == Kind::QuotaExceeded && matches!(change, RouteChange::Create { .. }) {
+                // It waits for room in the table, not for itself: room goes to the oldest node.
+                cell.attempts = cell.attempts.saturating_sub(1);
+                cell.not_before = now.at;
+            }
             cell.may_be_hastened = error.kind == Kind::Transient && error.retry_after.is_none();
             if !uncertain || persists {
                 let mut trouble = describe(change, error);
@@ -197,8 +203,17 @@ impl Engine {
         if uncertain {
             self.listing.want(now.at);
         }
+        if matches!(change, RouteChange::Create { .. }) {
+            let unknown = error.kind == Kind::Unknown;
+            let how = if unknown {
+                Ended::Unknown
+            } else {
+                Ended::Failed
+            };
+            self.filled(cidr, table, how);
+        }
         if error.kind == Kind::QuotaExceeded {
-            self.note_full(table, error);
+            self.refused(cidr, table, error);
         }
         let owner = self.routes.get(cidr).and_then(|it| it.owner);
         if let (Kind::Invalid | Kind::NotFound, Some(owner)) = (error.kind, owner) {
@@ -214,43 +229,6 @@ impl Engine {
         for cidr in waiting {
             self.routes
                 .update(cidr, |destination| destination.hasten(AFTER_CHANGE));
-            self.consider(cidr);
-        }
-    }
-
-    /// The table has no room: nothing more is created there until a route goes or time has passed.
-    fn note_full(&mut self, table: usize, error: &CloudError) {
-        let backoff = self.backoff;
-        let now = self.now.at;
-        let table = &mut self.routes.tables[table];
-        if table.full_until.is_none() {
-            table.refusals = table.refusals.saturating_add(1);
-            let item = hash(table.id.0.bytes());
-            let wait = backoff.delay(item, table.refusals.saturating_add(1), Pace::Slow);
-            let wait = wait.max(error.retry_after.unwrap_or_default());
-            table.full_until = Some(now.after(wait));
-            self.timers.set(now.after(wait), Due::FullTables);
-        }
-    }
-
-    pub(super) fn retry_full_tables(&mut self) {
-        for table in 0..self.routes.tables.len() {
-            let until = self.routes.tables[table].full_until;
-            if until.is_some_and(|until| until <= self.now.at) {
-                self.retry_full_table(table);
-            }
-        }
-    }
-
-    fn retry_full_table(&mut self, table: usize) {
-        self.routes.tables[table].full_until = None;
-        let missing: Vec<IpNet> = self
-            .routes
-            .iter()
-            .filter(|(_, it)| it.want.is_some() && !it.right(table))
-            .map(|(cidr, _)| cidr)
-            .collect();
-        for cidr in missing {
             self.consider(cidr);
         }
     }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod destination;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 pub(crate) use self::destination::{Destination, OurRoute, Step, Trouble};
-use crate::{Time, cloud::TableId, engine::clock::Stamp};
+pub(crate) use self::room::{Ended, PROBE, Room};
+use crate::{cloud::TableId, engine::clock::Stamp, ipam::Family};
 
 /// One route table.
 #[derive(Debug, Clone)]
@@ -24,10 +26,24 @@ pub(crate) struct Table {
     pub(crate) known: bool,
     /// Destinations inside the pools that are somebody else's.
     pub(crate) foreign: BTreeSet<IpNet>,
-    /// The cloud refused a route for want of room: nothing is created before that time.
-    pub(crate) full_until: Option<Time>,
-    /// Such refusals since there was room.
-    pub(crate) refusals: u8,
+    pub(crate) v4: Room,
+    pub(crate) v6: Room,
+}
+
+impl Table {
+    pub(crate) fn room(&self, family: Family) -> &Room {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+
+    pub(crate) fn room_mut(&mut self, family: Family) -> &mut Room {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
 }
 
 /// Destinations that have a route of ours in some table.
@@ -108,6 +124,17 @@ impl Routes {
         }
     }
 
+    /// How many of our routes in a table were written and not shown by a listing yet.
+    pub(crate) fn unshown(&self, table: usize, family: Family) -> u32 {
+        let unshown = self.destinations.iter().filter(|(net, it)| {
+            let cell = it
+                .cell(table)
+                .filter(|cell| !cell.ours.is_empty() && !cell.proven);
+            Family::of(net) == family && cell.is_some()
+        });
+        u32::try_from(unshown.count()).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn table(&self, id: &TableId) -> Option<usize> {
         self.tables.iter().position(|table| table.id == *id)
     }
@@ -137,8 +164,8 @@ impl Routes {
                     id: id.clone(),
                     known: false,
                     foreign: BTreeSet::new(),
-                    full_until: None,
-                    refusals: 0,
+                    v4: Room::default(),
+                    v6: Room::default(),
                 });
             }
         }

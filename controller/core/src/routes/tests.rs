@@ -3,6 +3,7 @@ use std::time::Duration;
 use smallvec::{SmallVec, smallvec};
 
 use super::*;
+use crate::Time;
 use crate::cloud::{NextHop, ObservedRoute, Ownership};
 
 const SETTLE: Duration = Duration::from_secs(10);

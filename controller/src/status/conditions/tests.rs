@@ -45,6 +45,8 @@ fn healthy() -> Summary {
             missing: 0,
             stale: 0,
             foreign: 0,
+            v4: None,
+            v6: None,
         }],
         nodes_total: 3,
         nodes_routed: 3,

@@ -2,7 +2,10 @@
 
 pub(crate) mod calls;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 use signpost_core::{
@@ -85,6 +88,8 @@ pub(crate) struct Api {
     pub(crate) lease: Option<Record>,
     pub(crate) lease_created: u64,
     pub(crate) modes: ApiModes,
+    /// Which node somebody ever gave which block.
+    pub(crate) by_hand: BTreeSet<(Arc<str>, IpNet)>,
     /// What was stored when, for a restoration.
     past: Vec<(u64, Nodes, Option<Record>)>,
     version: u64,
@@ -100,6 +105,7 @@ impl Api {
             lease: None,
             lease_created: 0,
             modes: ApiModes::default(),
+            by_hand: BTreeSet::new(),
             past: Vec::new(),
             version: 0,
             uids: 0,

@@ -87,6 +87,8 @@ impl World<'_> {
     }
 
     fn by_hand(&mut self, name: &str, cidrs: Vec<IpNet>) -> bool {
+        let given = cidrs.iter().map(|cidr| (Arc::from(name), *cidr));
+        self.api.by_hand.extend(given);
         self.api.change(name, |node| {
             if node.node.pod_cidrs.is_empty() {
                 node.node.pod_cidrs = cidrs;

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use signpost_core::cloud::{NextHop, TableId};
 
 use crate::{
-    cloud::{Held, MachineState},
+    cloud::{Held, MachineState, count},
     faults::{Entry, Fault},
     scenario::{CloudKind, blocks, net},
     world::World,
@@ -47,7 +47,10 @@ impl World<'_> {
                 if fault == Fault::TableFails {
                     table.fails = ends;
                 } else {
-                    table.tight = (ends, table.routes.len() + usize::from(entry.amount % 3));
+                    let families = [net("0.0.0.0/0"), net("::/0")];
+                    let held = families.map(|family| count(&table.routes, &family));
+                    let most = held[0].max(held[1]);
+                    table.tight = (ends, most + usize::from(entry.amount % 3));
                 }
             }
         }

@@ -44,7 +44,7 @@ pub(crate) type Routes = BTreeMap<IpNet, Held>;
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     pub(crate) routes: Routes,
-    /// Room for so many routes, until then.
+    /// Room for so many routes of each family, until then.
     pub(crate) tight: (u64, usize),
     /// It cannot be read until then.
     pub(crate) fails: u64,
@@ -228,7 +228,8 @@ impl Cloud {
             return fail(CloudErrorKind::NotFound, "no such table");
         };
         let there = table.routes.get(&change.destination()).cloned();
-        let full = now < table.tight.0 && table.routes.len() >= table.tight.1;
+        let held = count(&table.routes, &change.destination());
+        let full = now < table.tight.0 && held >= table.tight.1;
         let is = |old: &ObservedRoute| {
             let mut all = there.iter().flat_map(Held::all);
             all.any(|held| held.ours && held.handle == old.handle)
@@ -292,6 +293,13 @@ impl Cloud {
         });
         Ok(())
     }
+}
+
+/// Routes of the same family, as a quota counts them.
+pub(crate) fn count(routes: &Routes, family: &IpNet) -> usize {
+    let v4 = |net: &IpNet| matches!(net, IpNet::V4(_));
+    let same = routes.iter().filter(|(net, _)| v4(net) == v4(family));
+    same.map(|(_, held)| held.all().count()).sum()
 }
 
 /// Takes away the route that was observed. Returns the other of its destination.

@@ -3,15 +3,15 @@
 use ipnet::IpNet;
 use signpost_core::cloud::{
     CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, ObservedRoute, Ownership,
-    TableListing, TableUsage,
+    TableListing, TableUsage, Usage,
 };
 
-use super::{MachineState, address_hop, calls::gave_up};
+use super::{MachineState, Table, address_hop, calls::gave_up, count};
 use crate::{
     api::calls::WRITE_LIMIT,
     dice::mix,
     queue::Sender,
-    scenario::{CloudKind, net},
+    scenario::{CloudKind, Tells, net},
     world::World,
 };
 
@@ -67,6 +67,7 @@ impl World<'_> {
             } else {
                 oldest + mix(nonce, index as u64) % (self.now - oldest + 1)
             };
+            let usage = usage(table, then, self.now, self.scenario.tells);
             let shown = table.view(then).iter().filter(|(destination, held)| {
                 held.ours || ranges.iter().any(|range| range.contains(*destination))
             });
@@ -90,9 +91,30 @@ impl World<'_> {
                 } else {
                     Ok(routes.collect())
                 },
-                usage: TableUsage::default(),
+                usage,
             }
         });
         Ok(listed.collect())
+    }
+}
+
+/// How full the table is, as it was `then`, under the limit of `now`.
+fn usage(table: &Table, then: u64, now: u64, tells: Tells) -> TableUsage {
+    let told = |family: &str| {
+        let used = count(table.view(then), &net(family));
+        let limit = if now < table.tight.0 {
+            table.tight.1
+        } else {
+            1_000
+        };
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        (tells != Tells::Nothing).then(|| Usage {
+            used: number(used),
+            limit: (tells == Tells::Limit).then(|| number(limit)),
+        })
+    };
+    TableUsage {
+        v4: told("0.0.0.0/0"),
+        v6: told("::/0"),
     }
 }

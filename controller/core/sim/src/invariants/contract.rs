@@ -14,7 +14,30 @@ use crate::{queue::Sender, world::World};
 /// Deletions that are at most so many milliseconds apart count together.
 const GUARDED: u64 = 30_000;
 
+/// A full table is not tried again within so many milliseconds.
+const RARELY: u64 = 15_000;
+
 impl World<'_> {
+    /// An engine is about to create a route. Tables known to be full are left alone but for a rare
+    /// try.
+    pub(crate) fn check_room(&mut self, shell: usize, change: &RouteChange) {
+        let RouteChange::Create { table, route } = change else {
+            return;
+        };
+        let v4 = matches!(route.destination, IpNet::V4(_));
+        let now = self.now;
+        let known = &mut self.shells[shell].known;
+        let Some(tried) = known.full.get_mut(&(table.clone(), v4)) else {
+            return;
+        };
+        if tried.replace(now).is_some_and(|tried| now < tried + RARELY) {
+            let what = crate::trail::change(change);
+            self.broken(Invariant::Contract, || {
+                format!("controller {shell}: {what} in a full table, and again")
+            });
+        }
+    }
+
     /// An engine is about to begin something beside what is under way.
     pub(crate) fn check_bounds(&mut self, shell: usize, action: &Action) {
         let known = &self.shells[shell].known;

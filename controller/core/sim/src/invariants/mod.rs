@@ -69,7 +69,10 @@ impl World<'_> {
         self.check_bounds(shell, action);
         match action {
             Action::SetPodCidrs { node, cidrs } => self.check_gives(shell, node, cidrs),
-            Action::WriteRoute { change, .. } => self.check_route_write(shell, change),
+            Action::WriteRoute { change, .. } => {
+                self.check_room(shell, change);
+                self.check_route_write(shell, change);
+            }
             Action::SetNetworkStatus { node, status } => {
                 self.check_opted_in(shell, node);
                 if status.available {

@@ -131,6 +131,11 @@ impl World<'_> {
             // It does not know yet that a duplicate made by hand is gone.
             return;
         }
+        let given = (route.node.clone(), route.destination);
+        if self.api.by_hand.contains(&given) {
+            // The duplicate went while the write was on its way.
+            return;
+        }
         let other = owners
             .iter()
             .find(|owner| owner.node.key.name != route.node)

@@ -12,7 +12,7 @@ use crate::{
     action::Reason,
     cloud::{
         CloudError, CloudErrorKind, Instance, InstanceState, NextHop, ObservedRoute, Ownership,
-        RouteChange, TableId, TableListing, TableUsage,
+        RouteChange, TableId, TableListing, TableUsage, Usage,
     },
     event::ApiError,
     node::NetworkCondition,
@@ -50,6 +50,10 @@ pub(super) struct Driver {
     pub(super) fault: Fault,
     /// Listings do not show this yet.
     pub(super) hidden: Option<IpNet>,
+    /// Most routes of a table, and whether listings name that limit.
+    pub(super) quota: Option<(usize, bool)>,
+    /// The limit that listings name is none.
+    pub(super) lenient: bool,
     queue: VecDeque<Action>,
     held: Vec<Action>,
 }
@@ -133,6 +137,8 @@ impl Driver {
             log: Vec::new(),
             fault: Box::new(|_| None),
             hidden: None,
+            quota: None,
+            lenient: false,
             queue: VecDeque::new(),
             held: Vec::new(),
         }
@@ -297,7 +303,13 @@ impl Driver {
                 .filter(|route| Some(route.destination) != self.hidden)
                 .cloned()
                 .collect()),
-            usage: TableUsage::default(),
+            usage: TableUsage {
+                v4: self.quota.map(|(limit, told)| Usage {
+                    used: u32::try_from(routes.len()).expect("few"),
+                    limit: told.then(|| u32::try_from(limit).expect("few")),
+                }),
+                v6: None,
+            },
         };
         self.tables.iter().map(listing).collect()
     }
@@ -309,6 +321,11 @@ impl Driver {
         match change {
             RouteChange::Create { .. } if there => {
                 return Err(CloudError::new(CloudErrorKind::AlreadyExists, "there"));
+            }
+            RouteChange::Create { .. }
+                if !self.lenient && self.quota.is_some_and(|(most, _)| routes.len() >= most) =>
+            {
+                return Err(CloudError::new(CloudErrorKind::QuotaExceeded, "full"));
             }
             RouteChange::Replace { .. } | RouteChange::Delete { .. } if !there => {
                 return Err(CloudError::new(CloudErrorKind::NotFound, "not there"));

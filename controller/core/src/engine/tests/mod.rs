@@ -5,3 +5,4 @@ mod failures;
 mod guard;
 mod leadership;
 mod life;
+mod quota;
