@@ -28,6 +28,8 @@ pub struct Metrics {
     pub throttle_wait: CounterVec,
     pool_blocks: Labelled,
     routes: Labelled,
+    quota_used: Labelled,
+    quota_limit: Labelled,
     nodes: Labelled,
     node_problems: Labelled,
     errors: IntCounterVec,
@@ -108,6 +110,16 @@ impl Metrics {
                 "Routes of a table by state: programmed, missing, stale, foreign.",
                 &["table", "state"],
             )?,
+            quota_used: add.labelled(
+                "signpost_route_quota_used",
+                "Routes that count against the quota of a table, by family.",
+                &["table", "family"],
+            )?,
+            quota_limit: add.labelled(
+                "signpost_route_quota_limit",
+                "Routes that the quota of a table allows, by family, where that is known.",
+                &["table", "family"],
+            )?,
             nodes: add.labelled(
                 "signpost_nodes",
                 "Nodes by phase: pending, allocated, routing, routed, draining.",
@@ -153,6 +165,12 @@ impl Metrics {
         self.routes.replace(samples);
     }
 
+    /// Replaces use and limit of the quotas by table and family.
+    pub fn set_quotas(&self, used: &[Sample<'_>], limits: &[Sample<'_>]) {
+        self.quota_used.replace(used);
+        self.quota_limit.replace(limits);
+    }
+
     /// Replaces the nodes by phase; the second label is ignored.
     pub fn set_nodes(&self, samples: &[Sample<'_>]) {
         self.nodes.replace(samples);
@@ -168,6 +186,8 @@ impl Metrics {
         for gauge in [
             &self.pool_blocks,
             &self.routes,
+            &self.quota_used,
+            &self.quota_limit,
             &self.nodes,
             &self.node_problems,
         ] {

@@ -8,7 +8,7 @@ pub use conditions::{Judged, invalid, judge};
 pub use figures::publish;
 pub use writer::Writer;
 
-use signpost_api::{NodeCounts, PodNetworkStatus, PoolStatus, RouteCounts};
+use signpost_api::{NodeCounts, PodNetworkStatus, PoolStatus, QuotaStatus, RouteCounts};
 use signpost_core::{Config, Summary};
 
 /// The whole status. `before` gives the conditions their transition times.
@@ -35,6 +35,14 @@ pub fn status(
             })
             .collect(),
         routes: routes.then(|| route_counts(summary)),
+        quotas: figures::quotas(summary)
+            .map(|(table, family, quota)| QuotaStatus {
+                table: table.to_owned(),
+                family: family.to_string(),
+                used: quota.used.into(),
+                limit: quota.limit.map(u64::from),
+            })
+            .collect(),
         nodes: Some(NodeCounts {
             total: count(summary.nodes_total),
             routed: count(summary.nodes_routed),

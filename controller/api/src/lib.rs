@@ -29,4 +29,6 @@ pub use parse::{Invalid, InvalidSpec, ParsedPool, ParsedSpec};
 pub use pod_network::{NAME, PodNetwork, PodNetworkSpec};
 pub use pool::{MAX_BLOCK_BITS, NodeSelector, Pool, PoolState};
 pub use safety::Safety;
-pub use status::{ConditionType, NodeCounts, PodNetworkStatus, PoolStatus, RouteCounts};
+pub use status::{
+    ConditionType, NodeCounts, PodNetworkStatus, PoolStatus, QuotaStatus, RouteCounts,
+};

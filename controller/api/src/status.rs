@@ -16,8 +16,9 @@ pub struct PodNetworkStatus {
     pub observed_generation: Option<i64>,
 
     /// Ready: everything below is true and every node is routed. PoolsAvailable: every active pool
-    /// has a free block. RoutesSynced: the route tables have what they should. CloudReachable: the
-    /// last listing of the route tables succeeded.
+    /// has a free block. RoutesSynced: the route tables have what they should. QuotaAvailable:
+    /// every route table has room for another route; its message tells early when room runs out.
+    /// CloudReachable: the last listing of the route tables succeeded.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -31,9 +32,28 @@ pub struct PodNetworkStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<RouteCounts>,
 
+    /// Quotas of route tables, where the cloud bounds them and their use is known.
+    #[serde(default)]
+    pub quotas: Vec<QuotaStatus>,
+
     /// Nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeCounts>,
+}
+
+/// Use of the quota of one route table for one address family.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotaStatus {
+    /// Name of the route table.
+    pub table: String,
+    /// IPv4 or IPv6.
+    pub family: String,
+    /// Routes that count, whosever they are.
+    pub used: u64,
+    /// How many there may be, as the cloud says or as was learnt when it refused one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
 }
 
 /// Blocks of one pool. Each block counts once: for the first of allocated, quarantined, reserved
@@ -92,16 +112,19 @@ pub enum ConditionType {
     PoolsAvailable,
     /// The route tables have what they should.
     RoutesSynced,
+    /// Every route table has room for another route.
+    QuotaAvailable,
     /// The last listing of the route tables succeeded.
     CloudReachable,
 }
 
 impl ConditionType {
     /// Every type, in the order in which people want to read them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Ready,
         Self::PoolsAvailable,
         Self::RoutesSynced,
+        Self::QuotaAvailable,
         Self::CloudReachable,
     ];
 
@@ -111,6 +134,7 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::PoolsAvailable => "PoolsAvailable",
             Self::RoutesSynced => "RoutesSynced",
+            Self::QuotaAvailable => "QuotaAvailable",
             Self::CloudReachable => "CloudReachable",
         }
     }

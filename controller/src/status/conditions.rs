@@ -8,7 +8,9 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use signpost_api::{ConditionType, PodNetworkStatus};
-use signpost_core::{Config, PoolState, Summary, action::Reason};
+use signpost_core::{Config, PoolState, Summary, action::Reason, summary::QuotaLevel};
+
+use super::figures::quotas;
 
 /// What one condition says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,7 @@ pub fn judge(summary: &Summary, config: &Config, routes: bool) -> Vec<Judged> {
     let parts = [
         pools(summary, config),
         synced(summary, routes),
+        quota(summary, routes),
         reachable(summary, routes),
     ];
     let ready = ready(summary, config, &parts);
@@ -137,6 +140,35 @@ fn synced(summary: &Summary, routes: bool) -> Judged {
     }
     let message = "the route tables have what they should";
     judged(synced, true, "Synced", message)
+}
+
+fn quota(summary: &Summary, routes: bool) -> Judged {
+    let available = ConditionType::QuotaAvailable;
+    if !routes {
+        let message = "provider none: routes are somebody else's work";
+        return judged(available, true, "NotManaged", message);
+    }
+    if !summary.recovered {
+        let message = "nodes and route tables are being read";
+        return judged(available, None, "Recovering", message);
+    }
+    let near: Vec<_> = quotas(summary)
+        .filter(|(_, _, quota)| quota.level > QuotaLevel::Ample)
+        .collect();
+    let Some(level) = near.iter().map(|(_, _, quota)| quota.level).max() else {
+        let message = "no route table is known to be near its quota";
+        return judged(available, true, "QuotaAmple", message);
+    };
+    let each = near.iter().map(|(table, family, quota)| {
+        let (used, limit) = (quota.used, quota.limit.unwrap_or(quota.used));
+        format!("{table} has {used} of {limit} {family} routes")
+    });
+    let message = format!("{}: raise the quota", each.collect::<Vec<_>>().join(", "));
+    let (full, reason) = match level {
+        QuotaLevel::Full => (true, Reason::QuotaExceeded),
+        _ => (false, Reason::QuotaLow),
+    };
+    judged(available, !full, reason.as_str(), message)
 }
 
 fn reachable(summary: &Summary, routes: bool) -> Judged {

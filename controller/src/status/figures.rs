@@ -2,9 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use signpost_core::{Summary, summary::Phase};
+use signpost_core::{
+    Summary,
+    ipam::Family,
+    summary::{Phase, QuotaUse},
+};
 
 use crate::metrics::Metrics;
+
+/// The use of each quota that is known: table, family, figures.
+pub(super) fn quotas(summary: &Summary) -> impl Iterator<Item = (&str, Family, QuotaUse)> {
+    summary.tables.iter().flat_map(|table| {
+        let each = [(Family::V4, table.v4), (Family::V6, table.v6)];
+        let known = each.map(|(family, quota)| Some((&*table.table.0, family, quota?)));
+        known.into_iter().flatten()
+    })
+}
+
+fn label(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "ipv4",
+        Family::V6 => "ipv6",
+    }
+}
 
 /// Shows these figures from now on.
 pub fn publish(metrics: &Metrics, summary: &Summary, nodes: &BTreeMap<Phase, usize>) {
@@ -36,6 +56,13 @@ pub fn publish(metrics: &Metrics, summary: &Summary, nodes: &BTreeMap<Phase, usi
         })
         .collect();
     metrics.set_routes(&routes);
+    let used: Vec<_> = quotas(summary)
+        .map(|(table, family, quota)| ([table, label(family)], quota.used as usize))
+        .collect();
+    let limits: Vec<_> = quotas(summary)
+        .filter_map(|(table, family, quota)| Some(([table, label(family)], quota.limit? as usize)))
+        .collect();
+    metrics.set_quotas(&used, &limits);
     let phases = [
         ("pending", Phase::Pending),
         ("allocated", Phase::Allocated),

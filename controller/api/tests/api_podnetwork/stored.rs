@@ -4,8 +4,8 @@ use kube::CustomResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use signpost_api::{
-    Datapath, LinuxCloud, NAME, NodeCounts, PodNetwork, PodNetworkStatus, PoolStatus, RouteCounts,
-    Safety,
+    Datapath, LinuxCloud, NAME, NodeCounts, PodNetwork, PodNetworkStatus, PoolStatus, QuotaStatus,
+    RouteCounts, Safety,
 };
 
 use crate::support::{good, with, world};
@@ -78,6 +78,12 @@ fn status() -> PodNetworkStatus {
             stale: 0,
             foreign: 5,
         }),
+        quotas: vec![QuotaStatus {
+            table: "rtb-1".to_owned(),
+            family: "IPv4".to_owned(),
+            used: 41,
+            limit: Some(50),
+        }],
         nodes: Some(NodeCounts {
             total: 4,
             routed: 2,

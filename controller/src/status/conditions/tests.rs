@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use signpost_core::{
     PoolConfig,
     cloud::TableId,
-    summary::{PoolUse, TableUse},
+    summary::{PoolUse, QuotaLevel, QuotaUse, TableUse},
 };
 
 use super::*;
@@ -68,6 +68,7 @@ fn all_is_well() {
         (Some(true), "AllNodesRouted"),
         (Some(true), "BlocksFree"),
         (Some(true), "Synced"),
+        (Some(true), "QuotaAmple"),
         (Some(true), "Listed"),
     ];
     assert_eq!(said(&healthy(), &config()), expected);
@@ -76,11 +77,14 @@ fn all_is_well() {
 #[test]
 fn each_fault_shows_in_its_condition_and_in_ready() {
     type Fault = fn(&mut Summary);
-    let faults: [(usize, &str, Fault); 4] = [
+    let faults: [(usize, &str, Fault); 5] = [
         (1, "PoolExhausted", |summary| summary.pools[0].free = 0),
         (2, "RoutePending", |summary| summary.tables[0].missing = 1),
         (2, "DeletionsHeld", |summary| summary.deletions_held = 9),
-        (3, "CloudUnavailable", |summary| {
+        (3, "QuotaExceeded", |summary| {
+            summary.tables[0].v4 = Some(quota(50, QuotaLevel::Full));
+        }),
+        (4, "CloudUnavailable", |summary| {
             summary.cloud_error = Some("no".to_owned());
         }),
     ];
@@ -91,6 +95,27 @@ fn each_fault_shows_in_its_condition_and_in_ready() {
         assert_eq!(said[position], (Some(false), reason));
         assert_eq!(said[0], (Some(false), reason));
     }
+}
+
+fn quota(used: u32, level: QuotaLevel) -> QuotaUse {
+    let limit = Some(50);
+    QuotaUse { used, limit, level }
+}
+
+#[test]
+fn a_quota_that_is_nearly_used_up_is_told_before_it_is_a_fault() {
+    let mut summary = healthy();
+    summary.tables[0].v6 = Some(quota(41, QuotaLevel::Low));
+    let judged = judge(&summary, &config(), true);
+    assert_eq!(
+        (judged[0].status, judged[3].status),
+        (Some(true), Some(true))
+    );
+    assert_eq!(judged[3].reason, "QuotaLow");
+    assert_eq!(
+        judged[3].message,
+        "t has 41 of 50 IPv6 routes: raise the quota"
+    );
 }
 
 #[test]
@@ -107,6 +132,7 @@ fn nothing_is_claimed_before_everything_was_read() {
     let summary = Summary::default();
     let expected = [
         (Some(false), "Recovering"),
+        (None, "Recovering"),
         (None, "Recovering"),
         (None, "Recovering"),
         (None, "Recovering"),
@@ -140,7 +166,7 @@ fn an_invalid_object_keeps_the_figures() {
         ..PodNetworkStatus::default()
     };
     let status = invalid("Invalid", "spec.pools[0].cidr: wrong", 5, &before);
-    assert_eq!(status.conditions.len(), 4);
+    assert_eq!(status.conditions.len(), 5);
     assert_eq!(status.conditions[0].reason, "Invalid");
     assert_eq!(status.observed_generation, Some(5));
     assert_eq!(status.nodes, before.nodes);

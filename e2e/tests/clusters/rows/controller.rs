@@ -86,7 +86,13 @@ fn status(network: &Value, nodes: usize) -> Result<()> {
     let conditions = status["conditions"]
         .as_array()
         .context("the status has conditions")?;
-    for kind in ["Ready", "PoolsAvailable", "RoutesSynced", "CloudReachable"] {
+    for kind in [
+        "Ready",
+        "PoolsAvailable",
+        "RoutesSynced",
+        "QuotaAvailable",
+        "CloudReachable",
+    ] {
         let condition = conditions
             .iter()
             .find(|condition| condition["type"] == kind);
