@@ -1,6 +1,7 @@
 //! Nodes that come, go and reboot; and bare ones, for scale.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -159,11 +160,16 @@ impl Cluster {
     /// Their addresses are ones that the router's kernel takes as next hops, or in a VPC those of
     /// instances. No pod is scheduled to them.
     pub async fn create_bare_nodes(&self, count: u32) -> Result<Vec<String>> {
-        if count > MAX_BARE {
+        self.create_bare_nodes_of(0..count).await
+    }
+
+    /// As [`create_bare_nodes`](Self::create_bare_nodes), with these numbers: for more of them.
+    pub async fn create_bare_nodes_of(&self, numbers: Range<u32>) -> Result<Vec<String>> {
+        if numbers.end > MAX_BARE {
             bail!("at most {MAX_BARE} bare nodes have an address");
         }
         let nodes: Api<NodeObject> = Api::all(self.client());
-        stream::iter(0..count)
+        stream::iter(numbers)
             .map(|number| {
                 let nodes = nodes.clone();
                 async move {

@@ -1,6 +1,7 @@
-//! R2, R5, R7, R19: routes in the tables of a VPC.
+//! R2, R5, R6, R7, R19: routes in the tables of a VPC.
 
 mod instances;
+mod quota;
 mod tables;
 mod teardown;
 mod zones;
@@ -30,6 +31,7 @@ pub(super) fn add_to(suite: &mut Suite) {
         .serial(named!(
             instances::r19_a_node_without_instance_disturbs_nobody
         ));
+    suite.alone(named!(quota::r06_a_full_table_is_told_early_and_once));
     suite.alone(named!(
         teardown::r07_a_deleted_pod_network_leaves_nothing_in_a_vpc
     ));
