@@ -120,8 +120,10 @@ pub enum Reason {
     InstanceUnsupported,
     /// A foreign route has the block's destination.
     RouteConflict,
-    /// The route table is nearly full.
+    /// The route table has 80 % of the routes that it may have.
     QuotaLow,
+    /// The route table has 95 % of them.
+    QuotaCritical,
     /// The route table is full.
     QuotaExceeded,
     /// The cloud denies a permission.
@@ -152,6 +154,7 @@ impl Reason {
             Self::InstanceUnsupported => "InstanceUnsupported",
             Self::RouteConflict => "RouteConflict",
             Self::QuotaLow => "QuotaLow",
+            Self::QuotaCritical => "QuotaCritical",
             Self::QuotaExceeded => "QuotaExceeded",
             Self::CloudDenied => "CloudDenied",
             Self::CloudUnavailable => "CloudUnavailable",

@@ -95,6 +95,18 @@ pub enum QuotaLevel {
     Full,
 }
 
+impl QuotaLevel {
+    /// Under which reason people hear of it; `None` while there is ample room.
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Ample => None,
+            Self::Low => Some(Reason::QuotaLow),
+            Self::Critical => Some(Reason::QuotaCritical),
+            Self::Full => Some(Reason::QuotaExceeded),
+        }
+    }
+}
+
 /// One node for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeView {

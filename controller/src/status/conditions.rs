@@ -155,7 +155,8 @@ fn quota(summary: &Summary, routes: bool) -> Judged {
     let near: Vec<_> = quotas(summary)
         .filter(|(_, _, quota)| quota.level > QuotaLevel::Ample)
         .collect();
-    let Some(level) = near.iter().map(|(_, _, quota)| quota.level).max() else {
+    let level = near.iter().map(|(_, _, quota)| quota.level).max();
+    let Some(reason) = level.and_then(QuotaLevel::reason) else {
         let message = "no route table is known to be near its quota";
         return judged(available, true, "QuotaAmple", message);
     };
@@ -164,10 +165,7 @@ fn quota(summary: &Summary, routes: bool) -> Judged {
         format!("{table} has {used} of {limit} {family} routes")
     });
     let message = format!("{}: raise the quota", each.collect::<Vec<_>>().join(", "));
-    let (full, reason) = match level {
-        QuotaLevel::Full => (true, Reason::QuotaExceeded),
-        _ => (false, Reason::QuotaLow),
-    };
+    let full = level == Some(QuotaLevel::Full);
     judged(available, !full, reason.as_str(), message)
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Action,
-    action::{Notice, Reason, Subject},
+    action::{Notice, Subject},
     backoff::{Pace, hash},
     cloud::{CloudError, TableId, TableUsage, Usage},
     ipam::Family,
@@ -95,10 +95,12 @@ impl Engine {
             if let Some(until) = until {
                 self.timers.set(until, Due::FullTables);
             }
-            if let (Some(level), Some(usage)) = (rose, usage) {
+            if let (Some(level), Some(usage)) = (rose, usage)
+                && let Some(reason) = level.reason()
+            {
                 self.actions.push(Action::Notify(Notice {
                     subject: Subject::Part(id.0.clone()),
-                    reason: Reason::QuotaLow,
+                    reason,
                     message: running_out(&id, family, usage, level),
                 }));
             }

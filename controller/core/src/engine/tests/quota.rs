@@ -115,6 +115,7 @@ fn people_hear_of_a_limit_before_it_is_reached_and_not_again() {
     assert_eq!(table.v4.map(|it| it.level), Some(QuotaLevel::Low));
     driver.add(node("e", &[]));
     driver.pass(Duration::from_secs(3_600));
-    assert_eq!(driver.notices(Reason::QuotaLow), 2, "and when it is full");
-    assert_eq!(driver.notices(Reason::QuotaExceeded), 0, "nobody waits");
+    assert_eq!(driver.notices(Reason::QuotaLow), 1);
+    assert_eq!(driver.notices(Reason::QuotaCritical), 0, "it was skipped");
+    assert_eq!(driver.notices(Reason::QuotaExceeded), 1, "it is full");
 }

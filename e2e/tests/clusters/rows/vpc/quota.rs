@@ -60,7 +60,7 @@ async fn fill(cluster: &Cluster) -> Result<()> {
     bare_nodes(cluster, LOW, CRITICAL).await?;
     used(cluster, CRITICAL).await?;
     tables::settle(cluster, &both).await?;
-    objects::network_says(cluster, "QuotaAvailable", "True", "QuotaLow").await?;
+    objects::network_says(cluster, "QuotaAvailable", "True", "QuotaCritical").await?;
     warned(cluster, 2).await?;
 
     bare_nodes(cluster, CRITICAL, TOO_MANY).await?;
