@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use futures::future::try_join_all;
 use kube::Api;
@@ -175,7 +175,8 @@ async fn show_paths(cluster: &Cluster, pods: &[Pod]) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the `PodNetwork` tells of just these nodes: its status is written once a second.
+/// Waits until the `PodNetwork` tells of just these nodes and is ready: its status is written once a
+/// second, and EC2 is believed that routes are gone only when its reads cannot lag any more.
 async fn wait_for_status(cluster: &Cluster, nodes: usize) -> Result<()> {
     let network: Api<PodNetwork> = Api::all(cluster.client());
     crate::wait::until("the PodNetwork's status", LIMIT, async || {
@@ -191,6 +192,9 @@ async fn wait_for_status(cluster: &Cluster, nodes: usize) -> Result<()> {
             counts.routed,
             counts.total
         );
+        let ready = status.conditions.iter().find(|it| it.type_ == "Ready");
+        let ready = ready.context("it has no condition Ready")?;
+        ensure!(ready.status == "True", "it says {}", ready.message);
         Ok(())
     })
     .await
