@@ -85,7 +85,7 @@ pub(super) async fn measure(
         "calls",
         listed,
         listings.sum(),
-        None,
+        scale.goal(1.0),
     );
     let all = f64::from(calls.values().sum::<u32>()) / f64::from(routes);
     row("calls of any kind a route", "calls", all, 1.0, None);
