@@ -85,14 +85,18 @@ pub struct Election {
     terms: Terms,
     /// The last record seen and when it was first seen so.
     seen: Option<(Record, Time)>,
+    /// When a record was last seen.
+    looked: Option<Time>,
     /// The object is absent.
     absent: Option<Absence>,
     /// The number of the last version seen.
     newest: u64,
     /// The object went back to an older version: until then somebody may hold it by a lost one.
     set_back: Option<Time>,
-    /// When the renewal that succeeded last was begun.
+    /// When the renewal that succeeded last was begun; `None` since it was lost.
     held_since: Option<Time>,
+    /// The same, whatever came after.
+    renewed: Option<Time>,
 }
 
 impl Election {
@@ -102,10 +106,12 @@ impl Election {
             identity: identity.into(),
             terms,
             seen: None,
+            looked: None,
             absent: None,
             newest: 0,
             set_back: None,
             held_since: None,
+            renewed: None,
         }
     }
 
@@ -124,7 +130,9 @@ impl Election {
     /// A version older than one seen before means that the store was set back to an earlier state, such
     /// as from a snapshot of etcd. What the record says was true once; whoever held the lease since may
     /// not know yet. So nobody takes it, and its holder leaves it, for its whole duration. What was
-    /// watched is to be read anew by then. (Versions can be compared: see "Resource versions" in
+    /// watched is to be read anew by then. Whoever could not renew for so long that others may have
+    /// taken over cannot tell whether the record, though it is its own, was set back: it waits too.
+    /// (Versions can be compared: see "Resource versions" in
     /// Kubernetes' API concepts.)
     pub fn decide(&mut self, record: Option<Record>, now: Time) -> Step {
         let Some(record) = record else {
@@ -135,6 +143,17 @@ impl Election {
             Some((seen, since)) if *seen == record => *since,
             _ => now,
         };
+        let ours = record.holder.as_ref() == Some(&self.identity);
+        // What happened between two looks that are far apart nobody knows.
+        let far = |last| now.since(last) > record.duration / 2;
+        let since = if ours && self.looked.is_none_or(far) {
+            now
+        } else {
+            since
+        };
+        self.looked = Some(now);
+        let undisputed = |renewed: Time| now < renewed.after(record.duration);
+        let undisputed = self.renewed.is_some_and(undisputed);
         let holder = record.holder.clone().filter(|holder| !holder.is_empty());
         let version = record.version.clone();
         let expires = since.after(record.duration);
@@ -145,7 +164,7 @@ impl Election {
         }
         self.set_back = None;
         match holder {
-            Some(holder) if holder == self.identity => Step::Take {
+            Some(_) if ours && (undisputed || now >= expires) => Step::Take {
                 version,
                 transition: false,
             },
@@ -195,6 +214,7 @@ impl Election {
     /// A write of ourselves that was begun at `begun` succeeded.
     pub fn renewed(&mut self, begun: Time) {
         self.held_since = Some(begun);
+        self.renewed = Some(begun);
     }
 
     /// The lease was released, or somebody else was seen to hold it.
@@ -224,6 +244,25 @@ mod tests {
             duration: Duration::from_secs(15),
             version: version.into(),
         }
+    }
+
+    /// Another one led in between, and the store was set back to before that.
+    #[test]
+    fn who_could_not_renew_for_long_does_not_trust_its_own_record() {
+        let mut election = Election::new("a", Terms::default());
+        election.decide(Some(record("", "1")), Time(0));
+        election.renewed(Time(0));
+        let ours = || Some(record("a", "2"));
+        let take = Step::Take {
+            version: "2".into(),
+            transition: false,
+        };
+        assert_eq!(election.decide(ours(), Time(14_000)), take);
+        let back = 40_000;
+        for now in (back..back + 15_000).step_by(2_000) {
+            assert!(matches!(election.decide(ours(), Time(now)), Step::Wait(_)));
+        }
+        assert_eq!(election.decide(ours(), Time(back + 15_000)), take);
     }
 
     #[test]
@@ -339,6 +378,7 @@ mod tests {
     #[test]
     fn versions_that_are_no_numbers_do_not_go_back() {
         let mut election = Election::new("b", Terms::default());
+        election.renewed(Time(0));
         election.decide(Some(record("b", "y")), Time(0));
         let step = election.decide(Some(record("b", "x")), Time(1_000));
         assert!(matches!(step, Step::Take { .. }), "{step:?}");
