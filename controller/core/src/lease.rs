@@ -139,17 +139,13 @@ impl Election {
             return self.decide_absent(now);
         };
         self.absent = None;
-        let since = match &self.seen {
-            Some((seen, since)) if *seen == record => *since,
-            _ => now,
-        };
         let ours = record.holder.as_ref() == Some(&self.identity);
         // What happened between two looks that are far apart nobody knows.
         let far = |last| now.since(last) > record.duration / 2;
-        let since = if ours && self.looked.is_none_or(far) {
-            now
-        } else {
-            since
+        let trusted = !ours || !self.looked.is_none_or(far);
+        let since = match &self.seen {
+            Some((seen, since)) if trusted && *seen == record => *since,
+            _ => now,
         };
         self.looked = Some(now);
         let undisputed = |renewed: Time| now < renewed.after(record.duration);

@@ -172,12 +172,12 @@ impl Engine {
         if news {
             self.writes.ready.clear();
         }
-        for listing in tables {
-            let TableListing {
-                table,
-                routes,
-                usage,
-            } = listing;
+        for TableListing {
+            table,
+            routes,
+            usage,
+        } in tables
+        {
             let Some(index) = self.routes.table(&table) else {
                 continue;
             };

@@ -209,13 +209,9 @@ impl Room {
 
     /// For people.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        let Usage { used, limit } = self.listed?;
-        Some(Usage {
-            used,
-            limit: limit
-                .or(self.learnt)
-                .filter(|limit| self.disproved != Some(*limit)),
-        })
+        let Usage { used, .. } = self.listed?;
+        let limit = self.limit();
+        Some(Usage { used, limit })
     }
 
     pub(crate) fn level(&self) -> QuotaLevel {
