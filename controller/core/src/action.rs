@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ipnet::IpNet;
 
 use crate::{
-    cloud::{InstanceQuery, RouteChange},
+    cloud::{InstanceQuery, Range, RouteChange},
     node::NodeKey,
 };
 
@@ -31,15 +31,21 @@ pub enum Action {
         /// What it says.
         status: NetworkStatus,
     },
-    /// Ask the cloud for instances, in batches of the provider's choice.
-    ReadInstances(Vec<InstanceQuery>),
+    /// Ask the cloud for instances, in as many calls as the provider needs.
+    ReadInstances {
+        /// Comes back in the answer.
+        batch: u64,
+        /// The nodes.
+        queries: Vec<InstanceQuery>,
+    },
     /// Make the instance forward packets that are not addressed to itself.
     EnableForwarding(InstanceQuery),
-    /// List all tables. At most one listing of one leadership is under way at a time; the answer to
-    /// one of an earlier leadership is ignored.
+    /// List all tables. A second one is begun only if the first has been under way for long.
     ListRoutes {
         /// Comes back in the answer.
         listing: u64,
+        /// What it must cover.
+        ranges: Arc<[Range]>,
     },
     /// Change one route. At most one change is under way for one destination in one table.
     WriteRoute {
@@ -120,6 +126,10 @@ pub enum Reason {
     InstanceUnsupported,
     /// A foreign route has the block's destination.
     RouteConflict,
+    /// Packets along the node's route are dropped, as the cloud says.
+    RouteBlackhole,
+    /// No route may lie where the pool, or the node's block, is.
+    RangeBarred,
     /// The route table has 80 % of the routes that it may have.
     QuotaLow,
     /// The route table has 95 % of them.
@@ -136,6 +146,12 @@ pub enum Reason {
     DeletionsHeld,
     /// A route of ours was changed or removed by somebody else and is mended.
     DriftMended,
+    /// A pool was taken out of the configuration while nodes have blocks of it.
+    PoolRemoved,
+    /// A route table is no longer among those that are programmed.
+    TableForgotten,
+    /// Somebody else writes the same node condition, again and again.
+    ConditionContested,
 }
 
 impl Reason {
@@ -153,6 +169,8 @@ impl Reason {
             Self::InstanceNotFound => "InstanceNotFound",
             Self::InstanceUnsupported => "InstanceUnsupported",
             Self::RouteConflict => "RouteConflict",
+            Self::RouteBlackhole => "RouteBlackhole",
+            Self::RangeBarred => "RangeBarred",
             Self::QuotaLow => "QuotaLow",
             Self::QuotaCritical => "QuotaCritical",
             Self::QuotaExceeded => "QuotaExceeded",
@@ -161,6 +179,9 @@ impl Reason {
             Self::WriteRefused => "WriteRefused",
             Self::DeletionsHeld => "DeletionsHeld",
             Self::DriftMended => "DriftMended",
+            Self::PoolRemoved => "PoolRemoved",
+            Self::TableForgotten => "TableForgotten",
+            Self::ConditionContested => "ConditionContested",
         }
     }
 }

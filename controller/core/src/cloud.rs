@@ -41,8 +41,25 @@ pub struct Route {
     pub destination: IpNet,
     /// Leads to the node's instance.
     pub next_hop: NextHop,
-    /// Name of the node, for descriptions that people read.
-    pub node: Arc<str>,
+    /// The node, for descriptions that people read.
+    pub node: NodeKey,
+}
+
+/// A range that a listing must cover, cut into blocks of one size: our own routes there are for such
+/// blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Range {
+    /// The range; no host bits set.
+    pub cidr: IpNet,
+    /// Prefix length of each block.
+    pub prefix_len: u8,
+}
+
+impl Range {
+    /// Whether `net` is one of the blocks.
+    pub fn has(&self, net: &IpNet) -> bool {
+        net.prefix_len() == self.prefix_len && self.cidr.contains(net) && *net == net.trunc()
+    }
 }
 
 /// A route that a listing showed.
@@ -54,10 +71,23 @@ pub struct ObservedRoute {
     pub next_hop: Option<NextHop>,
     /// Whether the provider recognises its own mark on it.
     pub ownership: Ownership,
-    /// The cloud says that packets sent along it are dropped.
-    pub blackhole: bool,
+    /// Why packets sent along it are dropped, if the cloud says that they are.
+    pub blackhole: Option<Blackhole>,
     /// The provider's own name of the route, where it has one.
     pub handle: Option<Arc<str>>,
+}
+
+/// Why packets along a route are dropped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Blackhole {
+    /// What it leads to exists no more.
+    TargetGone,
+    /// What it leads to is there and does not run; it may run again.
+    TargetStopped,
+    /// What it leads to drops packets that are not addressed to itself.
+    NotForwarding,
+    /// Another cause, in the words of the cloud.
+    Other(Box<str>),
 }
 
 /// Whose a route is.
@@ -67,6 +97,9 @@ pub enum Ownership {
     Ours,
     /// Anything else. Never changed, never removed.
     Foreign,
+    /// Somebody else's as well, but a route of ours for the same destination takes precedence and
+    /// can stand beside it.
+    Outranked,
 }
 
 /// What one listing showed of one table.
@@ -74,11 +107,15 @@ pub enum Ownership {
 pub struct TableListing {
     /// The table.
     pub table: TableId,
-    /// Every route of ours, and every foreign one whose destination lies in a pool. An error means
-    /// that this table could not be read; others in the same listing may have been.
+    /// Every route whose destination lies in one of the ranges that were asked for; there may be
+    /// others. An error means that this table could not be read; others in the same listing may have
+    /// been.
     pub routes: Result<Vec<ObservedRoute>, CloudError>,
     /// How full the table is.
     pub usage: TableUsage,
+    /// Ranges in which no route of ours may lie, such as the networks that are connected directly,
+    /// as far as they overlap a range that was asked for.
+    pub barred: Vec<IpNet>,
 }
 
 /// How full a table is, for clouds that bound it. Where both families count against one quota, both

@@ -59,10 +59,24 @@ pub struct Limits {
     pub settle: Duration,
     /// Shortest time between the starts of two listings.
     pub listing_interval: Duration,
-    /// Route writes in flight at once.
+    /// Route writes of each kind (create, replace, delete) in flight at once.
     pub route_writes: usize,
     /// Writes to the Kubernetes API in flight at once.
     pub api_writes: usize,
+    /// Longest time after the answer to a write to the Kubernetes API was given up until that write
+    /// can no longer take effect. Follows from the lease's terms.
+    pub api_settle: Duration,
+}
+
+/// How the leadership before this one ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Handover {
+    /// There was none, or its last write had ended and settled (see [`Limits::settle`]) when it gave
+    /// its lease back: what is read shows all that it did.
+    Clean,
+    /// Nobody knows: writes of its may still be under way or not show yet.
+    #[default]
+    Unclean,
 }
 
 impl Limits {
@@ -74,5 +88,6 @@ impl Limits {
         listing_interval: Duration::from_millis(50),
         route_writes: 64,
         api_writes: 64,
+        api_settle: Duration::from_secs(5),
     };
 }

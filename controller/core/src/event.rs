@@ -12,12 +12,7 @@ pub enum Event {
     /// The configuration was read; `None`: there is none (or none that is valid), so nothing new is
     /// begun and nothing that exists is touched.
     Configured(Option<Config>),
-    /// This process may write from now on. Everything known of nodes and routes is forgotten and
-    /// read anew.
-    Elected,
-    /// This process may not write any more.
-    Deposed,
-    /// All nodes, read consistently after [`Event::Elected`] and again after every break of the
+    /// All nodes, read consistently after the engine was made and again after every break of the
     /// watch. A node that is absent is gone.
     NodesListed(Vec<Node>),
     /// A node was added or changed. May be stale or repeated.
@@ -40,7 +35,12 @@ pub enum Event {
     },
     /// Answer to [`Action::ReadInstances`](crate::Action::ReadInstances), one entry for each node
     /// asked for; a node that is absent from it is asked for again later.
-    InstancesRead(Vec<(NodeKey, Result<InstanceState, CloudError>)>),
+    InstancesRead {
+        /// The number in the action.
+        batch: u64,
+        /// What is known of each node's instance.
+        answers: Vec<(NodeKey, Result<InstanceState, CloudError>)>,
+    },
     /// Answer to [`Action::EnableForwarding`](crate::Action::EnableForwarding).
     ForwardingEnabled {
         /// The node.
@@ -69,9 +69,29 @@ pub enum Event {
     Wake,
 }
 
-/// How a write to the Kubernetes API can fail.
+/// A write to the Kubernetes API that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {detail}")]
+pub struct ApiError {
+    /// What it means for us.
+    pub kind: ApiErrorKind,
+    /// What the API server said, or what kept us from hearing it, for people.
+    pub detail: Box<str>,
+}
+
+impl ApiError {
+    /// An error of that kind, in the words of who refused.
+    pub fn new(kind: ApiErrorKind, detail: impl Into<Box<str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// What a refusal of the Kubernetes API means for us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
-pub enum ApiError {
+pub enum ApiErrorKind {
     /// Somebody else wrote first: the node has other pod CIDRs or another UID.
     #[error("somebody else wrote first")]
     Conflict,
@@ -92,7 +112,7 @@ pub enum ApiError {
     Unknown,
 }
 
-impl ApiError {
+impl ApiErrorKind {
     /// The stable name used in metrics and logs.
     pub fn category(self) -> &'static str {
         match self {

@@ -36,7 +36,7 @@ pub mod summary;
 pub mod time;
 
 pub use action::Action;
-pub use config::{Config, Limits, PoolConfig, PoolState};
+pub use config::{Config, Handover, Limits, PoolConfig, PoolState};
 
 pub use engine::Engine;
 pub use event::Event;

@@ -69,6 +69,9 @@ pub struct Node {
     pub network: NetworkCondition,
     /// The node opted out by the label `signpost.dev/exclude`: it gets nothing.
     pub excluded: bool,
+    /// The cloud-controller-manager has yet to give it its labels, addresses and `spec.providerID`:
+    /// it has the taint `node.cloudprovider.kubernetes.io/uninitialized`.
+    pub uninitialized: bool,
 }
 
 /// The node condition `NetworkUnavailable`, read the way people mean it.

@@ -27,11 +27,12 @@ pub struct Summary {
     pub recovered: bool,
     /// The last listing failed, in the words of the cloud.
     pub cloud_error: Option<String>,
+    /// Routes that should go cannot be deleted, in the words of the cloud.
+    pub deletion_error: Option<String>,
 }
 
 /// Blocks of one pool by state; `total` is the sum of the others, of which a block counts for the
-/// first that applies: allocated, quarantined (a route or a conflict still stands in its way),
-/// reserved, free.
+/// first that applies: allocated, quarantined, blocked, reserved, free.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolUse {
     /// Name of the pool.
@@ -40,12 +41,17 @@ pub struct PoolUse {
     pub total: usize,
     /// Held by a node.
     pub allocated: usize,
-    /// Held by nobody, with a route still there, or not yet known to be gone.
+    /// Held by nobody, with a route of ours still there, or not yet known to be gone.
     pub quarantined: usize,
+    /// Somebody else's route, another node's overlapping pod CIDR or a barred range stands in their
+    /// way.
+    pub blocked: usize,
     /// Kept back by `reservedCIDRs`.
     pub reserved: usize,
     /// Can be handed out.
     pub free: usize,
+    /// Why it hands out nothing, or who keeps it although it was removed: for people.
+    pub problem: Option<String>,
 }
 
 /// Routes of one table by state.

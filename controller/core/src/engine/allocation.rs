@@ -12,7 +12,7 @@ use crate::{
     action::Reason,
     ipam::{AllocateError, Claim, Fate, Released},
     node::NodeKey,
-    routes::{Destination, Trouble},
+    routes::Trouble,
 };
 
 impl Engine {
@@ -40,19 +40,16 @@ impl Engine {
 
     /// Claims anew what all nodes have, since the pools are others now.
     pub(super) fn claim_all(&mut self) {
-        let claims: Vec<(NodeId, NodeKey, i64, Vec<IpNet>)> = self
+        let claims: Vec<(NodeKey, i64, Vec<IpNet>)> = self
             .nodes
             .living()
-            .map(|(id, state)| {
+            .map(|(_, state)| {
                 let node = &state.node;
                 let cidrs = state.assignment.cidrs.to_vec();
-                (id, node.key.clone(), node.created, cidrs)
+                (node.key.clone(), node.created, cidrs)
             })
             .collect();
-        for (id, key, created, cidrs) in claims {
-            if cidrs.is_empty() {
-                self.salvage(id);
-            }
+        for (key, created, cidrs) in claims {
             for cidr in cidrs {
                 self.claim(&key, created, cidr);
             }
@@ -90,10 +87,8 @@ impl Engine {
         let mut cidrs = assignment.cidrs.iter();
         assignment.taken
             || cidrs.any(|cidr| {
-                let routed = || self.routes.get(*cidr).is_some_and(Destination::has_ours);
                 allocator.owner(*cidr) != Some(&state.node.key)
                     || allocator.is_obstructed(*cidr)
-                    || assignment.salvaged && self.recovered && routed()
             })
     }
 

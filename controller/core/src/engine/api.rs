@@ -58,10 +58,7 @@ pub(super) fn node_hash(key: &NodeKey) -> u64 {
 
 impl Engine {
     pub(super) fn begin_api_writes(&mut self) {
-        if self.strays.api_writes() > 0 {
-            self.await_strays();
-        }
-        while self.api.in_flight() + self.strays.api_writes() < self.limits.api_writes {
+        while self.api.in_flight() < self.limits.api_writes {
             if let Some(id) = self.api.pod_cidrs.pop_front() {
                 self.send_pod_cidrs(id);
             } else if let Some(id) = self.api.status.pop_front() {

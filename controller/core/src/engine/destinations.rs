@@ -181,7 +181,7 @@ impl Engine {
         let route = Route {
             destination: cidr,
             next_hop: want.clone(),
-            node: self.nodes.get(destination.owner?)?.node.key.name.clone(),
+            node: self.nodes.get(destination.owner?)?.node.key.clone(),
         };
         let id = table.id.clone();
         match first {

@@ -176,18 +176,17 @@ impl Engine {
             }
             self.last_number = number.get();
             self.instances.batches.insert(number, ids);
-            self.actions.push(Action::ReadInstances(queries));
+            let batch = number.get();
+            self.actions.push(Action::ReadInstances { batch, queries });
         }
     }
 
     pub(super) fn instances_read(
         &mut self,
+        batch: u64,
         answers: Vec<(NodeKey, Result<InstanceState, CloudError>)>,
     ) {
-        let batch = answers
-            .iter()
-            .find_map(|(key, _)| self.nodes.get(self.nodes.any_id(key)?)?.instance.batch)
-            .or_else(|| self.instances.batches.first_key_value().map(|(it, _)| *it));
+        let batch = NonZeroU64::new(batch);
         let asked = batch.and_then(|batch| self.instances.batches.remove(&batch));
         for (key, answer) in answers {
             if let Some(id) = self.nodes.id(&key) {

@@ -119,7 +119,17 @@ impl Engine {
         self.listing.last_begun = Some(now);
         self.listing.read_back = None;
         self.listing.wants = self.listing.wants.split_off(&Time(now.0.saturating_add(1)));
-        self.actions.push(Action::ListRoutes { listing });
+        let ranges = self.ranges();
+        self.actions.push(Action::ListRoutes { listing, ranges });
+    }
+
+    fn ranges(&self) -> std::sync::Arc<[crate::cloud::Range]> {
+        let pools = self.config.iter().flat_map(|config| &config.pools);
+        let range = |pool: &crate::PoolConfig| crate::cloud::Range {
+            cidr: pool.cidr,
+            prefix_len: pool.node_prefix_length,
+        };
+        pools.map(range).collect()
     }
 
     pub(super) fn routes_listed(
@@ -176,6 +186,7 @@ impl Engine {
             table,
             routes,
             usage,
+            ..
         } in tables
         {
             let Some(index) = self.routes.table(&table) else {
@@ -250,7 +261,7 @@ impl Engine {
     /// no route.
     fn end_quarantines(&mut self, begun: Stamp) {
         let settle = self.limits.settle;
-        if self.elected.is_none_or(|since| !begun.shows(since, settle)) {
+        if !begun.shows(self.elected, settle) {
             return;
         }
         let clean: Vec<IpNet> = self

@@ -17,7 +17,7 @@
 //! | which route is written next, how did it end | `destinations`, `writes` |
 //! | when are the tables listed, what follows | `listing` |
 //! | may so much be deleted | `guard` |
-//! | who leads, with which configuration | `state`, `strays` |
+//! | with which configuration, what was read | `state` |
 //! | what do people get to see | `status`, `notices`, `view` |
 
 mod allocation;
@@ -35,7 +35,6 @@ mod pod_cidrs;
 mod quota;
 mod state;
 mod status;
-mod strays;
 mod view;
 mod waiting;
 mod writes;
@@ -56,14 +55,13 @@ use self::{
     listing::Listing,
     nodes::{NodeId, Nodes},
     notices::Notices,
-    strays::Strays,
     writes::Writes,
 };
 use crate::{
     Action, Event, Time,
     backoff::Backoff,
     cloud::TableId,
-    config::{Config, Limits},
+    config::{Config, Handover, Limits},
     ipam::Allocator,
     routes::Routes,
 };
@@ -79,12 +77,9 @@ pub struct Engine {
     /// Numbers of listings, writes and batches; never used twice.
     last_number: u64,
     transitions: Transitions,
-    /// Writes of an earlier leadership of this process that may still land.
-    strays: Strays,
     /// Since when we lead.
-    elected: Option<Stamp>,
-
-    // What follows is forgotten with every change of leadership.
+    elected: Stamp,
+    handover: Handover,
     /// Nodes and routes were read: blocks may be handed out and routes deleted.
     recovered: bool,
     allocator: Option<Allocator>,
@@ -107,17 +102,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A machine that knows nothing yet. `seed` feeds the jitter of retries.
-    pub fn new(limits: Limits, seed: u64) -> Self {
-        Self {
+    /// A machine that knows nothing yet and leads from `now` on; each leadership has its own. `seed`
+    /// feeds the jitter of retries.
+    pub fn new(limits: Limits, seed: u64, handover: Handover, now: Time) -> Self {
+        let mut engine = Self {
             limits,
             backoff: Backoff::new(seed),
             config: None,
-            now: Stamp::default(),
+            now: Stamp { at: now, seq: 1 },
             last_number: 0,
             transitions: Transitions::default(),
-            strays: Strays::default(),
-            elected: None,
+            elected: Stamp { at: now, seq: 1 },
+            handover,
             recovered: false,
             allocator: None,
             nodes: Nodes::default(),
@@ -133,7 +129,9 @@ impl Engine {
             timers: Timers::default(),
             torn_down: false,
             actions: Vec::new(),
-        }
+        };
+        engine.start_leading();
+        engine
     }
 
     /// Takes note of `event` and says what to do.
@@ -144,38 +142,24 @@ impl Engine {
         };
         match event {
             Event::Configured(config) => self.configured(config),
-            Event::Elected => self.start_leading(),
-            Event::Deposed => self.stop_leading(),
             Event::RouteWritten { write, result } => self.route_written(write, result),
-            Event::PodCidrsSet { node, .. } if self.stray_setting_ended(&node) => {}
-            Event::NetworkStatusSet { node, .. } if self.stray_report_ended(&node) => {}
-            event if self.elected.is_some() => self.note(event),
-            _ => {}
-        }
-        if self.elected.is_some() {
-            self.work();
-        }
-        std::mem::take(&mut self.actions)
-    }
-
-    /// Events that mean something only to a leader.
-    fn note(&mut self, event: Event) {
-        match event {
             Event::NodesListed(nodes) => self.nodes_listed(nodes),
             Event::NodeSeen(node) => self.node_seen(node),
             Event::NodeGone(key) => self.node_gone(&key),
-            Event::PodCidrsSet { node, result } => self.pod_cidrs_set(&node, result),
-            Event::NetworkStatusSet { node, result } => self.status_set(&node, result),
-            Event::InstancesRead(answers) => self.instances_read(answers),
+            Event::PodCidrsSet { node, result } => {
+                self.pod_cidrs_set(&node, result.map_err(|error| error.kind));
+            }
+            Event::NetworkStatusSet { node, result } => {
+                self.status_set(&node, result.map_err(|error| error.kind));
+            }
+            Event::InstancesRead { batch, answers } => self.instances_read(batch, answers),
             Event::ForwardingEnabled { node, result } => self.forwarding_enabled(&node, result),
             Event::RoutesListed { listing, result } => self.routes_listed(listing, result),
             Event::RoutesMayHaveChanged => self.listing.prompt(self.now.at),
-            Event::Configured(_)
-            | Event::Elected
-            | Event::Deposed
-            | Event::RouteWritten { .. }
-            | Event::Wake => {}
+            Event::Wake => {}
         }
+        self.work();
+        std::mem::take(&mut self.actions)
     }
 
     /// Judges what was marked and begins what may begin.
@@ -205,7 +189,7 @@ impl Engine {
             Due::Waiting => self.tell_of_waiting(),
             Due::FullTables => self.try_full_tables(),
             Due::Refresh => self.refresh_instances(),
-            Due::Recheck => self.abandon_strays(),
+            Due::Recheck => {}
         }
     }
 
@@ -216,7 +200,7 @@ impl Engine {
 
     /// When [`Event::Wake`] is due, if nothing else happens before.
     pub fn next_wake(&self) -> Option<Time> {
-        if self.elected.is_none() || self.config.is_none() {
+        if self.config.is_none() {
             return None;
         }
         [self.timers.first(), self.listing_due()]

@@ -9,7 +9,7 @@ use crate::{
     Action, Time,
     action::{Notice, Reason, Subject},
     cloud::TableId,
-    event::ApiError,
+    event::ApiErrorKind,
     routes::Trouble,
     summary::Phase,
 };
@@ -108,7 +108,7 @@ impl Engine {
         }));
     }
 
-    pub(super) fn notice_refused_status(&mut self, error: ApiError) {
+    pub(super) fn notice_refused_status(&mut self, error: ApiErrorKind) {
         let message = format!(
             "writing the condition NetworkUnavailable failed: {error}; grant the controller the \
              verb patch on nodes/status"

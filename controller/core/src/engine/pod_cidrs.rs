@@ -12,7 +12,7 @@ use super::{
     nodes::NodeId,
 };
 use crate::{
-    Action, Time, action::Reason, backoff::Pace, event::ApiError, node::NodeKey, routes::Trouble,
+    Action, Time, action::Reason, backoff::Pace, event::ApiErrorKind, node::NodeKey, routes::Trouble,
 };
 
 /// How long a sighting that contradicts our own write may be a late one.
@@ -29,8 +29,6 @@ pub(super) struct Assignment {
     pub(super) uncertain: Option<Time>,
     /// Another node turned out to have one of them before they were written.
     pub(super) taken: bool,
-    /// Carried over from an earlier leadership, in which they were sent.
-    pub(super) salvaged: bool,
     missed: Missed,
     /// Why there are none, or why they cannot be written.
     pub(super) trouble: Option<Box<Trouble>>,
@@ -118,31 +116,6 @@ impl Engine {
                 Missed::Asked => assignment.missed = Missed::Lost,
                 Missed::Since(_) | Missed::Lost => {}
             }
-        } else if assignment.cidrs.is_empty() {
-            self.salvage(id);
-        }
-    }
-
-    /// Takes over what this process chose in an earlier leadership, if the write may still land.
-    pub(super) fn salvage(&mut self, id: NodeId) {
-        let (Some(state), Some(allocator)) = (self.nodes.get_mut(id), &mut self.allocator) else {
-            return;
-        };
-        let Some(cidrs) = self.strays.pod_cidrs(&state.node.key, self.now.at) else {
-            return;
-        };
-        if cidrs.iter().any(|cidr| allocator.claimed(*cidr)) {
-            return;
-        }
-        state.assignment = Assignment {
-            uncertain: Some(self.now.at),
-            salvaged: true,
-            ..Assignment::chosen(cidrs.clone(), ApiWrite::default())
-        };
-        let key = state.node.key.clone();
-        let created = state.node.created;
-        for cidr in cidrs {
-            self.claim(&key, created, cidr);
         }
     }
 
@@ -183,7 +156,6 @@ impl Engine {
             && state.assignment.unwritten()
             && state.assignment.write.step == ApiStep::Idle
             && !self.api.setting.contains_key(&state.node.key)
-            && !self.strays.setting(&state.node.key)
         {
             let write = &mut state.assignment.write;
             if write.not_before > now {
@@ -227,7 +199,7 @@ impl Engine {
         });
     }
 
-    pub(super) fn pod_cidrs_set(&mut self, key: &NodeKey, result: Result<(), ApiError>) {
+    pub(super) fn pod_cidrs_set(&mut self, key: &NodeKey, result: Result<(), ApiErrorKind>) {
         let sent = self.api.setting.remove(key);
         let (now, backoff) = (self.now.at, self.backoff);
         let Some((_, state)) = self.nodes.answered(key) else {
@@ -245,16 +217,16 @@ impl Engine {
                 *write = ApiWrite::default();
                 return;
             }
-            Ok(()) | Err(ApiError::Conflict | ApiError::NotFound) => {
+            Ok(()) | Err(ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {
                 write.failed(backoff, key, Pace::Quick, now);
             }
-            Err(error @ (ApiError::Denied | ApiError::Invalid)) => {
+            Err(error @ (ApiErrorKind::Denied | ApiErrorKind::Invalid)) => {
                 write.failed(backoff, key, Pace::Refused, now);
                 assignment.trouble = Some(Box::new(refused(error)));
             }
-            Err(error @ (ApiError::Transient | ApiError::Unknown)) => {
+            Err(error @ (ApiErrorKind::Transient | ApiErrorKind::Unknown)) => {
                 write.failed(backoff, key, Pace::Quick, now);
-                if error == ApiError::Unknown {
+                if error == ApiErrorKind::Unknown {
                     assignment.uncertain = Some(now);
                 }
                 return;
@@ -264,8 +236,8 @@ impl Engine {
     }
 }
 
-fn refused(error: ApiError) -> Trouble {
-    let message = if error == ApiError::Denied {
+fn refused(error: ApiErrorKind) -> Trouble {
+    let message = if error == ApiErrorKind::Denied {
         "setting spec.podCIDRs is denied; grant the controller the verb patch on nodes"
     } else {
         "the API server refuses to set spec.podCIDRs as invalid; is another controller \

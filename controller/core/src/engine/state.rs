@@ -1,59 +1,25 @@
 //! Leadership, configuration and recovery.
 
-use super::{
-    Due, Engine, api::ApiWrites, guard::Guard, instances::Instances, listing::Listing,
-    nodes::Nodes, notices::Notices, writes::Writes,
+use super::Engine;
+use crate::{
+    Action,
+    config::{Config, Handover},
+    ipam::Allocator,
+    routes::Routes,
 };
-use crate::{Action, config::Config, ipam::Allocator, routes::Routes};
 
 impl Engine {
     pub(super) fn start_leading(&mut self) {
-        self.forget();
-        self.elected = Some(self.now);
         self.routes = Routes::new(self.now);
-        self.allocator = self.config.as_ref().map(Allocator::new);
         if self.limits.routes {
             self.listing.want(self.now.at);
             self.listing.want(self.now.at.after(self.limits.settle));
         }
-        if self.config.is_some() {
-            self.schedule_refresh();
-        }
-    }
-
-    pub(super) fn stop_leading(&mut self) {
-        self.forget();
-    }
-
-    fn forget(&mut self) {
-        self.strays.keep(&mut self.writes, &mut self.api, self.now);
-        for phase in self.nodes.phases() {
-            self.transitions.count(Some(phase), None);
-        }
-        self.elected = None;
-        self.recovered = false;
-        self.allocator = None;
-        self.nodes = Nodes::default();
-        self.unserved.clear();
-        self.routes = Routes::default();
-        self.conflicts.clear();
-        self.listing = Listing::default();
-        self.instances = Instances::default();
-        self.api = ApiWrites::default();
-        self.writes = Writes::default();
-        self.guard = Guard::default();
-        self.notices = Notices::default();
-        self.timers = super::Timers::default();
-        self.torn_down = false;
-        self.actions.clear();
     }
 
     pub(super) fn configured(&mut self, config: Option<Config>) {
         let before = std::mem::replace(&mut self.config, config);
         self.torn_down = false;
-        if self.elected.is_none() {
-            return;
-        }
         let Some(config) = &self.config else { return };
         match &mut self.allocator {
             Some(allocator) => allocator.reconfigure(config),
@@ -90,25 +56,19 @@ impl Engine {
     }
 
     fn settled_listing(&mut self) -> bool {
-        let Some(elected) = self.elected else {
-            return false;
+        let since = self.elected;
+        let settle = match self.handover {
+            Handover::Clean => std::time::Duration::ZERO,
+            Handover::Unclean => self.limits.settle,
         };
-        let since = match self.strays.ended() {
-            Ok(since) => since,
-            Err(until) => {
-                self.timers.set(until, Due::Recheck);
-                return false;
-            }
-        };
-        let since = elected.max(since);
         if self
             .listing
             .complete
-            .is_some_and(|begun| begun.shows(since, self.limits.settle))
+            .is_some_and(|begun| begun.shows(since, settle))
         {
             return true;
         }
-        self.listing.want(since.at.after(self.limits.settle));
+        self.listing.want(since.at.after(settle));
         false
     }
 

@@ -11,7 +11,7 @@ use crate::{
     Action, Time,
     action::{NetworkStatus, Reason},
     backoff::Pace,
-    event::ApiError,
+    event::ApiErrorKind,
     node::{NetworkCondition, NodeKey},
     summary::Phase,
 };
@@ -111,7 +111,6 @@ impl Engine {
         }
         if state.status.write.step != ApiStep::Idle
             || self.api.reporting.contains(&state.node.key)
-            || self.strays.reporting(&state.node.key)
         {
             return;
         }
@@ -152,7 +151,7 @@ impl Engine {
         self.actions.push(Action::SetNetworkStatus { node, status });
     }
 
-    pub(super) fn status_set(&mut self, key: &NodeKey, result: Result<(), ApiError>) {
+    pub(super) fn status_set(&mut self, key: &NodeKey, result: Result<(), ApiErrorKind>) {
         self.api.reporting.remove(key);
         let (now, backoff) = (self.now.at, self.backoff);
         let Some((id, state)) = self.nodes.answered(key) else {
@@ -171,13 +170,13 @@ impl Engine {
                     self.timers.set(until, Due::Node(id));
                 }
             }
-            Err(error @ (ApiError::Denied | ApiError::Invalid)) => {
+            Err(error @ (ApiErrorKind::Denied | ApiErrorKind::Invalid)) => {
                 status.write.failed(backoff, key, Pace::Refused, now);
                 self.notice_refused_status(error);
             }
             Err(error) => {
                 status.write.failed(backoff, key, Pace::Quick, now);
-                if error == ApiError::NotFound {
+                if error == ApiErrorKind::NotFound {
                     self.actions.push(Action::ReadNode(key.clone()));
                 }
             }

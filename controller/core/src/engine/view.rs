@@ -67,6 +67,7 @@ impl Engine {
             },
             recovered: self.recovered,
             cloud_error: self.listing.error.clone(),
+            deletion_error: None,
         }
     }
 

@@ -37,11 +37,6 @@ pub(super) struct Writes {
 }
 
 impl Writes {
-    /// What is in flight, taken out of it.
-    pub(super) fn abandon(&mut self) -> BTreeMap<u64, RouteChange> {
-        std::mem::take(&mut self.flights)
-    }
-
     pub(super) fn none_in_flight(&self) -> bool {
         self.flights.is_empty()
     }
@@ -49,7 +44,7 @@ impl Writes {
 
 impl Engine {
     pub(super) fn begin_route_writes(&mut self) {
-        while self.writes.flights.len() + self.strays.route_writes() < self.limits.route_writes {
+        while self.writes.flights.len() < self.limits.route_writes {
             let Some((cidr, table)) = self.writes.ready.pop_front() else {
                 return;
             };
@@ -61,10 +56,7 @@ impl Engine {
             let Some(destination) = self.routes.get(cidr).filter(queued) else {
                 continue;
             };
-            let change = self.next_change(cidr, destination, table).filter(|change| {
-                // Comes back when that write has ended.
-                !self.strays.writing(change.table(), cidr)
-            });
+            let change = self.next_change(cidr, destination, table);
             self.routes.update(cidr, |destination| {
                 let cell = destination.cell_mut(table);
                 if change.is_some() {
@@ -94,7 +86,7 @@ impl Engine {
 
     pub(super) fn route_written(&mut self, write: u64, result: Result<(), CloudError>) {
         let Some(change) = self.writes.flights.remove(&write) else {
-            return self.stray_write_ended(write);
+            return;
         };
         self.writes.last_end = Some(self.now);
         let Some(table) = self.routes.table(change.table()) else {
@@ -244,7 +236,7 @@ fn note(ours: &mut SmallVec<[OurRoute; 1]>, change: &RouteChange) {
         let new = OurRoute {
             handle: None,
             next_hop: Some(route.next_hop.clone()),
-            blackhole: false,
+            blackhole: None,
         };
         ours.insert(0, new);
     }

@@ -182,8 +182,10 @@ impl Pool {
             total: self.blocks.len() as usize,
             allocated: counts.held as usize,
             quarantined: counts.barred as usize,
+            blocked: 0,
             reserved: counts.reserved as usize,
             free: self.blocks.free() as usize,
+            problem: None,
         }
     }
 }

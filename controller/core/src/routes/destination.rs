@@ -9,7 +9,7 @@ use super::Tally;
 use crate::{
     Time,
     action::Reason,
-    cloud::{NextHop, ObservedRoute, Ownership},
+    cloud::{Blackhole, NextHop, ObservedRoute, Ownership},
     engine::{clock::Stamp, nodes::NodeId},
 };
 
@@ -39,7 +39,7 @@ pub(crate) struct Destination {
 pub(crate) struct OurRoute {
     pub(crate) handle: Option<Arc<str>>,
     pub(crate) next_hop: Option<NextHop>,
-    pub(crate) blackhole: bool,
+    pub(crate) blackhole: Option<Blackhole>,
 }
 
 /// One destination in one table.
@@ -204,7 +204,7 @@ impl Destination {
 
     /// Packets along one of its routes are dropped.
     pub(crate) fn has_blackhole(&self) -> bool {
-        self.ours().any(|route| route.blackhole)
+        self.ours().any(|route| route.blackhole.is_some())
     }
 
     /// Nothing can be lost by deleting its routes: packets along them are dropped already.
@@ -213,7 +213,7 @@ impl Destination {
             // Somebody may have led the route elsewhere.
             let led_there =
                 self.led_to.is_some() && self.led_to.as_deref() == route.next_hop.as_ref();
-            route.blackhole || self.dead && led_there
+            route.blackhole.is_some() || self.dead && led_there
         })
     }
 
@@ -229,7 +229,7 @@ impl Destination {
 impl OurRoute {
     /// The route is alive and leads there.
     pub(crate) fn leads_to(&self, hop: &NextHop) -> bool {
-        self.next_hop.as_ref() == Some(hop) && !self.blackhole
+        self.next_hop.as_ref() == Some(hop) && self.blackhole.is_none()
     }
 
     /// It was observed just so.
@@ -245,7 +245,7 @@ impl OurRoute {
             destination,
             next_hop: self.next_hop.clone(),
             ownership: Ownership::Ours,
-            blackhole: self.blackhole,
+            blackhole: self.blackhole.clone(),
             handle: self.handle.clone(),
         }
     }
@@ -256,7 +256,7 @@ impl From<&ObservedRoute> for OurRoute {
         Self {
             handle: route.handle.clone(),
             next_hop: route.next_hop.clone(),
-            blackhole: route.blackhole,
+            blackhole: route.blackhole.clone(),
         }
     }
 }
