@@ -20,6 +20,7 @@
 //! | which routes are missing, wrong or left over | [`routes`] |
 //! | what to do next | [`engine`] |
 //! | who may write | [`lease`] |
+//! | what surrounds the engine, in the program as in the simulation | [`shell`] |
 //! | what to tell people | [`summary`] |
 
 pub mod action;
@@ -32,6 +33,7 @@ pub mod ipam;
 pub mod lease;
 pub mod node;
 pub mod routes;
+pub mod shell;
 pub mod summary;
 pub mod time;
 

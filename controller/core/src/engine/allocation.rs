@@ -87,8 +87,7 @@ impl Engine {
         let mut cidrs = assignment.cidrs.iter();
         assignment.taken
             || cidrs.any(|cidr| {
-                allocator.owner(*cidr) != Some(&state.node.key)
-                    || allocator.is_obstructed(*cidr)
+                allocator.owner(*cidr) != Some(&state.node.key) || allocator.is_obstructed(*cidr)
             })
     }
 

@@ -12,7 +12,8 @@ use super::{
     nodes::NodeId,
 };
 use crate::{
-    Action, Time, action::Reason, backoff::Pace, event::ApiErrorKind, node::NodeKey, routes::Trouble,
+    Action, Time, action::Reason, backoff::Pace, event::ApiErrorKind, node::NodeKey,
+    routes::Trouble,
 };
 
 /// How long a sighting that contradicts our own write may be a late one.

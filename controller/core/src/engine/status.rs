@@ -109,8 +109,7 @@ impl Engine {
         if state.status.doubt_is_over(now) {
             self.actions.push(Action::ReadNode(state.node.key.clone()));
         }
-        if state.status.write.step != ApiStep::Idle
-            || self.api.reporting.contains(&state.node.key)
+        if state.status.write.step != ApiStep::Idle || self.api.reporting.contains(&state.node.key)
         {
             return;
         }
