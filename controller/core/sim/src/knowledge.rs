@@ -19,7 +19,7 @@ pub(crate) struct SeenTable {
     pub(crate) routes: Vec<ObservedRoute>,
 }
 
-/// What an engine was told since it was elected, and what it has under way.
+/// What an engine was told, and what it has under way.
 #[derive(Debug, Default)]
 pub(crate) struct Knowledge {
     pub(crate) config: Option<Config>,
@@ -53,6 +53,14 @@ pub(crate) struct Knowledge {
 }
 
 impl Knowledge {
+    /// Nothing, at the beginning of a leadership.
+    pub(crate) fn new(now: u64) -> Self {
+        Self {
+            guarded_since: now,
+            ..Self::default()
+        }
+    }
+
     /// Takes note of what the engine is told.
     pub(crate) fn learn(&mut self, event: &Event, now: u64) {
         match event {
@@ -60,16 +68,6 @@ impl Knowledge {
                 self.config.clone_from(config);
                 self.deleted.clear();
                 self.guarded_since = now;
-            }
-            Event::Elected => {
-                self.nodes.clear();
-                self.cidrs.clear();
-                self.deleted.clear();
-                self.guarded_since = now;
-                self.tables.clear();
-                self.full.clear();
-                // Its answer is of no use any more.
-                self.listing = None;
             }
             Event::NodesListed(nodes) => {
                 self.nodes.clear();
@@ -101,7 +99,9 @@ impl Knowledge {
                     self.status_writes.swap_remove(index);
                 }
             }
-            Event::InstancesRead(instances) => {
+            Event::InstancesRead {
+                answers: instances, ..
+            } => {
                 for (key, state) in instances {
                     if let Ok(state) = state {
                         self.instances.insert(key.uid.clone(), state.clone());
@@ -142,7 +142,7 @@ impl Knowledge {
             Event::ForwardingEnabled { .. } => {
                 self.forwarding = self.forwarding.saturating_sub(1);
             }
-            Event::Deposed | Event::RoutesMayHaveChanged | Event::Wake => {}
+            Event::RoutesMayHaveChanged | Event::Wake => {}
         }
     }
 
@@ -177,7 +177,7 @@ impl Knowledge {
             }
             Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
             Action::EnableForwarding(_) => self.forwarding += 1,
-            Action::ListRoutes { listing } => self.listing = Some((*listing, now)),
+            Action::ListRoutes { listing, .. } => self.listing = Some((*listing, now)),
             Action::WriteRoute { write, change } => {
                 let place = (change.table().clone(), change.destination());
                 self.written.insert(place, (now, now));

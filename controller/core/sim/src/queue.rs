@@ -27,10 +27,11 @@ pub(crate) enum Message {
     ConfigBack,
     /// The API server is back as it was at that time.
     Restored { then: u64 },
-    /// Something for one life of a controller.
+    /// Something for one life of a controller, and if so for one leadership of it.
     ToShell {
         shell: usize,
         life: u32,
+        term: Option<u32>,
         what: ToShell,
     },
     /// A request at the API server.
@@ -44,6 +45,8 @@ pub(crate) enum Message {
 pub(crate) struct Sender {
     pub(crate) shell: usize,
     pub(crate) life: u32,
+    /// Which leadership of that life.
+    pub(crate) term: u32,
     pub(crate) sent: u64,
 }
 
@@ -57,6 +60,9 @@ pub(crate) enum ToShell {
     /// The lease was written, or not; begun at that time of its own.
     LeaseWritten {
         begun: Time,
+        /// The record that was written over was unheld, and whoever held it before had left
+        /// nothing under way.
+        clean: bool,
         result: Result<(), ApiError>,
     },
     /// The fence may have passed.

@@ -9,7 +9,11 @@ use std::{
 
 use ipnet::IpNet;
 use signpost_core::{
-    Node, NodeKey, action::NetworkStatus, event::ApiError, lease::Record, node::NetworkCondition,
+    Node, NodeKey,
+    action::NetworkStatus,
+    event::{ApiError, ApiErrorKind},
+    lease::Record,
+    node::NetworkCondition,
 };
 
 /// A request of a controller.
@@ -34,6 +38,11 @@ pub(crate) enum ApiCall {
         node: NodeKey,
         status: NetworkStatus,
     },
+}
+
+/// An error in words of the model.
+pub(crate) fn refused(kind: ApiErrorKind) -> ApiError {
+    ApiError::new(kind, "as the schedule has it")
 }
 
 /// Who gave a node its pod CIDRs.
@@ -87,6 +96,8 @@ pub(crate) struct Api {
     pub(crate) log: Vec<Change>,
     pub(crate) lease: Option<Record>,
     pub(crate) lease_created: u64,
+    /// The lease is unheld, and who held it before, if anybody did, had left nothing under way.
+    pub(crate) lease_clean: bool,
     pub(crate) modes: ApiModes,
     /// Which node somebody ever gave which block.
     pub(crate) by_hand: BTreeSet<(Arc<str>, IpNet)>,
@@ -104,6 +115,7 @@ impl Api {
             log: Vec::new(),
             lease: None,
             lease_created: 0,
+            lease_clean: true,
             modes: ApiModes::default(),
             by_hand: BTreeSet::new(),
             past: Vec::new(),
@@ -141,6 +153,8 @@ impl Api {
         if let Some((_, nodes, lease)) = self.past.iter().rfind(|(at, ..)| *at <= then) {
             self.nodes = nodes.clone();
             self.lease = lease.clone();
+            // Somebody may have led since.
+            self.lease_clean = false;
         }
     }
 
@@ -179,16 +193,16 @@ impl Api {
     /// Carries out [`signpost_core::Action::SetPodCidrs`].
     pub(crate) fn set_pod_cidrs(&mut self, key: &NodeKey, cidrs: &[IpNet]) -> Result<(), ApiError> {
         let Some(node) = self.nodes.get(&key.name) else {
-            return Err(ApiError::NotFound);
+            return Err(refused(ApiErrorKind::NotFound));
         };
         if node.node.key != *key {
-            return Err(ApiError::Conflict);
+            return Err(refused(ApiErrorKind::Conflict));
         }
         if node.node.pod_cidrs == cidrs {
             return Ok(());
         }
         if !node.node.pod_cidrs.is_empty() {
-            return Err(ApiError::Conflict);
+            return Err(refused(ApiErrorKind::Conflict));
         }
         self.change(&key.name, |node| {
             node.node.pod_cidrs = cidrs.to_vec();
@@ -200,7 +214,7 @@ impl Api {
     /// Carries out [`signpost_core::Action::SetNetworkStatus`].
     pub(crate) fn set_status(&mut self, key: &NodeKey, available: bool) -> Result<(), ApiError> {
         if self.get(key).is_none() {
-            return Err(ApiError::NotFound);
+            return Err(refused(ApiErrorKind::NotFound));
         }
         self.change(&key.name, |node| {
             node.node.network = if available {
@@ -212,15 +226,16 @@ impl Api {
         Ok(())
     }
 
-    /// Writes the lease if it still has that version.
+    /// Writes the lease if it still has that version. Tells whether nothing of anybody's was under
+    /// way before.
     pub(crate) fn write_lease(
         &mut self,
         over: Option<&Arc<str>>,
         holder: &Arc<str>,
         now: u64,
-    ) -> Result<(), ApiError> {
+    ) -> Result<bool, ApiError> {
         if self.lease.as_ref().map(|lease| &lease.version) != over {
-            return Err(ApiError::Conflict);
+            return Err(refused(ApiErrorKind::Conflict));
         }
         if over.is_none() {
             self.lease_created = now;
@@ -231,7 +246,7 @@ impl Api {
             duration: std::time::Duration::from_secs(15),
             version,
         });
-        Ok(())
+        Ok(std::mem::take(&mut self.lease_clean))
     }
 
     /// Who holds the lease as the record says.

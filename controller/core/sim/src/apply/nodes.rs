@@ -116,6 +116,7 @@ impl World<'_> {
             pod_cidrs: Vec::new(),
             network: NetworkCondition::Unknown,
             excluded: rng.u8(0..40) == 0,
+            uninitialized: false,
         };
         let (v4, v6) = (rng.u8(0..40) > 0, rng.u8(0..10) > 0);
         let forwarding = rng.bool();

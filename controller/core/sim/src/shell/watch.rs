@@ -11,6 +11,9 @@ use crate::{
 impl World<'_> {
     pub(super) fn relist(&mut self, shell: usize) {
         let place = &mut self.shells[shell];
+        if !place.leads() {
+            return;
+        }
         place.watching = false;
         place.streams += 1;
         let stream = place.streams;
