@@ -1,6 +1,9 @@
 //! Carries out what an engine wants, as the real shell does.
 
-use signpost_core::Action;
+use signpost_core::{
+    Action,
+    shell::{Effect, Ended, Place},
+};
 
 use crate::{api::ApiCall, cloud::calls::CloudCall, trail, world::World};
 
@@ -9,8 +12,8 @@ impl World<'_> {
         let now = self.local(shell);
         let place = &self.shells[shell];
         let may = place.election.may_write(now) || self.unfenced;
-        let write = is_write(&action);
-        let dropped = write && !may;
+        let effect = Effect::of(&action);
+        let dropped = effect.needs_lease() && !may;
         self.note(|| {
             let dropped = if dropped { " (dropped)" } else { "" };
             format!("{shell} ► {}{dropped}", trail::action(&action))
@@ -19,15 +22,15 @@ impl World<'_> {
             return;
         }
         self.check_action(shell, &action);
-        if write {
-            self.rest.wrote(self.now);
+        if let Effect::Write(place) = effect {
+            self.begin_write(shell, place, &action);
         }
         self.shells[shell].known.began(&action, self.now);
         match action {
             Action::SetPodCidrs { node, cidrs } => {
                 self.send_api(shell, ApiCall::SetPodCidrs { node, cidrs });
             }
-            Action::ReadNode(node) => self.send_api(shell, ApiCall::ReadNode(node)),
+            Action::ReadNode(node) => self.read_node(shell, &node),
             Action::SetNetworkStatus { node, status } => {
                 self.send_api(shell, ApiCall::SetStatus { node, status });
             }
@@ -56,15 +59,23 @@ impl World<'_> {
             Action::Notify(_) | Action::NodeRouted { .. } => {}
         }
     }
-}
 
-/// Whether the action changes anything outside.
-fn is_write(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::SetPodCidrs { .. }
-            | Action::SetNetworkStatus { .. }
-            | Action::EnableForwarding(_)
-            | Action::WriteRoute { .. }
-    )
+    /// Takes note of a write, as the ledger of the real shell does. Events and the end of teardown
+    /// take no time here.
+    fn begin_write(&mut self, shell: usize, place: Place, action: &Action) {
+        let now = self.local(shell);
+        let writes = &mut self.shells[shell].writes;
+        writes.begun();
+        match action {
+            Action::Notify(_) => {
+                writes.ended(place, Ended::Known, self.scenario.limits, now);
+                return;
+            }
+            Action::TeardownDone => {
+                writes.ended(place, Ended::Known, self.scenario.limits, now);
+            }
+            _ => {}
+        }
+        self.rest.wrote(self.now);
+    }
 }

@@ -46,8 +46,6 @@ pub(crate) struct Knowledge {
     pub(crate) full: BTreeMap<(TableId, bool), Option<u64>>,
     /// The nodes whose pod CIDRs are being written.
     pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
-    /// How many instances are being switched to forwarding.
-    forwarding: usize,
     /// The nodes whose condition is being written.
     pub(crate) status_writes: Vec<NodeKey>,
 }
@@ -139,10 +137,7 @@ impl Knowledge {
                     }
                 }
             }
-            Event::ForwardingEnabled { .. } => {
-                self.forwarding = self.forwarding.saturating_sub(1);
-            }
-            Event::RoutesMayHaveChanged | Event::Wake => {}
+            Event::ForwardingEnabled { .. } | Event::RoutesMayHaveChanged | Event::Wake => {}
         }
     }
 
@@ -176,7 +171,6 @@ impl Knowledge {
                 self.cidr_writes.insert(node.clone(), cidrs.clone());
             }
             Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
-            Action::EnableForwarding(_) => self.forwarding += 1,
             Action::ListRoutes { listing, .. } => self.listing = Some((*listing, now)),
             Action::WriteRoute { write, change } => {
                 let place = (change.table().clone(), change.destination());
@@ -185,14 +179,6 @@ impl Knowledge {
             }
             _ => {}
         }
-    }
-
-    /// Whether a write is under way.
-    pub(crate) fn writing(&self) -> bool {
-        !(self.route_writes.is_empty()
-            && self.cidr_writes.is_empty()
-            && self.status_writes.is_empty()
-            && self.forwarding == 0)
     }
 
     /// The node, if the engine was told that it lives.

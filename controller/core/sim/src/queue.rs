@@ -2,7 +2,12 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use signpost_core::{Event, Node, NodeKey, Time, event::ApiError, lease::Record};
+use signpost_core::{
+    Event, Node, NodeKey, Time,
+    event::ApiError,
+    lease::Record,
+    shell::{Reading, feed::Version},
+};
 
 use crate::{api::ApiCall, cloud::calls::CloudCall};
 
@@ -82,15 +87,17 @@ pub(crate) enum ToShell {
     /// The nodes as they were when that many changes had happened.
     Nodes {
         stream: u32,
-        nodes: Vec<Node>,
+        nodes: Vec<(Node, Version)>,
         upto: usize,
     },
-    /// One node as it was when that many changes had happened.
+    /// The node of a name that was read.
     Read {
         key: NodeKey,
-        node: Option<Node>,
-        upto: usize,
+        reading: Reading,
+        node: Option<(Node, Version)>,
     },
+    /// It could not be said whether a read was newer than what was told before.
+    ReadAgain(NodeKey),
     /// An event for the engine, as it is.
     Event(Event),
 }

@@ -39,8 +39,10 @@ pub(crate) struct World<'a> {
     pub(crate) trail: Trail,
     pub(crate) rest: Rest,
     pub(crate) violation: Option<Violation>,
-    /// Every write of anybody that was ever sent has happened by then, or never will.
-    pub(crate) writes_land: u64,
+    /// Every write of a route that was ever sent has happened by then, or never will.
+    pub(crate) routes_land: Option<u64>,
+    /// The same for writes to nodes.
+    pub(crate) api_lands: u64,
     /// A write is sent although the fence has passed. Wrong on purpose, for a test.
     pub(crate) unfenced: bool,
     announced: usize,
@@ -72,7 +74,8 @@ impl<'a> World<'a> {
             trail,
             rest: Rest::new(calm),
             violation: None,
-            writes_land: 0,
+            routes_land: None,
+            api_lands: 0,
             unfenced: false,
             announced: 0,
             keeps_past: entries

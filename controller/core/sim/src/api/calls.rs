@@ -42,8 +42,11 @@ impl World<'_> {
             self.answer(from, from.sent + WRITE_LIMIT, unknown(call));
         } else {
             let at = self.now + lag;
-            if is_write(&call) {
-                self.writes_land = self.writes_land.max(at);
+            if matches!(
+                call,
+                ApiCall::SetPodCidrs { .. } | ApiCall::SetStatus { .. }
+            ) {
+                self.api_lands = self.api_lands.max(at);
             }
             self.queue.push(at, Message::ToApi { from, call });
         }
@@ -78,13 +81,14 @@ impl World<'_> {
                 self.answer(from, back, ToShell::LeaseRead(lease));
             }
             // Reads are tried until they succeed.
-            call @ (ApiCall::ListNodes { .. } | ApiCall::ReadNode(_)) if down => {
+            call @ (ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. }) if down => {
                 self.queue
                     .push(self.now + 1_000, Message::ToApi { from, call });
             }
             ApiCall::ListNodes { stream } => {
                 let nodes = self.api.nodes.values();
-                let nodes = nodes.map(|node| node.node.clone()).collect();
+                let nodes = nodes.map(|node| (node.node.clone(), Some(node.version)));
+                let nodes = nodes.collect();
                 let upto = self.api.log.len();
                 let what = ToShell::Nodes {
                     stream,
@@ -93,10 +97,10 @@ impl World<'_> {
                 };
                 self.answer(from, back, what);
             }
-            ApiCall::ReadNode(key) => {
-                let node = self.api.get(&key).map(|node| node.node.clone());
-                let upto = self.api.log.len();
-                self.answer(from, back, ToShell::Read { key, node, upto });
+            ApiCall::ReadNode { key, reading } => {
+                let node = self.api.nodes.get(&key.name);
+                let node = node.map(|node| (node.node.clone(), Some(node.version)));
+                self.answer(from, back, ToShell::Read { key, reading, node });
             }
             write => self.api_write(from, write, down, back),
         }
@@ -167,7 +171,7 @@ impl World<'_> {
                 });
                 result.map(|()| false)
             }
-            ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode(_) => Ok(false),
+            ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. } => Ok(false),
         }
     }
 }
@@ -194,6 +198,8 @@ fn ended(call: ApiCall, result: Result<bool, ApiError>) -> ToShell {
         },
         ApiCall::SetPodCidrs { node, .. } => ToShell::Event(Event::PodCidrsSet { node, result }),
         ApiCall::SetStatus { node, .. } => ToShell::Event(Event::NetworkStatusSet { node, result }),
-        ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode(_) => ToShell::Relist,
+        ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. } => {
+            ToShell::Relist
+        }
     }
 }

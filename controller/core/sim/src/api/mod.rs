@@ -14,6 +14,7 @@ use signpost_core::{
     event::{ApiError, ApiErrorKind},
     lease::Record,
     node::NetworkCondition,
+    shell::Reading,
 };
 
 /// A request of a controller.
@@ -30,7 +31,7 @@ pub(crate) enum ApiCall {
     /// List all nodes, consistently, for that watch.
     ListNodes { stream: u32 },
     /// Read one node.
-    ReadNode(NodeKey),
+    ReadNode { key: NodeKey, reading: Reading },
     /// Set the pod CIDRs.
     SetPodCidrs { node: NodeKey, cidrs: Vec<IpNet> },
     /// Set the network condition.
@@ -59,22 +60,15 @@ pub(crate) enum Origin {
 pub(crate) struct ApiNode {
     pub(crate) node: Node,
     pub(crate) origin: Origin,
+    /// Of its last change.
+    pub(crate) version: u64,
 }
 
 /// One entry of the log.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    Seen(Node),
-    Gone(NodeKey),
-}
-
-impl Change {
-    pub(crate) fn key(&self) -> &NodeKey {
-        match self {
-            Self::Seen(node) => &node.key,
-            Self::Gone(key) => key,
-        }
-    }
+    Seen(Node, u64),
+    Gone(NodeKey, u64),
 }
 
 /// Until when the API server misbehaves, and how.
@@ -122,7 +116,7 @@ impl Api {
             version: 0,
             uids: 0,
         };
-        let version = api.next_version();
+        let version = api.next_version().to_string().into();
         api.lease = Some(Record {
             holder: None,
             duration: std::time::Duration::from_secs(15),
@@ -131,9 +125,9 @@ impl Api {
         api
     }
 
-    fn next_version(&mut self) -> Arc<str> {
+    fn next_version(&mut self) -> u64 {
         self.version += 1;
-        self.version.to_string().into()
+        self.version
     }
 
     /// A UID that was never given before.
@@ -158,19 +152,29 @@ impl Api {
         }
     }
 
-    pub(crate) fn put(&mut self, node: ApiNode) {
-        self.log.push(Change::Seen(node.node.clone()));
+    /// A new node.
+    pub(crate) fn put(&mut self, node: Node) {
+        let version = self.next_version();
+        self.log.push(Change::Seen(node.clone(), version));
+        let origin = Origin::Ours;
+        let node = ApiNode {
+            node,
+            origin,
+            version,
+        };
         self.nodes.insert(node.node.key.name.clone(), node);
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<NodeKey> {
         let gone = self.nodes.remove(name)?;
-        self.log.push(Change::Gone(gone.node.key.clone()));
+        let version = self.next_version();
+        self.log.push(Change::Gone(gone.node.key.clone(), version));
         Some(gone.node.key)
     }
 
     /// Changes a node that is there.
     pub(crate) fn change(&mut self, name: &str, change: impl FnOnce(&mut ApiNode)) -> bool {
+        let version = self.next_version();
         let Some(node) = self.nodes.get_mut(name) else {
             return false;
         };
@@ -179,7 +183,8 @@ impl Api {
         if node.node == before {
             return false;
         }
-        self.log.push(Change::Seen(node.node.clone()));
+        node.version = version;
+        self.log.push(Change::Seen(node.node.clone(), version));
         true
     }
 
@@ -240,7 +245,7 @@ impl Api {
         if over.is_none() {
             self.lease_created = now;
         }
-        let version = self.next_version();
+        let version = self.next_version().to_string().into();
         self.lease = Some(Record {
             holder: Some(holder.clone()),
             duration: std::time::Duration::from_secs(15),

@@ -78,11 +78,8 @@ impl World<'_> {
             call => call,
         };
         let at = self.now + lag;
-        if !matches!(
-            call,
-            CloudCall::List { .. } | CloudCall::ReadInstances { .. }
-        ) {
-            self.writes_land = self.writes_land.max(at);
+        if matches!(call, CloudCall::Write { .. }) {
+            self.routes_land = self.routes_land.max(Some(at));
         }
         self.queue.push(at, Message::ToCloud { from, call });
     }

@@ -6,10 +6,18 @@ use signpost_core::{
     Event, Handover, Time,
     event::ApiError,
     lease::{Record, Step},
+    shell::Feed,
 };
 
 use super::identity;
-use crate::{api::ApiCall, dice::mix, knowledge::Knowledge, queue::ToShell, world::World};
+use crate::{
+    api::{ApiCall, calls::WRITE_LIMIT},
+    dice::mix,
+    invariants::Invariant,
+    knowledge::Knowledge,
+    queue::ToShell,
+    world::World,
+};
 
 impl World<'_> {
     /// The process notices that it may not write any more.
@@ -90,11 +98,12 @@ impl World<'_> {
         }
         place.election.renewed(begun);
         if !place.leads() {
-            place.handover = if clean {
+            let handover = if clean {
                 Handover::Clean
             } else {
                 Handover::Unclean
             };
+            place.writes.elected(handover, now);
         }
         let fence = place.election.fence().unwrap_or(now);
         let next = self.to_world(shell, begun.after(terms.renew_every));
@@ -111,16 +120,21 @@ impl World<'_> {
         if place.leads() || place.stopping || !place.election.may_write(now) {
             return;
         }
-        if place.known.writing() {
+        if !place.writes.may_begin() {
             return self.send_shell(shell, self.now + 100, ToShell::Elect);
         }
         place.term += 1;
         place.known = Knowledge::new(self.now);
-        let (handover, config) = (place.handover, place.config.clone());
+        place.feed = Feed::default();
+        let handover = place.writes.handover(self.scenario.limits.settle, now);
+        let config = place.config.clone();
         let seed = [shell as u64, u64::from(place.life), u64::from(place.term)];
         let seed = seed.into_iter().fold(self.scenario.seed, mix);
         place.brain = Some((self.make)(self.scenario.limits, seed, handover, now));
         self.note(|| format!("controller {shell} leads ({handover:?})"));
+        if handover == Handover::Clean && !self.has_settled() {
+            self.broken(Invariant::Contract, || "the handover is not clean".into());
+        }
         if config.is_some() {
             self.tell(shell, Event::Configured(config));
         }
@@ -129,7 +143,11 @@ impl World<'_> {
 
     /// Whatever anybody wrote has happened by now and shows in each listing begun from now on.
     fn has_settled(&self) -> bool {
-        self.now >= Time(self.writes_land).after(self.scenario.limits.settle).0
+        let lag = self.cloud.limits.settle;
+        let lag = lag.saturating_sub(Duration::from_millis(WRITE_LIMIT));
+        let routes = self.routes_land;
+        self.now >= self.api_lands
+            && routes.is_none_or(|landed| self.now >= Time(landed).after(lag).0)
     }
 
     /// Nothing is under way any more: gives the lease back and ends.
@@ -139,7 +157,10 @@ impl World<'_> {
             let over = self.api.lease.as_ref().map(|lease| lease.version.clone());
             // A release that fails is a crash, which is another fault.
             let released = self.api.write_lease(over.as_ref(), &"".into(), self.now);
-            self.api.lease_clean = released.is_ok() && self.has_settled();
+            let now = self.local(shell);
+            let writes = &self.shells[shell].writes;
+            let settled = writes.settled(self.scenario.limits.settle, now);
+            self.api.lease_clean = released.is_ok() && settled;
         }
         let back = self.dice.span(100..=20_000, ("back", shell));
         self.kill(shell, back);

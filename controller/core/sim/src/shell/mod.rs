@@ -6,8 +6,11 @@ mod watch;
 use std::{collections::VecDeque, sync::Arc};
 
 use signpost_core::{
-    Config, Event, Handover, Time,
+    Config, Event, Time,
+    cloud::{CloudError, CloudErrorKind},
+    event::ApiErrorKind,
     lease::{Election, Terms},
+    shell::{Ended, Feed, Place, Writes},
 };
 
 use crate::{
@@ -42,11 +45,12 @@ pub(crate) struct Shell {
     pub(crate) term: u32,
     /// The engine of the present leadership; `None` unless it leads.
     pub(crate) brain: Option<Box<dyn Brain>>,
-    /// What the engine of the last leadership was told and what it began. It has writes under way
-    /// for a while after that leadership is over.
+    /// What the engine was told and what it began.
     pub(crate) known: Knowledge,
-    /// How the leadership before ended, as the lease had it that was taken.
-    handover: Handover,
+    /// What the engine was told of nodes.
+    feed: Feed,
+    /// What this process has written.
+    pub(crate) writes: Writes,
     /// The configuration as it was read last.
     config: Option<Config>,
     /// The last list that was told, with which the watch begins.
@@ -79,7 +83,8 @@ impl Shell {
             term: 0,
             brain: None,
             known: Knowledge::default(),
-            handover: Handover::Unclean,
+            feed: Feed::default(),
+            writes: Writes::default(),
             config: None,
             stream: 0,
             watching: false,
@@ -192,7 +197,7 @@ impl World<'_> {
         let earlier = term.is_some_and(|term| term != self.shells[shell].term);
         match what {
             // Nobody is there any more who asked.
-            ToShell::Event(_) | ToShell::Read { .. } if earlier => {}
+            ToShell::Read { .. } | ToShell::ReadAgain(_) if earlier => {}
             ToShell::Look => self.look(shell),
             ToShell::LeaseRead(record) => self.lease_read(shell, record),
             ToShell::LeaseWritten {
@@ -227,18 +232,45 @@ impl World<'_> {
                 if stream == place.streams && stream > place.stream {
                     (place.stream, place.next, place.base) = (stream, upto, upto);
                     place.watching = true;
-                    self.tell(shell, Event::NodesListed(nodes));
+                    let event = place.feed.listed(nodes);
+                    self.tell(shell, event);
                     self.watch_goes_on(shell);
                 }
             }
-            ToShell::Read { key, node, upto } => self.node_read(shell, &key, node, upto),
-            ToShell::Event(event) if self.shells[shell].leads() => self.tell(shell, event),
-            // The end of what is still under way is waited for.
-            ToShell::Event(event) => self.shells[shell].known.learn(&event, self.now),
+            ToShell::Read { key, reading, node } => self.node_read(shell, key, &reading, node),
+            ToShell::ReadAgain(key) => self.read_node(shell, &key),
+            ToShell::Event(event) => {
+                self.end_write(shell, &event);
+                if !earlier {
+                    self.tell(shell, event);
+                }
+            }
         }
         if event_first {
             self.depose(shell);
         }
+    }
+
+    /// The end of a write is heard of, also when the leadership is over that began it.
+    fn end_write(&mut self, shell: usize, event: &Event) {
+        let (place, in_doubt) = match event {
+            Event::PodCidrsSet { result, .. } | Event::NetworkStatusSet { result, .. } => {
+                let error = result.as_ref().err();
+                let doubt = error.is_some_and(|error| error.kind == ApiErrorKind::Unknown);
+                (Place::Api, doubt)
+            }
+            Event::RouteWritten { result, .. } => (Place::Routes, is_in_doubt(result)),
+            Event::ForwardingEnabled { result, .. } => (Place::Instance, is_in_doubt(result)),
+            _ => return,
+        };
+        let ended = if in_doubt {
+            Ended::InDoubt
+        } else {
+            Ended::Known
+        };
+        let now = self.local(shell);
+        let writes = &mut self.shells[shell].writes;
+        writes.ended(place, ended, self.scenario.limits, now);
     }
 
     /// Has the engine woken when it wants to be.
@@ -255,4 +287,9 @@ impl World<'_> {
             self.send_shell(shell, at, ToShell::Wake);
         }
     }
+}
+
+fn is_in_doubt(result: &Result<(), CloudError>) -> bool {
+    let error = result.as_ref().err();
+    error.is_some_and(|error| error.kind == CloudErrorKind::Unknown)
 }
