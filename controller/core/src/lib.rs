@@ -22,6 +22,7 @@
 //! | where do routes to a node lead | `instances` |
 //! | what to do next | [`engine`] |
 //! | who may write | [`lease`] |
+//! | what surrounds the engine, in the program as in the simulation | [`shell`] |
 //! | what to tell people | [`summary`] |
 
 pub mod action;
@@ -36,6 +37,7 @@ pub mod lease;
 pub mod node;
 mod nodes;
 mod retry;
+pub mod shell;
 pub mod summary;
 mod tables;
 pub mod time;

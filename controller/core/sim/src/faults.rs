@@ -189,8 +189,8 @@ impl Entry {
             | CloudDenies | CloudDown | CloudSlow | CloudThrottles | ConfigAbsent
             | ControllerCrashed | ControllerPaused | ListingFails | QuotaTight | TableFails
             | WatchBroken | WatchDelayed | NodeAddedBare => self.at + self.millis(),
-            // The writes under way end first.
-            ControllerStopped => self.at + self.millis() + 6_000,
+            // The writes under way end first, and settle.
+            ControllerStopped => self.at + self.millis() + 31_000,
             // Long enough for every lease to run out, as such a repair is.
             EtcdRestored => self.at + 20_000,
             _ => self.at,

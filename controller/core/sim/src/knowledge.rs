@@ -19,7 +19,7 @@ pub(crate) struct SeenTable {
     pub(crate) routes: Vec<ObservedRoute>,
 }
 
-/// What an engine was told since it was elected, and what it has under way.
+/// What an engine was told, and what it has under way.
 #[derive(Debug, Default)]
 pub(crate) struct Knowledge {
     pub(crate) config: Option<Config>,
@@ -46,13 +46,19 @@ pub(crate) struct Knowledge {
     pub(crate) full: BTreeMap<(TableId, bool), Option<u64>>,
     /// The nodes whose pod CIDRs are being written.
     pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
-    /// How many instances are being switched to forwarding.
-    forwarding: usize,
     /// The nodes whose condition is being written.
     pub(crate) status_writes: Vec<NodeKey>,
 }
 
 impl Knowledge {
+    /// Nothing, at the beginning of a leadership.
+    pub(crate) fn new(now: u64) -> Self {
+        Self {
+            guarded_since: now,
+            ..Self::default()
+        }
+    }
+
     /// Takes note of what the engine is told.
     pub(crate) fn learn(&mut self, event: &Event, now: u64) {
         match event {
@@ -60,16 +66,6 @@ impl Knowledge {
                 self.config.clone_from(config);
                 self.deleted.clear();
                 self.guarded_since = now;
-            }
-            Event::Elected => {
-                self.nodes.clear();
-                self.cidrs.clear();
-                self.deleted.clear();
-                self.guarded_since = now;
-                self.tables.clear();
-                self.full.clear();
-                // Its answer is of no use any more.
-                self.listing = None;
             }
             Event::NodesListed(nodes) => {
                 self.nodes.clear();
@@ -80,8 +76,11 @@ impl Knowledge {
                     self.see(node.clone());
                 }
             }
-            Event::NodeSeen(node) => self.see(node.clone()),
-            Event::NodeGone(key) => {
+            Event::NodeSeen(node)
+            | Event::NodeRead {
+                node: Some(node), ..
+            } => self.see(node.clone()),
+            Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
                 if self.knows(key).is_some() {
                     self.nodes.remove(&key.name);
                 }
@@ -101,7 +100,9 @@ impl Knowledge {
                     self.status_writes.swap_remove(index);
                 }
             }
-            Event::InstancesRead(instances) => {
+            Event::InstancesRead {
+                answers: instances, ..
+            } => {
                 for (key, state) in instances {
                     if let Ok(state) = state {
                         self.instances.insert(key.uid.clone(), state.clone());
@@ -139,10 +140,7 @@ impl Knowledge {
                     }
                 }
             }
-            Event::ForwardingEnabled { .. } => {
-                self.forwarding = self.forwarding.saturating_sub(1);
-            }
-            Event::Deposed | Event::RoutesMayHaveChanged | Event::Wake => {}
+            Event::ForwardingEnabled { .. } | Event::RoutesMayHaveChanged | Event::Wake => {}
         }
     }
 
@@ -176,8 +174,7 @@ impl Knowledge {
                 self.cidr_writes.insert(node.clone(), cidrs.clone());
             }
             Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
-            Action::EnableForwarding(_) => self.forwarding += 1,
-            Action::ListRoutes { listing } => self.listing = Some((*listing, now)),
+            Action::ListRoutes { listing, .. } => self.listing = Some((*listing, now)),
             Action::WriteRoute { write, change } => {
                 let place = (change.table().clone(), change.destination());
                 self.written.insert(place, (now, now));
@@ -185,14 +182,6 @@ impl Knowledge {
             }
             _ => {}
         }
-    }
-
-    /// Whether a write is under way.
-    pub(crate) fn writing(&self) -> bool {
-        !(self.route_writes.is_empty()
-            && self.cidr_writes.is_empty()
-            && self.status_writes.is_empty()
-            && self.forwarding == 0)
     }
 
     /// The node, if the engine was told that it lives.

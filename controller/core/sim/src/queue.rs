@@ -2,7 +2,12 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use signpost_core::{Event, Node, NodeKey, Time, event::ApiError, lease::Record};
+use signpost_core::{
+    Event, Node, NodeKey, Time,
+    event::ApiError,
+    lease::Record,
+    shell::{Reading, feed::Version},
+};
 
 use crate::{api::ApiCall, cloud::calls::CloudCall};
 
@@ -27,10 +32,11 @@ pub(crate) enum Message {
     ConfigBack,
     /// The API server is back as it was at that time.
     Restored { then: u64 },
-    /// Something for one life of a controller.
+    /// Something for one life of a controller, and if so for one leadership of it.
     ToShell {
         shell: usize,
         life: u32,
+        term: Option<u32>,
         what: ToShell,
     },
     /// A request at the API server.
@@ -44,6 +50,8 @@ pub(crate) enum Message {
 pub(crate) struct Sender {
     pub(crate) shell: usize,
     pub(crate) life: u32,
+    /// Which leadership of that life.
+    pub(crate) term: u32,
     pub(crate) sent: u64,
 }
 
@@ -57,6 +65,9 @@ pub(crate) enum ToShell {
     /// The lease was written, or not; begun at that time of its own.
     LeaseWritten {
         begun: Time,
+        /// The record that was written over was unheld, and whoever held it before had left
+        /// nothing under way.
+        clean: bool,
         result: Result<(), ApiError>,
     },
     /// The fence may have passed.
@@ -76,15 +87,17 @@ pub(crate) enum ToShell {
     /// The nodes as they were when that many changes had happened.
     Nodes {
         stream: u32,
-        nodes: Vec<Node>,
+        nodes: Vec<(Node, Version)>,
         upto: usize,
     },
-    /// One node as it was when that many changes had happened.
+    /// The node of a name that was read.
     Read {
         key: NodeKey,
-        node: Option<Node>,
-        upto: usize,
+        reading: Reading,
+        node: Option<(Node, Version)>,
     },
+    /// It could not be said whether a read was newer than what was told before.
+    ReadAgain(NodeKey),
     /// An event for the engine, as it is.
     Event(Event),
 }

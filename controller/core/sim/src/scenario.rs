@@ -47,8 +47,6 @@ pub(crate) struct Scenario {
     pub(crate) handles: bool,
     /// What listings say of how full a table is.
     pub(crate) tells: Tells,
-    /// Shells tell an engine that it is elected only when its earlier writes have ended.
-    pub(crate) patient: bool,
     /// At the end, what stands in the way of nodes is taken away too.
     pub(crate) heal: bool,
     /// What each controller's clock shows at the start.
@@ -77,6 +75,7 @@ impl Scenario {
                 listing_interval: Duration::from_millis(rng.u64(500..=2_000)),
                 route_writes: rng.usize(1..=8),
                 api_writes: rng.usize(1..=8),
+                api_settle: Limits::LOCAL.api_settle,
             },
         };
         Self {
@@ -93,7 +92,6 @@ impl Scenario {
             handles: rng.bool(),
             tells: [Tells::Nothing, Tells::Use, Tells::Limit][rng.usize(0..3)],
             heal: rng.bool(),
-            patient: rng.bool(),
             origins: [rng.u64(0..1_000_000), rng.u64(0..1_000_000)],
         }
     }

@@ -39,6 +39,10 @@ pub(crate) struct World<'a> {
     pub(crate) trail: Trail,
     pub(crate) rest: Rest,
     pub(crate) violation: Option<Violation>,
+    /// Every write of a route that was ever sent has happened by then, or never will.
+    pub(crate) routes_land: Option<u64>,
+    /// The same for writes to nodes.
+    pub(crate) api_lands: u64,
     /// A write is sent although the fence has passed. Wrong on purpose, for a test.
     pub(crate) unfenced: bool,
     announced: usize,
@@ -52,9 +56,7 @@ impl<'a> World<'a> {
         make: MakeBrain<'a>,
         trail: Trail,
     ) -> Self {
-        let shells = (0..2)
-            .map(|shell| Shell::new(shell, make(scenario.limits, 0)))
-            .collect();
+        let shells = (0..2).map(Shell::new).collect();
         let calm = entries.iter().map(Entry::ends).max().unwrap_or(0) + 1_000;
         let mut world = Self {
             entries,
@@ -72,6 +74,8 @@ impl<'a> World<'a> {
             trail,
             rest: Rest::new(calm),
             violation: None,
+            routes_land: None,
+            api_lands: 0,
             unfenced: false,
             announced: 0,
             keeps_past: entries
@@ -114,7 +118,9 @@ impl<'a> World<'a> {
             self.announce();
         }
         for shell in &self.shells {
-            self.coverage.count(&*shell.brain);
+            if let Some(brain) = &shell.brain {
+                self.coverage.count(&**brain);
+            }
         }
         self.coverage.schedules = 1;
         self.coverage.simulated = self.now;
@@ -151,7 +157,12 @@ impl<'a> World<'a> {
                     self.send_shell(shell, self.now + 1, ToShell::Relist);
                 }
             }
-            Message::ToShell { shell, life, what } => self.shell_message(shell, life, what),
+            Message::ToShell {
+                shell,
+                life,
+                term,
+                what,
+            } => self.shell_message(shell, life, term, what),
             Message::ToApi { from, call } => self.api_arrival(from, call),
             Message::ToCloud { from, call } => self.cloud_arrival(from, call),
         }
@@ -187,9 +198,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Hands an event to an engine and carries out what it says.
+    /// Hands an event to the engine of a leader and carries out what it says.
     pub(crate) fn tell(&mut self, shell: usize, event: Event) {
-        if self.violation.is_some() {
+        if self.violation.is_some() || !self.shells[shell].leads() {
             return;
         }
         self.coverage.events += 1;
@@ -202,7 +213,11 @@ impl<'a> World<'a> {
         };
         let busy = place.burst.1 > BUSY;
         place.known.learn(&event, self.now);
-        let actions = place.brain.handle(event, now);
+        let actions = place
+            .brain
+            .as_mut()
+            .map(|brain| brain.handle(event, now))
+            .unwrap_or_default();
         if busy {
             self.broken(Invariant::I7, || "the engine runs in circles".into());
         }

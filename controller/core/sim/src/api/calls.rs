@@ -1,9 +1,12 @@
 //! Requests at the model API server, and how they end.
 
-use signpost_core::{Event, event::ApiError};
+use signpost_core::{
+    Event,
+    event::{ApiError, ApiErrorKind},
+};
 
 use crate::{
-    api::ApiCall,
+    api::{ApiCall, refused},
     queue::{Message, Sender, ToShell},
     world::World,
 };
@@ -16,6 +19,7 @@ impl World<'_> {
         Sender {
             shell,
             life: self.shells[shell].life,
+            term: self.shells[shell].term,
             sent: self.now,
         }
     }
@@ -37,15 +41,31 @@ impl World<'_> {
             // The connection is closed before it gets there.
             self.answer(from, from.sent + WRITE_LIMIT, unknown(call));
         } else {
-            self.queue
-                .push(self.now + lag, Message::ToApi { from, call });
+            let at = self.now + lag;
+            if matches!(
+                call,
+                ApiCall::SetPodCidrs { .. } | ApiCall::SetStatus { .. }
+            ) {
+                self.api_lands = self.api_lands.max(at);
+            }
+            self.queue.push(at, Message::ToApi { from, call });
         }
     }
 
     /// Brings an answer to who asked.
     pub(crate) fn answer(&mut self, to: Sender, at: u64, what: ToShell) {
-        let Sender { shell, life, .. } = to;
-        self.queue.push(at, Message::ToShell { shell, life, what });
+        let Sender {
+            shell, life, term, ..
+        } = to;
+        self.queue.push(
+            at,
+            Message::ToShell {
+                shell,
+                life,
+                term: Some(term),
+                what,
+            },
+        );
     }
 
     pub(crate) fn api_arrival(&mut self, from: Sender, call: ApiCall) {
@@ -54,20 +74,21 @@ impl World<'_> {
         match call {
             ApiCall::ReadLease => {
                 let lease = if down {
-                    Err(ApiError::Transient)
+                    Err(refused(ApiErrorKind::Transient))
                 } else {
                     Ok(self.api.lease.clone())
                 };
                 self.answer(from, back, ToShell::LeaseRead(lease));
             }
             // Reads are tried until they succeed.
-            call @ (ApiCall::ListNodes { .. } | ApiCall::ReadNode(_)) if down => {
+            call @ (ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. }) if down => {
                 self.queue
                     .push(self.now + 1_000, Message::ToApi { from, call });
             }
             ApiCall::ListNodes { stream } => {
                 let nodes = self.api.nodes.values();
-                let nodes = nodes.map(|node| node.node.clone()).collect();
+                let nodes = nodes.map(|node| (node.node.clone(), Some(node.version)));
+                let nodes = nodes.collect();
                 let upto = self.api.log.len();
                 let what = ToShell::Nodes {
                     stream,
@@ -76,10 +97,10 @@ impl World<'_> {
                 };
                 self.answer(from, back, what);
             }
-            ApiCall::ReadNode(key) => {
-                let node = self.api.get(&key).map(|node| node.node.clone());
-                let upto = self.api.log.len();
-                self.answer(from, back, ToShell::Read { key, node, upto });
+            ApiCall::ReadNode { key, reading } => {
+                let node = self.api.nodes.get(&key.name);
+                let node = node.map(|node| (node.node.clone(), Some(node.version)));
+                self.answer(from, back, ToShell::Read { key, reading, node });
             }
             write => self.api_write(from, write, down, back),
         }
@@ -92,22 +113,22 @@ impl World<'_> {
         let lossy = self.now < modes.answers_lost;
         let limit = from.sent + WRITE_LIMIT;
         let mut rng = self.dice.rng(("api write", from.shell));
-        let refused = if down || (flaky && rng.u8(0..100) < 60) {
-            Some(ApiError::Transient)
+        let refusal = if down || (flaky && rng.u8(0..100) < 60) {
+            Some(ApiErrorKind::Transient)
         } else if denies && !lease {
-            Some(ApiError::Denied)
+            Some(ApiErrorKind::Denied)
         } else {
             None
         };
         let lost = lossy && rng.u8(0..100) < 60;
-        if refused.is_none() && lost && rng.bool() {
+        if refusal.is_none() && lost && rng.bool() {
             // Lost on its way there.
             let at = if rng.bool() { back } else { limit };
             self.answer(from, at.min(limit), unknown(call));
             return;
         }
-        let result = match refused {
-            Some(error) => Err(error),
+        let result = match refusal {
+            Some(kind) => Err(refused(kind)),
             None => self.api_commit(from, &call),
         };
         if lost || back > limit {
@@ -118,7 +139,8 @@ impl World<'_> {
         }
     }
 
-    fn api_commit(&mut self, from: Sender, call: &ApiCall) -> Result<(), ApiError> {
+    /// Lets a write happen. For one of the lease it tells whether that was clean.
+    fn api_commit(&mut self, from: Sender, call: &ApiCall) -> Result<bool, ApiError> {
         match call {
             ApiCall::WriteLease { over, holder, .. } => {
                 let result = self.api.write_lease(over.as_ref(), holder, self.now);
@@ -138,7 +160,7 @@ impl World<'_> {
                 if new && result.is_ok() {
                     self.check_given(node, cidrs);
                 }
-                result
+                result.map(|()| false)
             }
             ApiCall::SetStatus { node, status } => {
                 self.check_fenced(from, "SetNetworkStatus");
@@ -147,9 +169,9 @@ impl World<'_> {
                     let (available, reason) = (status.available, status.reason);
                     format!("  API: {node} available={available} {reason:?}: {result:?}")
                 });
-                result
+                result.map(|()| false)
             }
-            ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode(_) => Ok(()),
+            ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. } => Ok(false),
         }
     }
 }
@@ -162,14 +184,22 @@ fn is_write(call: &ApiCall) -> bool {
 }
 
 fn unknown(call: ApiCall) -> ToShell {
-    ended(call, Err(ApiError::Unknown))
+    ended(call, Err(refused(ApiErrorKind::Unknown)))
 }
 
-fn ended(call: ApiCall, result: Result<(), ApiError>) -> ToShell {
+fn ended(call: ApiCall, result: Result<bool, ApiError>) -> ToShell {
+    let clean = matches!(result, Ok(true));
+    let result = result.map(|_| ());
     match call {
-        ApiCall::WriteLease { begun, .. } => ToShell::LeaseWritten { begun, result },
+        ApiCall::WriteLease { begun, .. } => ToShell::LeaseWritten {
+            begun,
+            clean,
+            result,
+        },
         ApiCall::SetPodCidrs { node, .. } => ToShell::Event(Event::PodCidrsSet { node, result }),
         ApiCall::SetStatus { node, .. } => ToShell::Event(Event::NetworkStatusSet { node, result }),
-        ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode(_) => ToShell::Relist,
+        ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. } => {
+            ToShell::Relist
+        }
     }
 }

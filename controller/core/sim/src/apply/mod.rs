@@ -3,7 +3,9 @@
 mod nodes;
 mod routes;
 
-use signpost_core::PoolState;
+use std::time::Duration;
+
+use signpost_core::{PoolState, Time};
 
 use crate::{
     faults::{Entry, Fault, Target},
@@ -49,8 +51,12 @@ impl World<'_> {
                 }
                 self.shells[shell].stopping = true;
                 self.depose(shell);
-                // By then all writes under way have ended.
-                self.send_shell(shell, self.now + 5_001, ToShell::Release);
+                // By then all writes under way have ended. Some wait until they show too.
+                let mut at = Time(self.now).after(Duration::from_millis(5_001));
+                if self.dice.percent(50, ("release", shell)) {
+                    at = at.after(self.scenario.limits.settle);
+                }
+                self.send_shell(shell, at.0, ToShell::Release);
             }
         }
         true

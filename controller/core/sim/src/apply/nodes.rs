@@ -116,13 +116,11 @@ impl World<'_> {
             pod_cidrs: Vec::new(),
             network: NetworkCondition::Unknown,
             excluded: rng.u8(0..40) == 0,
+            uninitialized: false,
         };
         let (v4, v6) = (rng.u8(0..40) > 0, rng.u8(0..10) > 0);
         let forwarding = rng.bool();
-        self.api.put(ApiNode {
-            node,
-            origin: Origin::Ours,
-        });
+        self.api.put(node);
         let hop = self.cloud.next_hop();
         self.cloud.machines.insert(
             machine,
@@ -193,10 +191,7 @@ impl World<'_> {
             network: NetworkCondition::Unknown,
             ..before.node
         };
-        self.api.put(ApiNode {
-            node,
-            origin: Origin::Ours,
-        });
+        self.api.put(node);
         true
     }
 

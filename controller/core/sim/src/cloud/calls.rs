@@ -1,11 +1,10 @@
 //! Requests at the model cloud, and how they end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ipnet::IpNet;
 use signpost_core::{
     Event, NodeKey,
-    cloud::{CloudError, CloudErrorKind, InstanceQuery, RouteChange},
+    cloud::{CloudError, CloudErrorKind, InstanceQuery, Range, RouteChange},
 };
 
 use crate::{
@@ -19,10 +18,13 @@ use crate::{
 /// A request of a controller.
 #[derive(Debug)]
 pub(crate) enum CloudCall {
-    /// List all tables, with the foreign routes in these ranges.
-    List { listing: u64, ranges: Vec<IpNet> },
+    /// List all tables, with the routes in these ranges.
+    List { listing: u64, ranges: Arc<[Range]> },
     /// Look up machines.
-    ReadInstances(Vec<InstanceQuery>),
+    ReadInstances {
+        batch: u64,
+        queries: Vec<InstanceQuery>,
+    },
     /// Switch forwarding on.
     EnableForwarding(InstanceQuery),
     /// Change a route. Unless `mute`, who asked is told how it ended.
@@ -75,8 +77,11 @@ impl World<'_> {
             }
             call => call,
         };
-        self.queue
-            .push(self.now + lag, Message::ToCloud { from, call });
+        let at = self.now + lag;
+        if matches!(call, CloudCall::Write { .. }) {
+            self.routes_land = self.routes_land.max(Some(at));
+        }
+        self.queue.push(at, Message::ToCloud { from, call });
     }
 
     /// Why the cloud refuses a request right away, if it does.
@@ -104,7 +109,7 @@ impl World<'_> {
                 let event = Event::RoutesListed { listing, result };
                 self.answer(from, back, ToShell::Event(event));
             }
-            CloudCall::ReadInstances(queries) => {
+            CloudCall::ReadInstances { batch, queries } => {
                 let refusal = self.cloud_refusal(from, false);
                 let mut answers = Vec::new();
                 for query in &queries {
@@ -117,7 +122,8 @@ impl World<'_> {
                     };
                     answers.push((query.node.clone(), answer));
                 }
-                self.answer(from, back, ToShell::Event(Event::InstancesRead(answers)));
+                let event = Event::InstancesRead { batch, answers };
+                self.answer(from, back, ToShell::Event(event));
             }
             CloudCall::EnableForwarding(query) => {
                 let result = match self.cloud_refusal(from, true) {

@@ -8,7 +8,9 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use ipnet::IpNet;
 use signpost_core::{
     Limits,
-    cloud::{CloudError, CloudErrorKind, NextHop, ObservedRoute, Route, RouteChange, TableId},
+    cloud::{
+        Blackhole, CloudError, CloudErrorKind, NextHop, ObservedRoute, Route, RouteChange, TableId,
+    },
 };
 
 /// A route as it truly is.
@@ -178,12 +180,9 @@ impl Cloud {
     }
 
     /// Whether packets along the route are dropped.
-    pub(crate) fn blackhole(&self, route: &Held) -> bool {
-        route.ours
-            && route
-                .hop
-                .as_ref()
-                .is_some_and(|hop| self.leads_nowhere(hop))
+    pub(crate) fn blackhole(&self, route: &Held) -> Option<Blackhole> {
+        let hop = route.hop.as_ref().filter(|_| route.ours)?;
+        self.leads_nowhere(hop).then_some(Blackhole::TargetGone)
     }
 
     /// A second route of ours for the destination, in clouds whose routes have names: it leads

@@ -1,9 +1,8 @@
 //! What reads of the model cloud show, which may be late.
 
-use ipnet::IpNet;
 use signpost_core::cloud::{
     CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, ObservedRoute, Ownership,
-    TableListing, TableUsage, Usage,
+    Range, TableListing, TableUsage, Usage,
 };
 
 use super::{MachineState, Table, address_hop, calls::gave_up, count};
@@ -48,7 +47,7 @@ impl World<'_> {
     pub(super) fn list(
         &mut self,
         from: Sender,
-        ranges: &[IpNet],
+        ranges: &[Range],
     ) -> Result<Vec<TableListing>, CloudError> {
         if let Some(error) = self.cloud_refusal(from, false) {
             return Err(error);
@@ -69,7 +68,7 @@ impl World<'_> {
             };
             let usage = usage(table, then, self.now, self.scenario.tells);
             let shown = table.view(then).iter().filter(|(destination, held)| {
-                held.ours || ranges.iter().any(|range| range.contains(*destination))
+                held.ours || ranges.iter().any(|range| range.cidr.contains(*destination))
             });
             let shown = shown
                 .flat_map(|(destination, held)| held.all().map(move |held| (destination, held)));
@@ -92,6 +91,7 @@ impl World<'_> {
                     Ok(routes.collect())
                 },
                 usage,
+                barred: Vec::new(),
             }
         });
         Ok(listed.collect())

@@ -84,7 +84,8 @@ impl World<'_> {
         let known = &place.known;
         let config = known.config.as_ref();
         let lost = route.next_hop.as_ref();
-        let lost = route.blackhole || lost.is_some_and(|hop| self.cloud.leads_nowhere(hop));
+        let lost =
+            route.blackhole.is_some() || lost.is_some_and(|hop| self.cloud.leads_nowhere(hop));
         let teardown = config.is_none_or(|config| config.teardown);
         let percent = config.map_or(0, |config| config.max_deletion_percent);
         let earlier = place.life != from.life || from.sent <= known.guarded_since;

@@ -63,7 +63,7 @@ impl World<'_> {
             let routes = seen.routes.iter();
             let ours = routes
                 .filter(|it| it.destination == cidr && it.ownership == Ownership::Ours)
-                .map(|it| it.next_hop.as_ref() == hop && !it.blackhole);
+                .map(|it| it.next_hop.as_ref() == hop && it.blackhole.is_none());
             // One of them, and no other that leads elsewhere.
             ours.reduce(|some, other| some && other) == Some(true)
         };

@@ -5,15 +5,20 @@ use signpost_core::{Config, PoolConfig, PoolState, node::NetworkCondition, summa
 
 use crate::{
     api::ApiNode,
+    brain::Brain,
     cloud::{Held, MachineState},
     scenario::{CloudKind, blocks},
     world::World,
 };
 
 impl World<'_> {
+    fn leader(&self) -> Option<&dyn Brain> {
+        self.shells.iter().find_map(|shell| shell.brain.as_deref())
+    }
+
     pub(super) fn held(&self) -> usize {
-        let leader = self.shells.iter().find(|shell| shell.leader);
-        leader.map_or(0, |shell| shell.brain.summary().deletions_held)
+        self.leader()
+            .map_or(0, |brain| brain.summary().deletions_held)
     }
 
     pub(super) fn leftover(&self, counts: impl Fn(&IpNet) -> bool) -> Option<String> {
@@ -25,7 +30,7 @@ impl World<'_> {
     }
 
     pub(super) fn well(&self) -> Result<(), String> {
-        let leaders = self.shells.iter().filter(|shell| shell.leader).count();
+        let leaders = self.shells.iter().filter(|shell| shell.leads()).count();
         if leaders != 1 {
             return Err(format!("there are {leaders} leaders"));
         }
@@ -63,8 +68,7 @@ impl World<'_> {
 
     /// The engine knows all nodes and no others.
     fn views_are_well(&self) -> Result<(), String> {
-        let leader = self.shells.iter().find(|shell| shell.leader);
-        let views: Vec<NodeView> = leader.map(|shell| shell.brain.nodes()).unwrap_or_default();
+        let views: Vec<NodeView> = self.leader().map(Brain::nodes).unwrap_or_default();
         let ghost = views.iter().find(|view| {
             self.api.get(&view.key).is_none()
                 && view.phase != signpost_core::summary::Phase::Draining
@@ -77,15 +81,19 @@ impl World<'_> {
 
     /// The summary agrees with itself and with the world.
     fn figures_are_well(&self) -> Result<(), String> {
-        let Some(leader) = self.shells.iter().find(|shell| shell.leader) else {
+        let Some(leader) = self.leader() else {
             return Ok(());
         };
-        let summary = leader.brain.summary();
+        let summary = leader.summary();
         if !summary.recovered {
             return Err("the engine has not recovered".into());
         }
         for (pool, figures) in self.wishes.pools.iter().zip(&summary.pools) {
-            let sum = figures.allocated + figures.quarantined + figures.reserved + figures.free;
+            let sum = figures.allocated
+                + figures.quarantined
+                + figures.blocked
+                + figures.reserved
+                + figures.free;
             if figures.name != pool.name || figures.total != blocks(pool).len() {
                 return Err(format!("{figures:?} is not what {} has", pool.name));
             }
