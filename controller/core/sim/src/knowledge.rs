@@ -76,8 +76,11 @@ impl Knowledge {
                     self.see(node.clone());
                 }
             }
-            Event::NodeSeen(node) => self.see(node.clone()),
-            Event::NodeGone(key) => {
+            Event::NodeSeen(node)
+            | Event::NodeRead {
+                node: Some(node), ..
+            } => self.see(node.clone()),
+            Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
                 if self.knows(key).is_some() {
                     self.nodes.remove(&key.name);
                 }

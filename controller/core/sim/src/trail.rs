@@ -96,6 +96,10 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::NodeSeen(seen) => format!("NodeSeen {}", node(seen)),
         Event::NodeGone(key) => format!("NodeGone {}", key.uid),
+        Event::NodeRead { key, node: found } => {
+            let found = found.as_ref().map_or("gone".to_owned(), node);
+            format!("NodeRead {}: {found}", key.uid)
+        }
         Event::PodCidrsSet { node, result } => format!("PodCidrsSet {} {result:?}", node.uid),
         Event::NetworkStatusSet { node, result } => {
             format!("NetworkStatusSet {} {result:?}", node.uid)

@@ -116,11 +116,16 @@ struct Hasty {
 impl Mistake for Hasty {
     fn hear(&mut self, event: Event) -> Option<Event> {
         match &event {
-            Event::NodeSeen(node) if !node.pod_cidrs.is_empty() => {
+            Event::NodeSeen(node)
+            | Event::NodeRead {
+                node: Some(node), ..
+            } if !node.pod_cidrs.is_empty() => {
                 self.blocks
                     .insert(node.key.uid.to_string(), node.pod_cidrs.clone());
             }
-            Event::NodeGone(key) => self.left = self.blocks.remove(&*key.uid),
+            Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
+                self.left = self.blocks.remove(&*key.uid);
+            }
             Event::RoutesListed {
                 result: Ok(tables), ..
             } => {

@@ -50,13 +50,10 @@ impl World {
             Action::ReadNode(key) => {
                 let node = self.node(&key).cloned();
                 let place = World::place(&key);
-                let event = match node {
-                    Some(node) => {
-                        self.controllers[by].view[place] = Some(node.clone());
-                        Event::NodeSeen(node)
-                    }
-                    None => Event::NodeGone(key),
-                };
+                if let Some(node) = &node {
+                    self.controllers[by].view[place] = Some(node.clone());
+                }
+                let event = Event::NodeRead { key, node };
                 self.tell(by, event);
             }
             Action::ReadInstances { batch, queries } => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::driver::*;
 use crate::{
-    Action, Event, Node, PoolConfig, action::Reason, event::ApiError, node::NetworkCondition,
+    Action, Event, Node, PoolConfig, action::Reason, event::ApiErrorKind, node::NetworkCondition,
     summary::Phase,
 };
 
@@ -192,7 +192,7 @@ fn denied_status_writes_are_told_once_and_delay_nobody() {
     let mut driver = Driver::leading(LIMITS, config(16), vec![]);
     driver.fault = Box::new(|action| {
         let status = matches!(action, Action::SetNetworkStatus { .. });
-        status.then_some(Answer::Api(ApiError::Denied))
+        status.then_some(Answer::Api(ApiErrorKind::Denied))
     });
     driver.add(node("a", &[]));
     driver.add(node("b", &[]));
@@ -214,7 +214,7 @@ fn a_refusal_that_passes_costs_seconds() {
             action,
             Action::SetPodCidrs { .. } | Action::SetNetworkStatus { .. }
         );
-        write.then_some(Answer::Api(ApiError::Denied))
+        write.then_some(Answer::Api(ApiErrorKind::Denied))
     });
     driver.add(node("a", &[]));
     driver.pass(Duration::from_secs(1));
@@ -229,7 +229,7 @@ fn one_bad_node_does_not_delay_another() {
     let mut driver = Driver::leading(LIMITS, config(16), vec![]);
     driver.fault = Box::new(|action| {
         let bad = matches!(action, Action::SetPodCidrs { node, .. } if *node.name == *"bad");
-        bad.then_some(Answer::Api(ApiError::Transient))
+        bad.then_some(Answer::Api(ApiErrorKind::Transient))
     });
     driver.add(node("bad", &[]));
     driver.pass(Duration::from_secs(30));
