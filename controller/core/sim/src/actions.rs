@@ -5,7 +5,9 @@ use signpost_core::{
     shell::{Effect, Ended, Place},
 };
 
-use crate::{api::ApiCall, cloud::calls::CloudCall, trail, world::World};
+use crate::{
+    api::ApiCall, cloud::calls::CloudCall, queue::Message, shell::State, trail, world::World,
+};
 
 impl World<'_> {
     pub(crate) fn act(&mut self, shell: usize, action: Action) {
@@ -77,5 +79,13 @@ impl World<'_> {
             _ => {}
         }
         self.rest.wrote(self.now);
+        // A process that is to be stopped is, right after it looked at the fence.
+        if let Some(span) = self.shells[shell].halts.take() {
+            let until = self.now + span;
+            self.note(|| format!("controller {shell} stands still before it sends"));
+            self.shells[shell].halted_until = until;
+            self.shells[shell].state = State::Paused;
+            self.queue.push(until, Message::Resume { shell });
+        }
     }
 }

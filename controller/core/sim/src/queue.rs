@@ -1,6 +1,10 @@
 //! What is on its way, in the order in which it arrives.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+    sync::Arc,
+};
 
 use signpost_core::{
     Event, Node, NodeKey, Time,
@@ -25,7 +29,10 @@ pub(crate) enum Message {
     /// What stands in the way of nodes is taken away.
     Heal,
     /// A node that joined without them gets its addresses and provider id.
-    Complete { key: NodeKey },
+    Complete {
+        key: NodeKey,
+        labels: BTreeMap<Arc<str>, Arc<str>>,
+    },
     /// There is a new configuration after the old one was deleted.
     Recreate,
     /// The configuration is there again.
@@ -41,6 +48,10 @@ pub(crate) enum Message {
     },
     /// A request at the API server.
     ToApi { from: Sender, call: ApiCall },
+    /// A write to the API server happens that nobody waits for any more.
+    Lands { from: Sender, call: ApiCall },
+    /// Somebody else writes a node's condition too.
+    Contest { key: NodeKey, until: u64 },
     /// A request at the cloud.
     ToCloud { from: Sender, call: CloudCall },
 }
@@ -53,6 +64,8 @@ pub(crate) struct Sender {
     /// Which leadership of that life.
     pub(crate) term: u32,
     pub(crate) sent: u64,
+    /// The process stood still after it had looked at the fence: it may arrive under another lease.
+    pub(crate) late: bool,
 }
 
 /// What a controller's shell has to deal with.

@@ -1,6 +1,6 @@
 //! The whole world: what is where, and what happens next.
 
-use signpost_core::{Config, Event};
+use signpost_core::{Config, Event, PoolConfig};
 
 use crate::{
     api::Api,
@@ -34,6 +34,10 @@ pub(crate) struct World<'a> {
     pub(crate) config: Option<Config>,
     /// What it says when it is there.
     pub(crate) wishes: Config,
+    /// Pools that were removed, the latest last.
+    pub(crate) removed: Vec<PoolConfig>,
+    /// How many pools were added.
+    pub(crate) pools_made: u8,
     pub(crate) watch_delayed: [u64; 2],
     pub(crate) coverage: Coverage,
     pub(crate) trail: Trail,
@@ -56,7 +60,9 @@ impl<'a> World<'a> {
         make: MakeBrain<'a>,
         trail: Trail,
     ) -> Self {
-        let shells = (0..2).map(Shell::new).collect();
+        let shells = (0..2)
+            .map(|shell| Shell::new(shell, scenario.terms))
+            .collect();
         let calm = entries.iter().map(Entry::ends).max().unwrap_or(0) + 1_000;
         let mut world = Self {
             entries,
@@ -64,11 +70,13 @@ impl<'a> World<'a> {
             now: 0,
             queue: Queue::default(),
             dice: Dice::new(scenario.seed),
-            api: Api::new(),
-            cloud: Cloud::new(scenario.limits, scenario.handles),
+            api: Api::new(scenario.terms),
+            cloud: Cloud::new(scenario.limits, scenario.habits),
             shells,
             config: Some(scenario.config.clone()),
             wishes: scenario.config.clone(),
+            removed: Vec::new(),
+            pools_made: 0,
             watch_delayed: [0; 2],
             coverage: Coverage::default(),
             trail,
@@ -80,7 +88,7 @@ impl<'a> World<'a> {
             announced: 0,
             keeps_past: entries
                 .iter()
-                .any(|entry| entry.fault == Fault::EtcdRestored),
+                .any(|entry| matches!(entry.fault, Fault::EtcdRestored | Fault::EtcdRestoredFast)),
             scenario,
         };
         world.set_up(calm);
@@ -143,7 +151,7 @@ impl<'a> World<'a> {
             Message::Start { shell } => self.start(shell),
             Message::Resume { shell } => self.resume(shell),
             Message::Heal => self.heal(),
-            Message::Complete { key } => self.complete(&key),
+            Message::Complete { key, labels } => self.complete(&key, labels),
             Message::Recreate => self.recreate_network(),
             Message::ConfigBack => {
                 self.config = Some(self.wishes.clone());
@@ -164,6 +172,8 @@ impl<'a> World<'a> {
                 what,
             } => self.shell_message(shell, life, term, what),
             Message::ToApi { from, call } => self.api_arrival(from, call),
+            Message::Lands { from, call } => self.api_lands(from, &call),
+            Message::Contest { key, until } => self.contest(&key, until),
             Message::ToCloud { from, call } => self.cloud_arrival(from, call),
         }
     }

@@ -11,9 +11,6 @@ use crate::{
     world::World,
 };
 
-/// The longest that a write of a controller may take, in milliseconds: `Terms::longest_write()`.
-pub(crate) const WRITE_LIMIT: u64 = 5_000;
-
 impl World<'_> {
     pub(crate) fn sender(&self, shell: usize) -> Sender {
         Sender {
@@ -21,7 +18,13 @@ impl World<'_> {
             life: self.shells[shell].life,
             term: self.shells[shell].term,
             sent: self.now,
+            late: false,
         }
+    }
+
+    /// How long after now a controller that stands still between fence and send goes on.
+    pub(crate) fn halted(&self, shell: usize) -> u64 {
+        self.shells[shell].halted_until.saturating_sub(self.now)
     }
 
     fn api_lag(&mut self, about: (&'static str, usize)) -> u64 {
@@ -33,19 +36,32 @@ impl World<'_> {
         self.dice.span(range, about)
     }
 
+    /// How long the sender of a request stood still before it sent it.
+    pub(crate) fn halted_before(&self, from: Sender) -> u64 {
+        if from.late {
+            self.now.saturating_sub(from.sent)
+        } else {
+            0
+        }
+    }
+
     /// Sends a request on its way.
     pub(crate) fn send_api(&mut self, shell: usize, call: ApiCall) {
-        let from = self.sender(shell);
+        let mut from = self.sender(shell);
         let lag = self.api_lag(("to api", shell));
-        if lag >= WRITE_LIMIT && is_write(&call) {
+        let halted = self.halted(shell);
+        if lag >= self.scenario.api_wait && is_write(&call) && halted == 0 {
             // The connection is closed before it gets there.
-            self.answer(from, from.sent + WRITE_LIMIT, unknown(call));
+            self.answer(from, from.sent + self.scenario.api_wait, unknown(call));
         } else {
+            let lag = lag + halted;
+            from.late = halted > 0;
             let at = self.now + lag;
-            if matches!(
+            let ours = matches!(
                 call,
                 ApiCall::SetPodCidrs { .. } | ApiCall::SetStatus { .. }
-            ) {
+            );
+            if ours && !from.late {
                 self.api_lands = self.api_lands.max(at);
             }
             self.queue.push(at, Message::ToApi { from, call });
@@ -110,16 +126,31 @@ impl World<'_> {
         let lease = matches!(call, ApiCall::WriteLease { .. });
         let modes = &self.api.modes;
         let (denies, flaky) = (self.now < modes.denies, self.now < modes.flaky);
+        let refuses = self.now < modes.refuses && matches!(call, ApiCall::SetPodCidrs { .. });
         let lossy = self.now < modes.answers_lost;
-        let limit = from.sent + WRITE_LIMIT;
+        let lands_late = self.now < modes.lands_late;
+        let limit = from.sent + self.halted_before(from) + self.scenario.api_wait;
         let mut rng = self.dice.rng(("api write", from.shell));
         let refusal = if down || (flaky && rng.u8(0..100) < 60) {
             Some(ApiErrorKind::Transient)
         } else if denies && !lease {
             Some(ApiErrorKind::Denied)
+        } else if refuses {
+            Some(ApiErrorKind::Invalid)
         } else {
             None
         };
+        if refusal.is_none() && lands_late && rng.u8(0..100) < 60 {
+            // The connection breaks while the server works on it.
+            let serve = self.scenario.api_serve;
+            let gone = (self.now + rng.u64(1..=200)).min(limit).max(self.now);
+            self.answer(from, gone, unknown(call.clone()));
+            let at = self.now + rng.u64(0..=serve);
+            if !lease && !from.late {
+                self.api_lands = self.api_lands.max(at);
+            }
+            return self.queue.push(at, Message::Lands { from, call });
+        }
         let lost = lossy && rng.u8(0..100) < 60;
         if refusal.is_none() && lost && rng.bool() {
             // Lost on its way there.
@@ -136,6 +167,15 @@ impl World<'_> {
             self.answer(from, at.min(limit), unknown(call));
         } else {
             self.answer(from, back, ended(call, result));
+        }
+    }
+
+    /// A write happens that nobody waits for any more.
+    pub(crate) fn api_lands(&mut self, from: Sender, call: &ApiCall) {
+        if self.now >= self.api.modes.down {
+            self.note(|| "  late:".into());
+            // There is nobody who could be told how it ended.
+            let _ = self.api_commit(from, call);
         }
     }
 
@@ -157,7 +197,11 @@ impl World<'_> {
                     .is_some_and(|node| node.node.pod_cidrs.is_empty());
                 let result = self.api.set_pod_cidrs(node, cidrs);
                 self.note(|| format!("  API: {node} gets {cidrs:?}: {result:?}"));
-                if new && result.is_ok() {
+                if new && result.is_ok() && from.late {
+                    // What a process does that was stopped after it looked at the fence is as if
+                    // somebody else had done it.
+                    self.api.made_by_hand(node, cidrs, self.now);
+                } else if new && result.is_ok() {
                     self.check_given(node, cidrs);
                 }
                 result.map(|()| false)

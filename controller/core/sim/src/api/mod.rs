@@ -2,23 +2,20 @@
 
 pub(crate) mod calls;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use ipnet::IpNet;
 use signpost_core::{
     Node, NodeKey,
     action::NetworkStatus,
     event::{ApiError, ApiErrorKind},
-    lease::Record,
+    lease::{Record, Terms},
     node::NetworkCondition,
     shell::Reading,
 };
 
 /// A request of a controller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum ApiCall {
     /// Read the lease.
     ReadLease,
@@ -78,6 +75,8 @@ pub(crate) struct ApiModes {
     pub(crate) flaky: u64,
     pub(crate) denies: u64,
     pub(crate) answers_lost: u64,
+    pub(crate) lands_late: u64,
+    pub(crate) refuses: u64,
     pub(crate) slow: u64,
 }
 
@@ -93,17 +92,18 @@ pub(crate) struct Api {
     /// The lease is unheld, and who held it before, if anybody did, had left nothing under way.
     pub(crate) lease_clean: bool,
     pub(crate) modes: ApiModes,
-    /// Which node somebody ever gave which block.
-    pub(crate) by_hand: BTreeSet<(Arc<str>, IpNet)>,
+    /// Which node somebody ever gave which block, and when.
+    pub(crate) by_hand: BTreeMap<(Arc<str>, IpNet), u64>,
     /// What was stored when, for a restoration.
     past: Vec<(u64, Nodes, Option<Record>)>,
     version: u64,
     uids: u64,
+    terms: Terms,
 }
 
 impl Api {
     /// No nodes yet, and the unheld lease that the manifests come with.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(terms: Terms) -> Self {
         let mut api = Self {
             nodes: Nodes::new(),
             log: Vec::new(),
@@ -111,15 +111,16 @@ impl Api {
             lease_created: 0,
             lease_clean: true,
             modes: ApiModes::default(),
-            by_hand: BTreeSet::new(),
+            by_hand: BTreeMap::new(),
             past: Vec::new(),
             version: 0,
             uids: 0,
+            terms,
         };
         let version = api.next_version().to_string().into();
         api.lease = Some(Record {
             holder: None,
-            duration: std::time::Duration::from_secs(15),
+            duration: terms.duration,
             version,
         });
         api
@@ -188,6 +189,23 @@ impl Api {
         true
     }
 
+    /// Somebody other than a leader gave the node these pod CIDRs.
+    pub(crate) fn made_by_hand(&mut self, node: &NodeKey, cidrs: &[IpNet], now: u64) {
+        let given = cidrs.iter().map(|cidr| ((node.name.clone(), *cidr), now));
+        self.by_hand.extend(given);
+        if let Some(node) = self.nodes.get_mut(&node.name) {
+            node.origin = Origin::Hand;
+        }
+    }
+
+    /// How things stood then, if a leader had the lease.
+    pub(crate) fn was_led(&self, then: u64) -> bool {
+        let past = self.past.iter().rfind(|(at, ..)| *at <= then);
+        let lease = past.and_then(|(.., lease)| lease.as_ref());
+        let holder = lease.and_then(|lease| lease.holder.as_ref());
+        holder.is_some_and(|holder| !holder.is_empty())
+    }
+
     /// The node with this name and UID.
     pub(crate) fn get(&self, key: &NodeKey) -> Option<&ApiNode> {
         self.nodes
@@ -248,7 +266,7 @@ impl Api {
         let version = self.next_version().to_string().into();
         self.lease = Some(Record {
             holder: Some(holder.clone()),
-            duration: std::time::Duration::from_secs(15),
+            duration: self.terms.duration,
             version,
         });
         Ok(std::mem::take(&mut self.lease_clean))

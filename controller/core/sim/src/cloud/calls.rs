@@ -8,12 +8,14 @@ use signpost_core::{
 };
 
 use crate::{
-    api::calls::WRITE_LIMIT,
     cloud::MachineState,
     queue::{Message, Sender, ToShell},
     scenario::CloudKind,
     world::World,
 };
+
+/// The longest that a write of a controller is waited for, in milliseconds, and that it may take.
+pub(crate) const WRITE_LIMIT: u64 = 5_000;
 
 /// A request of a controller.
 #[derive(Debug)]
@@ -48,16 +50,19 @@ impl World<'_> {
 
     /// Sends a request on its way.
     pub(crate) fn send_cloud(&mut self, shell: usize, call: CloudCall) {
-        let from = self.sender(shell);
+        let mut from = self.sender(shell);
         let lag = self.cloud_lag(("to cloud", shell));
+        let halted = self.halted(shell);
+        from.late = halted > 0;
         let lossy = self.now < self.cloud.modes.answers_lost;
         let call = match call {
-            CloudCall::Write { write, .. } if lag >= WRITE_LIMIT => {
+            CloudCall::Write { write, .. } if lag >= WRITE_LIMIT && !from.late => {
                 let what = written(write, Err(gave_up(CloudErrorKind::Unknown)));
                 return self.answer(from, from.sent + WRITE_LIMIT, what);
             }
             CloudCall::Write { write, change, .. }
                 if lossy
+                    && !from.late
                     && self.scenario.cloud == CloudKind::Cloud
                     && self.dice.percent(25, ("cut off", shell)) =>
             {
@@ -71,14 +76,14 @@ impl World<'_> {
                     mute: true,
                 }
             }
-            CloudCall::EnableForwarding(query) if lag >= WRITE_LIMIT => {
+            CloudCall::EnableForwarding(query) if lag >= WRITE_LIMIT && !from.late => {
                 let what = forwarded(query.node, Err(gave_up(CloudErrorKind::Unknown)));
                 return self.answer(from, from.sent + WRITE_LIMIT, what);
             }
             call => call,
         };
-        let at = self.now + lag;
-        if matches!(call, CloudCall::Write { .. }) {
+        let at = self.now + halted + lag;
+        if matches!(call, CloudCall::Write { .. }) && !from.late {
             self.routes_land = self.routes_land.max(Some(at));
         }
         self.queue.push(at, Message::ToCloud { from, call });
@@ -107,7 +112,14 @@ impl World<'_> {
             CloudCall::List { listing, ranges } => {
                 let result = self.list(from, &ranges);
                 let event = Event::RoutesListed { listing, result };
-                self.answer(from, back, ToShell::Event(event));
+                let hangs = self.now < self.cloud.modes.listing_hangs
+                    && self.dice.percent(60, ("hangs", from.shell));
+                let hang = if hangs {
+                    self.dice.span(16_000..=120_000, ("hang", from.shell))
+                } else {
+                    0
+                };
+                self.answer(from, back + hang, ToShell::Event(event));
             }
             CloudCall::ReadInstances { batch, queries } => {
                 let refusal = self.cloud_refusal(from, false);
@@ -131,7 +143,8 @@ impl World<'_> {
                     None => self.forward(from, &query),
                 };
                 let what = forwarded(query.node, result);
-                self.answer(from, back.min(from.sent + WRITE_LIMIT), what);
+                let limit = from.sent + self.halted_before(from) + WRITE_LIMIT;
+                self.answer(from, back.min(limit).max(self.now), what);
             }
             CloudCall::Write {
                 write,
@@ -149,7 +162,10 @@ impl World<'_> {
         mute: bool,
         back: u64,
     ) {
-        let refusal = self.cloud_refusal(from, true);
+        let deletion = matches!(change, RouteChange::Delete { .. });
+        let denied = deletion && self.now < self.cloud.modes.denies_deletions;
+        let denied = denied.then(|| gave_up(CloudErrorKind::Denied));
+        let refusal = self.cloud_refusal(from, true).or(denied);
         let lossy = self.now < self.cloud.modes.answers_lost;
         let mut rng = self.dice.rng(("cloud write", from.shell));
         let lost = refusal.is_none() && lossy && rng.u8(0..100) < 60;
@@ -164,7 +180,7 @@ impl World<'_> {
         if mute {
             return;
         }
-        let limit = from.sent + WRITE_LIMIT;
+        let limit = from.sent + self.halted_before(from) + WRITE_LIMIT;
         let result = if lost || back > limit {
             Err(gave_up(CloudErrorKind::Unknown))
         } else {

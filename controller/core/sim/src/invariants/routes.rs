@@ -132,7 +132,7 @@ impl World<'_> {
             return;
         }
         let given = (route.node.name.clone(), route.destination);
-        if self.api.by_hand.contains(&given) {
+        if from.late || self.api.by_hand.contains_key(&given) {
             // The duplicate went while the write was on its way.
             return;
         }

@@ -11,12 +11,8 @@ use signpost_core::{
 
 use super::identity;
 use crate::{
-    api::{ApiCall, calls::WRITE_LIMIT},
-    dice::mix,
-    invariants::Invariant,
-    knowledge::Knowledge,
-    queue::ToShell,
-    world::World,
+    api::ApiCall, cloud::calls::WRITE_LIMIT, dice::mix, invariants::Invariant,
+    knowledge::Knowledge, queue::ToShell, world::World,
 };
 
 impl World<'_> {
@@ -152,6 +148,10 @@ impl World<'_> {
 
     /// Nothing is under way any more: gives the lease back and ends.
     pub(super) fn release(&mut self, shell: usize) {
+        let place = &self.shells[shell];
+        if !place.writes.may_begin() || self.local(shell) < place.landed {
+            return self.send_shell(shell, self.now + 100, ToShell::Release);
+        }
         let me = identity(shell, self.shells[shell].life);
         if self.api.holder() == Some(&me) {
             let over = self.api.lease.as_ref().map(|lease| lease.version.clone());

@@ -39,6 +39,12 @@ pub(crate) struct Shell {
     /// Stops in good order: begins nothing new.
     pub(crate) stopping: bool,
     /// What arrived while it stood still.
+    /// At its next write it stands still for so long, after it looked at the fence.
+    pub(crate) halts: Option<u64>,
+    /// Until when it does.
+    pub(crate) halted_until: u64,
+    /// No write to the API server can land any more from then on (on its own clock).
+    pub(crate) landed: Time,
     backlog: VecDeque<(Option<u32>, ToShell)>,
     pub(crate) election: Election,
     /// Counts the leaderships of this process.
@@ -73,13 +79,16 @@ pub(crate) fn identity(shell: usize, life: u32) -> Arc<str> {
 }
 
 impl Shell {
-    pub(crate) fn new(shell: usize) -> Self {
+    pub(crate) fn new(shell: usize, terms: Terms) -> Self {
         Self {
             life: 0,
             state: State::Down,
             stopping: false,
+            halts: None,
+            halted_until: 0,
+            landed: Time(0),
             backlog: VecDeque::new(),
-            election: Election::new(identity(shell, 0), Terms::default()),
+            election: Election::new(identity(shell, 0), terms),
             term: 0,
             brain: None,
             known: Knowledge::default(),
@@ -131,10 +140,11 @@ impl World<'_> {
 
     pub(crate) fn start(&mut self, shell: usize) {
         let life = self.shells[shell].life + 1;
-        let mut fresh = Shell::new(shell);
+        let terms = self.scenario.terms;
+        let mut fresh = Shell::new(shell, terms);
         fresh.life = life;
         fresh.state = State::Up;
-        fresh.election = Election::new(identity(shell, life), Terms::default());
+        fresh.election = Election::new(identity(shell, life), terms);
         self.shells[shell] = fresh;
         self.note(|| format!("controller {shell} starts"));
         let config = self.dice.span(1..=2_000, ("first config", shell));
@@ -150,7 +160,7 @@ impl World<'_> {
         }
         self.end_leadership(shell);
         let life = self.shells[shell].life;
-        self.shells[shell] = Shell::new(shell);
+        self.shells[shell] = Shell::new(shell, self.scenario.terms);
         self.shells[shell].life = life;
         self.queue
             .push(self.now + back_after, Message::Start { shell });
@@ -269,6 +279,9 @@ impl World<'_> {
             Ended::Known
         };
         let now = self.local(shell);
+        if in_doubt {
+            self.shells[shell].landed = now.after(self.scenario.limits.api_settle);
+        }
         let writes = &mut self.shells[shell].writes;
         writes.ended(place, ended, self.scenario.limits, now);
     }
