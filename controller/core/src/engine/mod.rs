@@ -45,8 +45,8 @@ mod view;
 
 use std::collections::BTreeSet;
 
-use self::{notices::Notices, recovery::Recovery};
 pub use self::view::Transitions;
+use self::{notices::Notices, recovery::Recovery};
 use crate::{
     Action, Event, Time,
     config::{Config, Handover, Limits},

@@ -88,9 +88,9 @@ impl Instances {
 
     /// Its back-off is over.
     pub(super) fn want_again(&mut self, turn: &Turn, id: NodeId) {
-        let retry = self.get(id).filter(|known| {
-            known.read.failures() > 0 && known.batch.is_none()
-        });
+        let retry = self
+            .get(id)
+            .filter(|known| known.read.failures() > 0 && known.batch.is_none());
         if retry.is_some() {
             self.want(turn, id);
         }

@@ -106,12 +106,7 @@ fn describe(pools: &[PoolUse]) -> String {
         let problem = problem.map_or(String::new(), |problem| format!("; {problem}"));
         format!(
             "pool {} ({} blocks: {} allocated, {} quarantined, {} blocked, {} reserved{problem})",
-            pool.name,
-            pool.total,
-            pool.allocated,
-            pool.quarantined,
-            pool.blocked,
-            pool.reserved
+            pool.name, pool.total, pool.allocated, pool.quarantined, pool.blocked, pool.reserved
         )
     });
     each.collect::<Vec<_>>().join(", ")

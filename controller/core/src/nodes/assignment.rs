@@ -105,7 +105,12 @@ impl Assignment {
     /// The node was seen without pod CIDRs; `fresh` says that it was read after that was asked for.
     /// What it once had stays its own: it is a late sighting, or the API server was set back to an
     /// earlier state, and then they are written again. Returns when to look again.
-    pub(super) fn seen_without(&mut self, fresh: bool, now: Time, settle: Duration) -> Option<Time> {
+    pub(super) fn seen_without(
+        &mut self,
+        fresh: bool,
+        now: Time,
+        settle: Duration,
+    ) -> Option<Time> {
         if self.held {
             return self.missed(fresh, now);
         }

@@ -191,7 +191,9 @@ impl Nodes {
     /// Begins the write that was queued, if it is still wanted.
     pub(super) fn send_condition(&mut self, turn: &mut Turn, id: NodeId) {
         let voice = self.voice;
-        let Some(state) = self.get_mut(id) else { return };
+        let Some(state) = self.get_mut(id) else {
+            return;
+        };
         state.condition.write.step = Step::Idle;
         let Some(status) = wanted(state, voice) else {
             return;
@@ -243,7 +245,10 @@ impl Nodes {
             } else {
                 ""
             };
-            format!("the condition NetworkUnavailable cannot be written: {}{remedy}", error.detail)
+            format!(
+                "the condition NetworkUnavailable cannot be written: {}{remedy}",
+                error.detail
+            )
         })
     }
 }

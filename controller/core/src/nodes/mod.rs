@@ -27,12 +27,12 @@ use std::{
     sync::Arc,
 };
 
-use self::{sightings::Gone, state::Progress, waiting::Wait, writes::Queue};
 pub(crate) use self::{
     condition::Voice,
     sightings::Departure,
     state::{NodeState, Standing, item},
 };
+use self::{sightings::Gone, state::Progress, waiting::Wait, writes::Queue};
 use crate::{
     Action, Time,
     ids::NodeId,
@@ -185,7 +185,12 @@ impl Nodes {
     }
 
     /// Where a node stands from now on.
-    pub(crate) fn set_standing(&mut self, turn: &mut Turn, id: NodeId, standing: Standing) -> Judged {
+    pub(crate) fn set_standing(
+        &mut self,
+        turn: &mut Turn,
+        id: NodeId,
+        standing: Standing,
+    ) -> Judged {
         let mut judged = Judged::default();
         let Some(state) = self.get_mut(id) else {
             return judged;

@@ -164,8 +164,8 @@ impl Nodes {
         let before = std::mem::replace(&mut state.node, node);
         sighting.moved = before.provider_id != state.node.provider_id
             || before.internal_ips != state.node.internal_ips;
-        let relabelled = before.labels != state.node.labels
-            || before.uninitialized != state.node.uninitialized;
+        let relabelled =
+            before.labels != state.node.labels || before.uninitialized != state.node.uninitialized;
         let doubtful = state.condition.seen(&state.node, fresh, turn);
         let assignment = &mut state.assignment;
         if relabelled && assignment.is_unsent() && assignment.uncertain.is_none() {
@@ -187,7 +187,9 @@ impl Nodes {
 
     /// The node is gone. It stays known until [`remove`](Self::remove), for its routes.
     pub(crate) fn lose(&mut self, id: NodeId, departure: Departure, now: Time) {
-        let Some(state) = self.get_mut(id) else { return };
+        let Some(state) = self.get_mut(id) else {
+            return;
+        };
         state.gone = true;
         let key = state.node.key.clone();
         self.living.remove(&key.name);

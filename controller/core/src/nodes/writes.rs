@@ -116,7 +116,9 @@ impl Nodes {
         id: NodeId,
         may_set: &impl Fn(NodeId, &NodeState) -> bool,
     ) {
-        let Some(state) = self.get_mut(id) else { return };
+        let Some(state) = self.get_mut(id) else {
+            return;
+        };
         state.assignment.write.step = Step::Idle;
         let key = state.node.key.clone();
         let wanted = !state.gone && state.assignment.is_unwritten() && may_set(id, state);
@@ -187,9 +189,13 @@ impl Nodes {
             return None;
         }
         let key = state.node.key.clone();
-        state.assignment.write.failed(turn, &key, ApiErrorKind::Unknown);
+        state
+            .assignment
+            .write
+            .failed(turn, &key, ApiErrorKind::Unknown);
         let again = state.assignment.write.retry.waits(now).unwrap_or(now);
-        self.timers.set(again.max(now.after(LATE)), super::Due::Node(id));
+        self.timers
+            .set(again.max(now.after(LATE)), super::Due::Node(id));
         turn.act(Action::ReadNode(key));
         None
     }

@@ -140,7 +140,11 @@ mod tests {
             (10, 99, 9),
             (1, 99, 0),
         ] {
-            assert_eq!(demand(total, percent).allowed(), allowed, "{percent} % of {total}");
+            assert_eq!(
+                demand(total, percent).allowed(),
+                allowed,
+                "{percent} % of {total}"
+            );
         }
     }
 

@@ -143,7 +143,8 @@ impl Tables {
             self.retry_soon(turn);
         }
         if news {
-            self.dirty.extend(self.destinations.iter().map(|(cidr, _)| cidr));
+            self.dirty
+                .extend(self.destinations.iter().map(|(cidr, _)| cidr));
             self.requeue_all(turn);
         } else {
             for cidr in self.dirty.clone() {

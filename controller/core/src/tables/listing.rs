@@ -115,10 +115,7 @@ impl Listing {
     pub(super) fn begin(&mut self, listing: u64, now: Stamp) {
         if self.flights.len() > 1 {
             self.flights.remove(0);
-            self.error = Some(format!(
-                "no answer within {} s",
-                PATIENCE.as_secs() * 2
-            ));
+            self.error = Some(format!("no answer within {} s", PATIENCE.as_secs() * 2));
         }
         self.flights.push((listing, now));
         self.last_begun = Some(now.at);

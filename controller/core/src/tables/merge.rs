@@ -189,15 +189,16 @@ fn merge(
         // A route that became a blackhole was not changed by anybody.
         let leads_elsewhere = seen.iter().any(|route| route.next_hop.as_ref() != hop);
         news.drifted = !agrees && was_read_back && (seen.is_empty() || leads_elsewhere);
-        news.changed =
-            !agrees || cell.proven == seen.is_empty() || cell.step == Step::Uncertain;
+        news.changed = !agrees || cell.proven == seen.is_empty() || cell.step == Step::Uncertain;
         cell.proven = !seen.is_empty();
         cell.ours = seen;
         cell.certain();
     } else {
         news.unproven = true;
     }
-    if cell.lost().is_some_and(|at| cell.proven || begun.shows(at, settle))
+    if cell
+        .lost()
+        .is_some_and(|at| cell.proven || begun.shows(at, settle))
         && let Some(failure) = &mut cell.failure
     {
         failure.lost = None;

@@ -36,11 +36,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ipnet::IpNet;
 
-pub(crate) use self::{destination::Want, listed::Listed};
 use self::{
     destination::Destination, destinations::Destinations, guard::Guard, listing::Listing,
     queue::Queue, table::Table,
 };
+pub(crate) use self::{destination::Want, listed::Listed};
 use crate::{
     Time,
     cloud::TableId,
@@ -137,9 +137,8 @@ impl Tables {
         if known.is_none() && want == Want::Remove {
             return;
         }
-        let same = known.is_some_and(|it| {
-            *it.want() == want && (want == Want::Remove || it.owner() == owner)
-        });
+        let same = known
+            .is_some_and(|it| *it.want() == want && (want == Want::Remove || it.owner() == owner));
         if !same {
             self.destinations
                 .update(cidr, |it| it.set_desired(owner, want));

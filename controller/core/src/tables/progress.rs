@@ -15,7 +15,8 @@ impl Tables {
     pub(crate) fn is_routed(&self, cidr: IpNet) -> bool {
         let destination = self.destinations.get(cidr);
         !self.tables.is_empty()
-            && destination.is_some_and(|it| (0..self.tables.len()).all(|index| self.leads(it, cidr, index)))
+            && destination
+                .is_some_and(|it| (0..self.tables.len()).all(|index| self.leads(it, cidr, index)))
     }
 
     /// A table was read back with the right route, and nobody else's wins there.
@@ -30,7 +31,8 @@ impl Tables {
             return true;
         };
         let mut tables = 0..self.tables.len();
-        let works = |index: usize| destination.is_right(index) && !self.tables[index].conflicts(cidr);
+        let works =
+            |index: usize| destination.is_right(index) && !self.tables[index].conflicts(cidr);
         let served = |index: usize| destination.cell(index).is_some_and(|cell| cell.served);
         tables.clone().any(|index| served(index) && !works(index)) || !tables.any(works)
     }

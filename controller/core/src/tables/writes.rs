@@ -153,7 +153,11 @@ impl Tables {
             Kind::Create => self.begin_filling(turn, cidr, index),
             Kind::Replace => {}
             Kind::Delete => {
-                if self.destinations.get(cidr).is_some_and(Destination::is_orphan) {
+                if self
+                    .destinations
+                    .get(cidr)
+                    .is_some_and(Destination::is_orphan)
+                {
                     self.guard.deleted(cidr, turn.now.at);
                 }
                 // Who keeps another route is routed again when that is read back.
@@ -241,7 +245,11 @@ impl Tables {
             let cell = destination.cell_mut(index);
             cell.proven = false;
             cell.written = Some(now);
-            cell.step = if uncertain { Step::Uncertain } else { Step::Idle };
+            cell.step = if uncertain {
+                Step::Uncertain
+            } else {
+                Step::Idle
+            };
             let before = cell.failure.take().unwrap_or_default();
             let (told_before, lost_before) = (before.trouble, before.lost);
             let lost = lost_before.or((error.kind == Kinds::Unknown).then_some(now));
@@ -363,4 +371,3 @@ fn describe(change: &RouteChange, error: &CloudError) -> Trouble {
         lasting,
     }
 }
-

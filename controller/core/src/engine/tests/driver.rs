@@ -8,7 +8,8 @@ use std::{
 };
 
 use crate::{
-    Action, Config, Engine, Event, Handover, IpNet, Limits, Node, NodeKey, PoolConfig, PoolState, Time,
+    Action, Config, Engine, Event, Handover, IpNet, Limits, Node, NodeKey, PoolConfig, PoolState,
+    Time,
     action::Reason,
     cloud::{
         CloudError, CloudErrorKind, Instance, InstanceState, NextHop, ObservedRoute, Ownership,
@@ -258,7 +259,9 @@ impl Driver {
             Action::SetPodCidrs { node, cidrs } => {
                 let result = match self.nodes.get_mut(&node.name) {
                     _ if refused => api,
-                    Some(known) if known.key != node => Err(ApiError::new(ApiErrorKind::Conflict, "other")),
+                    Some(known) if known.key != node => {
+                        Err(ApiError::new(ApiErrorKind::Conflict, "other"))
+                    }
                     Some(known) if known.pod_cidrs.is_empty() => {
                         known.pod_cidrs = cidrs;
                         api

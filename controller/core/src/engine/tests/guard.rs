@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::driver::*;
-use crate::{Action, Config, Event, action::Reason, cloud::{Blackhole, InstanceState}};
+use crate::{
+    Action, Config, Event,
+    action::Reason,
+    cloud::{Blackhole, InstanceState},
+};
 
 fn ten() -> Driver {
     let nodes = (0..10).map(|number| node(&format!("n{number}"), &[]));

@@ -46,8 +46,12 @@ fn a_takeover_of_a_routed_cluster_writes_nothing() {
     driver.elect(nodes);
     driver.pass(Duration::from_secs(100));
     assert_eq!(driver.phase("a"), Some(Phase::Routed));
-    let reads =
-        |action: &Action| matches!(action, Action::ListRoutes { .. } | Action::ReadInstances { .. });
+    let reads = |action: &Action| {
+        matches!(
+            action,
+            Action::ListRoutes { .. } | Action::ReadInstances { .. }
+        )
+    };
     assert!(driver.log.iter().all(reads), "{:?}", driver.log);
 }
 

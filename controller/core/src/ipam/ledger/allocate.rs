@@ -82,14 +82,9 @@ impl Ledger {
         pool.is_active() && pool.coverage == Coverage::Covered && self.unusable(pool).is_none()
     }
 
-    fn why_none(
-        &self,
-        labels: &BTreeMap<Arc<str>, Arc<str>>,
-        family: Family,
-    ) -> AllocateError {
-        let waits = |(_, pool): (usize, &Pool)| {
-            pool.is_active() && pool.coverage != Coverage::Covered
-        };
+    fn why_none(&self, labels: &BTreeMap<Arc<str>, Arc<str>>, family: Family) -> AllocateError {
+        let waits =
+            |(_, pool): (usize, &Pool)| pool.is_active() && pool.coverage != Coverage::Covered;
         if self.matching(labels, family).any(waits) {
             return AllocateError::NotCovered(family);
         }

@@ -73,7 +73,12 @@ impl Ledger {
 
     /// Notes a node's own addresses, in place of those of before. A pool in which one lies hands out
     /// nothing. Says whether that changes anything.
-    pub(crate) fn set_addresses(&mut self, key: &NodeKey, before: &[IpAddr], now: &[IpAddr]) -> bool {
+    pub(crate) fn set_addresses(
+        &mut self,
+        key: &NodeKey,
+        before: &[IpAddr],
+        now: &[IpAddr],
+    ) -> bool {
         let mut news = false;
         for address in before {
             if self.addresses.get(address) == Some(key) {

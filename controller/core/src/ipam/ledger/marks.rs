@@ -45,10 +45,7 @@ impl Ledger {
             let held = home == Some(place) && matches!(entry, Entry::Held(_));
             Some((blocks, if held { Mark::Held } else { Mark::Barred }))
         };
-        self.entries
-            .overlapping(region)
-            .filter_map(mark)
-            .collect()
+        self.entries.overlapping(region).filter_map(mark).collect()
     }
 
     fn marks_of_ranges(&self, place: usize, region: IpNet) -> Vec<(RangeInclusive<u32>, Mark)> {
