@@ -8,7 +8,7 @@ use crate::{
     cloud::InstanceState,
     ids::NodeId,
     ipam::Family,
-    nodes::{NodeState, Standing},
+    nodes::{NodeState, Standing, Wait},
     summary::Phase,
     turn::Trouble,
 };
@@ -78,7 +78,7 @@ impl Engine {
         let state = self.nodes.get(id)?;
         let (trouble, unreachable) = self.trouble(id, state).unzip();
         let phase = self.phase_of(id, state, trouble.as_ref());
-        let waits = phase == Phase::Routing && state.waits_for_long();
+        let waits = phase == Phase::Routing && state.wait() != Wait::Short;
         let waiting = || waits.then(|| self.waiting(id, state));
         Some(Standing {
             phase,
@@ -219,7 +219,7 @@ impl Engine {
         Trouble {
             reason: Reason::RoutePending,
             message: format!("waiting for {what}{failed}"),
-            lasting: false,
+            lasting: state.wait() == Wait::TooLong,
         }
     }
 }

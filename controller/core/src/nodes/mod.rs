@@ -31,8 +31,9 @@ pub(crate) use self::{
     condition::Voice,
     sightings::Departure,
     state::{NodeState, Standing, item},
+    waiting::Wait,
 };
-use self::{sightings::Gone, state::Progress, waiting::Wait, writes::Queue};
+use self::{sightings::Gone, state::Progress, writes::Queue};
 use crate::{
     Action, Time,
     ids::NodeId,
@@ -63,8 +64,10 @@ pub(crate) struct Nodes {
     /// Nodes that are gone and whose routes may be left.
     draining: BTreeMap<NodeKey, NodeId>,
     dirty: VecDeque<NodeId>,
-    /// Nodes that began to wait for their routes, and until when that is not shown.
+    /// Nodes that wait for their routes, and since when.
     waiting: VecDeque<(Time, NodeId)>,
+    /// Those of them that have for long.
+    waiting_long: VecDeque<(Time, NodeId)>,
     gone: Gone,
     queue: Queue,
     voice: Voice,
@@ -192,6 +195,7 @@ impl Nodes {
         standing: Standing,
     ) -> Judged {
         let mut judged = Judged::default();
+        let now = turn.now.at;
         let Some(state) = self.get_mut(id) else {
             return judged;
         };
@@ -205,6 +209,7 @@ impl Nodes {
         if before != phase {
             judged.moved = Some((before, phase));
             state.wait = Wait::Short;
+            state.waits_since = now;
         }
         if phase == Phase::Routed {
             state.told = None;

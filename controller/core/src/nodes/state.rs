@@ -78,6 +78,8 @@ pub(crate) struct NodeState {
     pub(super) phase: Phase,
     pub(super) unreachable: bool,
     pub(super) wait: Wait,
+    /// When it came into its phase.
+    pub(super) waits_since: Time,
     pub(super) trouble: Option<Box<Trouble>>,
     /// The cause that people were told last.
     pub(super) told: Option<Reason>,
@@ -96,6 +98,7 @@ impl NodeState {
             phase: Phase::Pending,
             unreachable: false,
             wait: Wait::Short,
+            waits_since: now,
             trouble: None,
             told: None,
             progress: Progress::Since(now),
@@ -167,9 +170,9 @@ impl NodeState {
         self.trouble.as_deref()
     }
 
-    /// It has been waiting for its routes for long.
-    pub(crate) fn waits_for_long(&self) -> bool {
-        self.wait == Wait::Long
+    /// How long it has been waiting for its routes.
+    pub(crate) fn wait(&self) -> Wait {
+        self.wait
     }
 
     /// From first sight to read-back, once routed.

@@ -31,8 +31,10 @@ fn without_configuration_nothing_new_is_begun() {
 #[test]
 fn a_configuration_that_comes_after_the_election_is_enough() {
     let mut driver = Driver::new(LIMITS, config(16));
-    driver.tell(Event::Configured(None));
-    driver.elect(vec![node("a", &["10.0.3.0/24"]), node("b", &[])]);
+    driver.nodes = [node("a", &["10.0.3.0/24"]), node("b", &[])]
+        .map(|node| (node.key.name.clone(), node))
+        .into();
+    driver.list_nodes();
     driver.pass(Duration::from_secs(5));
     assert_eq!(driver.log, []);
     driver.tell(Event::Configured(Some(config(16))));
@@ -44,15 +46,22 @@ fn a_configuration_that_comes_after_the_election_is_enough() {
 #[test]
 fn nothing_is_deleted_before_nodes_and_routes_were_both_read() {
     let mut driver = Driver::new(LIMITS, config(16));
-    driver.put("main", route("10.0.0.0/24", "a"));
+    let all = ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"];
+    for cidr in all {
+        driver.put("main", route(cidr, "gone"));
+    }
     driver.configure(|_| ());
     driver.pass(Duration::from_secs(100));
     assert!(driver.writes().is_empty());
     assert!(!driver.engine.summary().recovered);
-    driver.tell(Event::NodesListed(vec![]));
+    let kept = node("a", &all[..1]);
+    driver.tell(Event::NodesListed(vec![kept]));
     driver.pass(Duration::from_secs(5));
-    assert!(matches!(driver.writes()[..], [RouteChange::Delete { .. }]));
-    assert!(driver.tables[&table("main")].is_empty());
+    let deleted = driver.writes().into_iter().filter_map(|it| match it {
+        RouteChange::Delete { route, .. } => Some(route.destination),
+        _ => None,
+    });
+    assert_eq!(deleted.collect::<Vec<_>>(), [net(all[1]), net(all[2])]);
 }
 
 #[test]
