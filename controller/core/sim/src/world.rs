@@ -234,6 +234,7 @@ impl<'a> World<'a> {
         for action in actions {
             self.act(shell, action);
         }
+        self.check_told(shell);
         self.set_alarm(shell);
     }
 

@@ -202,7 +202,7 @@ impl World<'_> {
                     // somebody else had done it.
                     self.api.made_by_hand(node, cidrs, self.now);
                 } else if new && result.is_ok() {
-                    self.check_given(node, cidrs);
+                    self.check_given(from, node, cidrs);
                 }
                 result.map(|()| false)
             }
