@@ -91,6 +91,8 @@ pub(crate) struct Api {
     pub(crate) lease_created: u64,
     /// The lease is unheld, and who held it before, if anybody did, had left nothing under way.
     pub(crate) lease_clean: bool,
+    /// The record was put back by a restoration and not written since: its holder need not hold it.
+    pub(crate) lease_put_back: bool,
     pub(crate) modes: ApiModes,
     /// Which node somebody ever gave which block, and when.
     pub(crate) by_hand: BTreeMap<(Arc<str>, IpNet), u64>,
@@ -110,6 +112,7 @@ impl Api {
             lease: None,
             lease_created: 0,
             lease_clean: true,
+            lease_put_back: false,
             modes: ApiModes::default(),
             by_hand: BTreeMap::new(),
             past: Vec::new(),
@@ -150,6 +153,7 @@ impl Api {
             self.lease = lease.clone();
             // Somebody may have led since.
             self.lease_clean = false;
+            self.lease_put_back = true;
         }
     }
 
@@ -269,6 +273,7 @@ impl Api {
             duration: self.terms.duration,
             version,
         });
+        self.lease_put_back = false;
         Ok(std::mem::take(&mut self.lease_clean))
     }
 

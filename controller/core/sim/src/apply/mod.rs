@@ -49,7 +49,7 @@ impl World<'_> {
             }
             Fault::ControllerHalted => {
                 // Only what it begins can be sent late; a lease that lasts long covers it.
-                self.shells[shell].halts = Some(entry.millis());
+                self.shells[shell].halts = Some((entry.millis(), self.now + 25_000));
             }
             _ => {
                 if self.shells[shell].stopping {

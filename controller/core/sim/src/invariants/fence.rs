@@ -6,8 +6,9 @@ use crate::{queue::Sender, shell::identity, world::World};
 impl World<'_> {
     /// A write takes effect now. Nobody else may have been given the lease since it was begun.
     pub(crate) fn check_fenced(&mut self, from: Sender, what: &str) {
-        if from.late {
-            // Nothing can keep a process that is stopped just there from writing when it goes on.
+        // Nothing can keep a process that is stopped just there from writing when it goes on, and a
+        // record that was put back gives nobody the lease.
+        if from.late || self.api.lease_put_back {
             return;
         }
         let me = identity(from.shell, from.life);

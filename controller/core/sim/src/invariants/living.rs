@@ -84,6 +84,7 @@ impl World<'_> {
         let mut leads = None;
         for (id, known) in known.tables.counting(limits.settle) {
             let table = self.cloud.tables.get(id)?;
+            let mut all = true;
             for cidr in &node.pod_cidrs {
                 let hop = self.hop_of(key, *cidr)?;
                 let shown = known.seen.iter().any(|seen| {
@@ -97,9 +98,12 @@ impl World<'_> {
                 let still = table.changed.get(cidr).copied().unwrap_or(0);
                 match (shown, right && whole && !dropped && settled(still)) {
                     (true, false) => return None,
-                    (true, true) => leads = Some(id.to_string()),
-                    (false, _) => {}
+                    (true, true) => {}
+                    (false, _) => all = false,
                 }
+            }
+            if all {
+                leads = Some(id.to_string());
             }
         }
         leads

@@ -58,10 +58,20 @@ impl World<'_> {
             };
         }
         self.changes_are_told()?;
+        let known = self.shells.iter().find(|shell| shell.leads());
+        let known = known.map(|shell| &shell.known);
+        let marks = self.scenario.habits.marks;
         let stale = self.leftover(|destination| {
-            !nodes
-                .iter()
-                .any(|node| node.node.pod_cidrs.contains(destination))
+            // Without a mark nobody can know it who was never told of the pool or of the node.
+            let seen = known.is_some_and(|known| {
+                let mut ever = known.ever.iter();
+                known.held.contains(destination) || ever.any(|(range, _)| range.has(destination))
+            });
+            if !marks && !seen {
+                return false;
+            }
+            let mut nodes = nodes.iter();
+            !nodes.any(|node| node.node.pod_cidrs.contains(destination))
         });
         match stale {
             Some(stale) => Err(format!("{stale} belongs to no node")),

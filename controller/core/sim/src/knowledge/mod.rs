@@ -4,7 +4,10 @@ mod claims;
 mod tables;
 mod told;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 use signpost_core::{
@@ -38,6 +41,8 @@ pub(crate) struct Knowledge {
     pub(crate) ever: Vec<(Range, Arc<str>)>,
     /// Since when each pool is configured as it is.
     pub(crate) pools: BTreeMap<Range, u64>,
+    /// Every block that a node was ever told to have.
+    pub(crate) held: BTreeSet<IpNet>,
     /// When each node's condition was written, by UID.
     pub(crate) conditions: BTreeMap<Arc<str>, Vec<u64>>,
     pub(crate) claims: Claims,
@@ -148,6 +153,7 @@ impl Knowledge {
     fn see(&mut self, mut node: Node) {
         // What was read before the pod CIDRs were set does not take them away.
         if !node.pod_cidrs.is_empty() {
+            self.held.extend(node.pod_cidrs.iter().copied());
             self.cidrs
                 .insert(node.key.uid.clone(), node.pod_cidrs.clone());
         } else if let Some(cidrs) = self.cidrs.get(&node.key.uid) {
