@@ -82,6 +82,9 @@ impl World<'_> {
             Fault::ApiLandsLate => api.lands_late = ends,
             Fault::PodCidrsRefused => api.refuses = ends,
             Fault::EtcdRestored => {
+                // Longer than any lease, as such a repair is.
+                let lapse = self.scenario.terms.duration + Duration::from_secs(5);
+                let ends = ends.max(Time(self.now).after(lapse).0);
                 api.down = ends.max(api.down);
                 self.queue.push(ends, Message::Restored { then });
             }

@@ -30,6 +30,13 @@ impl World<'_> {
         if !there && self.scenario.cloud == CloudKind::Cloud {
             return false;
         }
+        let selects = config
+            .pools
+            .iter()
+            .any(|pool| !pool.node_selector.is_empty());
+        if node.node.uninitialized && selects {
+            return false;
+        }
         let matching: Vec<&PoolConfig> = config
             .pools
             .iter()

@@ -86,7 +86,8 @@ impl World<'_> {
             {
                 let holder = &holder.node.key.uid;
                 return Err(format!(
-                    "{holder} has a block of {name}, removed, and is not named"
+                    "{holder} has a block of {name}, removed, and is not named: {:?}",
+                    summary.pools
                 ));
             }
         }

@@ -25,8 +25,11 @@ impl World<'_> {
         };
         let table = self.cloud.tables.get(change.table());
         let held = table.and_then(|table| table.routes.get(&route.destination));
-        let ours = held.map_or(0, |held| held.all().filter(|it| it.ours).count());
-        if ours == 1 && !excluded {
+        let last = held.is_some_and(|held| {
+            let same = held.handle == route.handle && held.hop == route.next_hop;
+            held.ours && held.double.is_none() && same
+        });
+        if last && !excluded {
             self.broken(Invariant::I8, || {
                 let what = crate::trail::change(change);
                 format!("controller {shell}: {what}, the last route of {holder}")

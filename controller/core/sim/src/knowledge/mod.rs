@@ -98,6 +98,7 @@ impl Knowledge {
                 node: Some(node), ..
             } => self.see(node.clone()),
             Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
+                self.cidrs.remove(&key.uid);
                 if self.knows(key).is_some() {
                     self.nodes.remove(&key.name);
                 }

@@ -94,7 +94,8 @@ impl KnownTables {
         };
         self.taken = Some(begun);
         self.any = true;
-        if tables.iter().all(|table| table.routes.is_ok()) {
+        // A listing without any table says that something is wrong, not that all are gone.
+        if !tables.is_empty() && tables.iter().all(|table| table.routes.is_ok()) {
             for known in self.by_id.values_mut() {
                 known.lacking.push(begun);
             }
