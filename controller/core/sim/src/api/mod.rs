@@ -57,6 +57,8 @@ pub(crate) enum Origin {
 pub(crate) struct ApiNode {
     pub(crate) node: Node,
     pub(crate) origin: Origin,
+    /// It joined without the labels that it has now.
+    pub(crate) labelled_later: bool,
     /// Of its last change.
     pub(crate) version: u64,
 }
@@ -165,6 +167,7 @@ impl Api {
         let node = ApiNode {
             node,
             origin,
+            labelled_later: false,
             version,
         };
         self.nodes.insert(node.node.key.name.clone(), node);

@@ -87,7 +87,7 @@ impl World<'_> {
 }
 
 /// A pod CIDR made by hand that covers so much of a pool does not keep others from it.
-pub(super) fn covers_much(cidr: &IpNet, pool: &PoolConfig) -> bool {
+pub(crate) fn covers_much(cidr: &IpNet, pool: &PoolConfig) -> bool {
     let blocks = u32::from(pool.node_prefix_length - pool.cidr.prefix_len());
     let all = 1_u64 << blocks.min(20);
     let covered = if cidr.contains(&pool.cidr) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use signpost_core::{NodeKey, Time, node::NetworkCondition};
 
 use super::Invariant;
-use crate::{queue::Message, world::World};
+use crate::{queue::Message, rules::Rule, world::World};
 
 /// From the end of the last fault to rest.
 pub(crate) const BOUND: Duration = Duration::from_secs(600);
@@ -144,6 +144,16 @@ impl World<'_> {
         self.queue.push(self.now + LOOK_EVERY, Message::Inspect);
     }
 
+    /// Counts the situations that last.
+    fn meet_lasting(&mut self) {
+        if self.has_removed_pool_held() {
+            self.meet(Rule::RemovedPoolHeld);
+        }
+        if self.has_removed_pool_overlapped() {
+            self.meet(Rule::RemovedPoolOverlapped);
+        }
+    }
+
     fn at_rest(&mut self, since: u64) {
         if self.rest.listings > 3 && self.scenario.limits.routes {
             // Tables are looked at more often for a while after somebody changed routes.
@@ -174,6 +184,10 @@ impl World<'_> {
         if self.rest.probe.is_none() && self.probe() {
             return self.queue.push(self.now + LOOK_EVERY, Message::Inspect);
         }
+        if self.rest.probe.is_some() {
+            self.meet(Rule::JoinedInCalm);
+        }
+        self.meet_lasting();
         self.note(|| "======== at rest".into());
         self.rest.reached = true;
     }

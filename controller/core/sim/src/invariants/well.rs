@@ -133,20 +133,17 @@ impl World<'_> {
         if !available || !self.scenario.limits.routes || !in_pools {
             return Ok(());
         }
-        let leads = |table: &Table| {
-            let mut cidrs = node.node.pod_cidrs.iter();
-            cidrs.all(|cidr| {
-                let held = table.routes.get(cidr);
-                let mut held = held.into_iter().flat_map(Held::all);
-                let hop = self.hop_of(key, *cidr);
-                hop.is_some() && held.any(|held| held.ours && held.hop == hop)
-            })
+        let leads = |table: &Table, cidr: &IpNet| {
+            let held = table.routes.get(cidr);
+            let mut held = held.into_iter().flat_map(Held::all);
+            let hop = self.hop_of(key, *cidr);
+            hop.is_some() && held.any(|held| held.ours && held.hop == hop)
         };
-        let programmed = self.cloud.tables.values();
-        let mut programmed = programmed
-            .filter(|table| self.now >= table.untagged)
-            .peekable();
-        if programmed.peek().is_none() || programmed.any(leads) {
+        let tables = self.cloud.tables.values();
+        let programmed: Vec<&Table> = tables.filter(|table| self.now >= table.untagged).collect();
+        let mut cidrs = node.node.pod_cidrs.iter();
+        let reached = |cidr| programmed.iter().any(|table| leads(table, cidr));
+        if programmed.is_empty() || cidrs.all(reached) {
             return Ok(());
         }
         Err("no table leads there and it says that it is available".into())

@@ -12,7 +12,7 @@ use std::{
 use ipnet::IpNet;
 use signpost_core::{
     Action, Config, Event, Node, NodeKey, PoolConfig,
-    cloud::{InstanceState, Range, RouteChange, TableId},
+    cloud::{CloudErrorKind, InstanceState, Range, RouteChange, TableId},
 };
 
 pub(crate) use self::tables::{GIVEN_UP, SeenTable};
@@ -41,6 +41,12 @@ pub(crate) struct Knowledge {
     pub(crate) ever: Vec<(Range, Arc<str>)>,
     /// Since when each pool is configured as it is.
     pub(crate) pools: BTreeMap<Range, u64>,
+    /// When the first configuration was told.
+    pub(crate) configured: Option<u64>,
+    /// Where the answer to a creation was lost.
+    pub(crate) lost: BTreeSet<(TableId, IpNet)>,
+    /// The UIDs of nodes of which the answer to a write of pod CIDRs was lost.
+    pub(crate) doubtful: BTreeSet<Arc<str>>,
     /// Every block that a node was ever told to have.
     pub(crate) held: BTreeSet<IpNet>,
     /// When each node's condition was written, by UID.
@@ -71,6 +77,7 @@ impl Knowledge {
             Event::Configured(config) => {
                 self.config.clone_from(config);
                 if let Some(config) = config {
+                    self.configured.get_or_insert(now);
                     let before = std::mem::take(&mut self.pools);
                     for pool in &config.pools {
                         let range = range(pool);
@@ -139,6 +146,13 @@ impl Knowledge {
                     if result.is_ok() {
                         let v4 = matches!(change.destination(), IpNet::V4(_));
                         self.tables.full.remove(&(change.table().clone(), v4));
+                    }
+                    let lost = result
+                        .as_ref()
+                        .is_err_and(|error| error.kind == CloudErrorKind::Unknown);
+                    if lost && matches!(change, RouteChange::Create { .. }) {
+                        self.lost
+                            .insert((change.table().clone(), change.destination()));
                     }
                     self.said.route_answered(&change, result, now);
                     let place = (change.table().clone(), change.destination());
