@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::destination::Destination;
-use crate::ids::Stamp;
 
 /// Destinations that have a route of ours in some table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,24 +30,14 @@ impl Tally {
 }
 
 /// What is known of each destination.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Destinations {
-    /// From this moment on nothing is older.
-    origin: Stamp,
     /// Boxed, so that a search reads little memory and half-empty tree nodes cost little.
     pub(super) all: BTreeMap<IpNet, Box<Destination>>,
     pub(super) tally: Tally,
 }
 
 impl Destinations {
-    pub(super) fn new(origin: Stamp) -> Self {
-        Self {
-            origin,
-            all: BTreeMap::new(),
-            tally: Tally::default(),
-        }
-    }
-
     pub(super) fn tally(&self) -> Tally {
         self.tally
     }
@@ -68,8 +57,7 @@ impl Destinations {
         cidr: IpNet,
         change: impl FnOnce(&mut Destination) -> T,
     ) -> T {
-        let origin = self.origin;
-        let new = || Box::new(Destination::new(origin));
+        let new = || Box::new(Destination::new());
         let entry = self.all.entry(cidr).or_insert_with(new);
         counted(&mut self.tally, entry, change)
     }
