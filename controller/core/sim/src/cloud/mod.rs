@@ -244,7 +244,7 @@ impl Cloud {
         }
         let dropped = table.dropped.get(destination);
         if dropped.is_some_and(|until| now < *until) {
-            return Some(Blackhole::Other("as the schedule has it".into()));
+            return Some(Blackhole::Other);
         }
         let mut machines = self.machines.values();
         let machine = machines
