@@ -76,6 +76,7 @@ pub mod report;
 mod rules;
 mod run;
 mod scenario;
+pub mod seeds;
 mod shell;
 mod shrink;
 mod trail;
