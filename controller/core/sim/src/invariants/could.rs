@@ -24,6 +24,11 @@ impl World<'_> {
 
     /// There is a block for the node in each family.
     pub(super) fn could_have(&self, node: &ApiNode, config: &Config, all: &[&ApiNode]) -> bool {
+        let mut programmed = self.cloud.tables.values();
+        let programmed = programmed.any(|table| self.now >= table.untagged);
+        if self.scenario.limits.routes && !programmed {
+            return false;
+        }
         let machine = node.node.provider_id.as_ref();
         let machine = machine.and_then(|id| self.cloud.machines.get(id));
         let there = machine.is_some_and(|machine| machine.state == MachineState::Running);

@@ -1,8 +1,9 @@
 //! I7: once faults stop, everything comes to rest.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use signpost_core::{NodeKey, Time, node::NetworkCondition};
+use ipnet::IpNet;
+use signpost_core::{NodeKey, Time, cloud::TableId, node::NetworkCondition};
 
 use super::Invariant;
 use crate::{queue::Message, rules::Rule, world::World};
@@ -32,6 +33,8 @@ pub(crate) struct Rest {
     /// The operator allowed the deletions that were held back.
     pub(super) allowed: bool,
     pub(super) torn_down: bool,
+    /// What nobody could know of when all was torn down.
+    pub(super) excused: BTreeSet<(TableId, IpNet)>,
     /// A node joined when all was well, and when.
     probe: Option<(NodeKey, u64)>,
     /// Listings begun since all is well.
@@ -48,6 +51,7 @@ impl Rest {
             waits_for: String::new(),
             allowed: false,
             torn_down: false,
+            excused: BTreeSet::new(),
             probe: None,
             listings: 0,
             reached: false,
