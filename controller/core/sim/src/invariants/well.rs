@@ -165,11 +165,12 @@ impl World<'_> {
                     || !other.node.pod_cidrs.contains(cidr)
                     || (other.node.created > node.node.created && !other.node.excluded)
             });
-            let clear = self
-                .cloud
-                .tables
-                .values()
-                .all(|table| table.routes.get(cidr).is_none_or(|held| held.ours));
+            let clear = self.cloud.tables.values().all(|table| {
+                table
+                    .routes
+                    .get(cidr)
+                    .is_none_or(|held| held.all().all(|it| it.ours))
+            });
             let reachable = self.hop_of(key, *cidr).is_some() || !self.scenario.limits.routes;
             in_pool && alone && clear && reachable
         })
