@@ -59,6 +59,10 @@ impl World<'_> {
             self.node_is_well(node, &nodes)
                 .map_err(|why| format!("{}: {why}", node.node.key.uid))?;
         }
+        let leader = self.shells.iter().find(|shell| shell.leads());
+        if leader.is_some_and(|leader| leader.known.tables.failed) {
+            return Err("the last listing failed".into());
+        }
         self.views_are_well()?;
         self.figures_are_well()?;
         if self.held() > 0 {
