@@ -5,7 +5,11 @@ mod machine;
 mod reads;
 mod table;
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 use signpost_core::{
@@ -43,6 +47,8 @@ pub(crate) struct Cloud {
     /// By `spec.providerID`.
     pub(crate) machines: BTreeMap<Arc<str>, Machine>,
     pub(crate) modes: CloudModes,
+    /// Where somebody else ever had a route.
+    pub(crate) foreign_ever: BTreeSet<IpNet>,
     pub(crate) habits: Habits,
     named: u64,
     hops: u64,
@@ -55,6 +61,7 @@ impl Cloud {
             tables: BTreeMap::new(),
             machines: BTreeMap::new(),
             modes: CloudModes::default(),
+            foreign_ever: BTreeSet::new(),
             habits,
             named: 0,
             hops: 0,
@@ -95,7 +102,6 @@ impl Cloud {
         let Table {
             routes,
             foreign_since,
-            foreign_ever,
             changed,
             ..
         } = table;
@@ -110,7 +116,7 @@ impl Cloud {
         foreign_since.retain(|net, _| routes.get(net).is_some_and(|held| !held.ours));
         for (net, _) in routes.iter().filter(|(_, held)| !held.ours) {
             foreign_since.entry(*net).or_insert(now);
-            foreign_ever.insert(*net);
+            self.foreign_ever.insert(*net);
         }
         if late {
             table.past.push((now, table.routes.clone()));

@@ -57,8 +57,6 @@ pub(crate) struct Table {
     pub(crate) dropped: BTreeMap<IpNet, u64>,
     /// Since when a route of somebody else is there.
     pub(crate) foreign_since: BTreeMap<IpNet, u64>,
-    /// Where one ever was.
-    pub(crate) foreign_ever: BTreeSet<IpNet>,
     /// When the routes of a destination were changed last.
     pub(crate) changed: BTreeMap<IpNet, u64>,
     /// Listings ever lacked it.
