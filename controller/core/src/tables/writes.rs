@@ -253,7 +253,6 @@ impl Tables {
             };
             let before = cell.failure.take().unwrap_or_default();
             let exists = error.kind == Kinds::AlreadyExists;
-            let may_be_there = exists || error.kind == Kinds::Unknown;
             let persists = if exists {
                 before.hidden
             } else {
@@ -277,7 +276,10 @@ impl Tables {
             cell.failure = Some(Box::new(Failure {
                 trouble: told.then(|| trouble.clone()).or(before.trouble),
                 may_pass: error.kind == Kinds::Transient && error.retry_after.is_none(),
-                unseen: before.unseen.or(may_be_there.then_some(now)),
+                unseen: match error.kind {
+                    Kinds::Unknown => Some(now),
+                    _ => before.unseen.or(exists.then_some(now)),
+                },
                 hidden: before.hidden,
             }));
             told.then_some(trouble).filter(|it| it.lasting)
