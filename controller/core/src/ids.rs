@@ -1,6 +1,6 @@
 //! What everything else is numbered and dated by.
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 use crate::Time;
 
@@ -25,13 +25,45 @@ impl NodeId {
 }
 
 /// A moment, told apart from others of the same millisecond by the event that was being handled.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stamp {
     pub(crate) at: Time,
-    pub(crate) seq: u64,
+    seq: NonZeroU64,
+}
+
+impl Default for Stamp {
+    /// Before everything else.
+    fn default() -> Self {
+        Self::first(Time::default())
+    }
 }
 
 impl Stamp {
+    /// Before all that is handled.
+    pub(crate) fn first(at: Time) -> Self {
+        Self {
+            at,
+            seq: NonZeroU64::MIN,
+        }
+    }
+
+    /// For tests: that many seconds after the beginning, and in that order.
+    #[cfg(test)]
+    pub(crate) fn of_second(seconds: u64) -> Self {
+        Self {
+            at: Time(seconds * 1_000),
+            seq: NonZeroU64::MIN.saturating_add(seconds),
+        }
+    }
+
+    /// That of the next event. Time never goes back.
+    pub(crate) fn next(self, now: Time) -> Self {
+        Self {
+            at: now.max(self.at),
+            seq: self.seq.saturating_add(1),
+        }
+    }
+
     /// Whether a reading that was begun at `self` shows all that ended at `end`, given how long the
     /// world takes to settle. Within one event, readings are begun last.
     pub(crate) fn shows(self, end: Self, settle: Duration) -> bool {

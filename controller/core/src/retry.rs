@@ -9,19 +9,26 @@ use crate::{Time, cloud::CloudErrorKind, event::ApiErrorKind};
 const LASTING: u8 = 6;
 
 /// How often something failed in a row, and when it may be tried again.
+///
+/// In one word, since each node has several: the time in milliseconds, then eight bits for failures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Retry {
-    failures: u8,
-    not_before: Time,
-}
+pub(crate) struct Retry(u64);
 
 impl Retry {
     /// It failed once more: the next try is not before the back-off is over, nor before `at_least`
     /// has passed.
     pub(crate) fn failed(&mut self, wait: Wait, at_least: Duration, now: Time) {
-        self.failures = self.failures.saturating_add(1 + wait.extra);
-        let delay = wait.backoff.delay(wait.item, self.failures, wait.pace);
-        self.not_before = now.after(delay.max(at_least));
+        let failures = self.failures().saturating_add(1 + wait.extra);
+        let delay = wait.backoff.delay(wait.item, failures, wait.pace);
+        self.set(failures, now.after(delay.max(at_least)));
+    }
+
+    fn set(&mut self, failures: u8, not_before: Time) {
+        self.0 = not_before.0 << 8 | u64::from(failures);
+    }
+
+    fn not_before(&self) -> Time {
+        Time(self.0 >> 8)
     }
 
     /// It succeeded, or what failed has nothing to do with what is tried next.
@@ -31,27 +38,27 @@ impl Retry {
 
     /// It may be tried again at once, but the failures count on.
     pub(crate) fn at_once(&mut self, now: Time) {
-        self.not_before = now;
+        self.set(self.failures(), now);
     }
 
     /// It may be tried again at that time, if not sooner.
     pub(crate) fn by(&mut self, at: Time) {
-        self.not_before = self.not_before.min(at);
+        self.set(self.failures(), self.not_before().min(at));
     }
 
     /// The time to wait for, if that is not over.
     pub(crate) fn waits(&self, now: Time) -> Option<Time> {
-        (self.not_before > now).then_some(self.not_before)
+        Some(self.not_before()).filter(|at| *at > now)
     }
 
     /// Failures in a row.
     pub(crate) fn failures(&self) -> u8 {
-        self.failures
+        self.0.to_le_bytes()[0]
     }
 
     /// It has failed for so long that people should know.
     pub(crate) fn lasts(&self) -> bool {
-        self.failures >= LASTING
+        self.failures() >= LASTING
     }
 }
 

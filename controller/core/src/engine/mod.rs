@@ -79,7 +79,7 @@ impl Engine {
     /// A machine that knows nothing yet and leads from `now` on; each leadership has its own. `seed`
     /// feeds the jitter of retries.
     pub fn new(limits: Limits, seed: u64, handover: Handover, now: Time) -> Self {
-        let elected = Stamp { at: now, seq: 1 };
+        let elected = Stamp::first(now);
         let recovery = Recovery::new(limits, handover, elected);
         let mut engine = Self {
             turn: Turn::new(limits, seed, elected),
@@ -99,10 +99,7 @@ impl Engine {
 
     /// Takes note of `event` and says what to do.
     pub fn handle(&mut self, event: Event, now: Time) -> Vec<Action> {
-        self.turn.now = Stamp {
-            at: now.max(self.turn.now.at),
-            seq: self.turn.now.seq + 1,
-        };
+        self.turn.now = self.turn.now.next(now);
         self.note(event);
         self.work();
         self.turn.take()

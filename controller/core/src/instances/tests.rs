@@ -69,10 +69,7 @@ impl Rig {
     }
 
     fn at(&mut self, second: u64) -> &mut Self {
-        self.turn.now = Stamp {
-            at: Time(second * 1_000),
-            seq: self.turn.now.seq + 1,
-        };
+        self.turn.now = self.turn.now.next(Time(second * 1_000));
         self
     }
 

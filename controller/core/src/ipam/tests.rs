@@ -23,7 +23,7 @@ use ipnet::IpNet;
 
 use super::{AllocateError, Claimant, Ledger};
 use crate::{
-    Config, NodeKey, PoolConfig, PoolState, Time,
+    Config, NodeKey, PoolConfig, PoolState,
     ids::{NodeId, Stamp},
     summary::PoolUse,
 };
@@ -41,10 +41,7 @@ fn set(texts: &[&str]) -> BTreeSet<IpNet> {
 }
 
 fn at(seconds: u64) -> Stamp {
-    Stamp {
-        at: Time(seconds * 1_000),
-        seq: seconds,
-    }
+    Stamp::of_second(seconds)
 }
 
 fn id(number: usize) -> NodeId {
@@ -124,6 +121,11 @@ fn take(ledger: &mut Ledger, number: usize) -> String {
 
 fn owner(ledger: &Ledger, cidr: &str) -> Option<NodeId> {
     ledger.owner(net(cidr)).map(|owner| owner.id)
+}
+
+/// Whether a block that was chosen for a node without labels would be handed out to it still.
+fn gives(ledger: &Ledger, cidr: &str) -> bool {
+    ledger.would_give(net(cidr), &BTreeMap::new())
 }
 
 /// `[total, allocated, quarantined, blocked, reserved, free]`.

@@ -22,21 +22,21 @@ pub(super) struct Assignment {
     pub(super) cidrs: Cidrs,
     /// The node is known to have them.
     pub(super) held: bool,
-    /// The answer to a write was lost at that time, so the node may have them, or may get them yet.
-    pub(super) uncertain: Option<Time>,
-    pub(super) missed: Missed,
+    doubt: Doubt,
     /// Why there are none, or why they cannot be written.
     pub(super) trouble: Option<Box<Trouble>>,
     pub(super) write: Write,
 }
 
-/// Whether a node that had its pod CIDRs was seen without them.
+/// Whether a node has the pod CIDRs that it is believed to have, or not to have yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Missed {
+enum Doubt {
     #[default]
-    No,
-    /// At that time, which may have been a late sighting.
-    Since(Time),
+    None,
+    /// The answer to a write was lost at that time: it may have them, or may get them yet.
+    Uncertain(Time),
+    /// It has them, and was seen without them at that time, which may have been a late sighting.
+    Missed(Time),
     /// And is being read anew.
     Asked,
     /// And again after that: it lost them.
@@ -55,7 +55,7 @@ pub(super) struct Differences {
 impl Assignment {
     /// A write is due, apart from back-off.
     pub(super) fn is_unwritten(&self) -> bool {
-        !self.cidrs.is_empty() && (!self.held || self.missed == Missed::Lost)
+        !self.cidrs.is_empty() && (!self.held || self.doubt == Doubt::Lost)
     }
 
     /// Blocks were chosen, and no write of them is on its way.
@@ -75,10 +75,24 @@ impl Assignment {
     /// The write succeeded.
     pub(super) fn written(&mut self) {
         self.held = true;
-        self.missed = Missed::No;
-        self.uncertain = None;
+        self.doubt = Doubt::None;
         self.trouble = None;
         self.write = Write::default();
+    }
+
+    /// The answer to a write was lost.
+    pub(super) fn answer_lost(&mut self, now: Time) {
+        if !self.held {
+            self.doubt = Doubt::Uncertain(now);
+        }
+    }
+
+    /// Since when the node may have what was chosen for it although that is not known.
+    pub(super) fn uncertain(&self) -> Option<Time> {
+        match self.doubt {
+            Doubt::Uncertain(at) => Some(at),
+            _ => None,
+        }
     }
 
     /// The node has these pod CIDRs. They never change once they are there, so whatever else was
@@ -86,8 +100,7 @@ impl Assignment {
     pub(super) fn seen_with(&mut self, seen: &[IpNet]) -> Differences {
         if self.cidrs[..] == *seen {
             self.held = true;
-            self.missed = Missed::No;
-            self.uncertain = None;
+            self.doubt = Doubt::None;
             self.trouble = None;
             return Differences::default();
         }
@@ -115,32 +128,32 @@ impl Assignment {
             return self.missed(fresh, now);
         }
         let landed = |at: Time| now >= at.after(settle);
-        if fresh && self.uncertain.is_some_and(landed) {
+        if fresh && self.uncertain().is_some_and(landed) {
             // It can land no more, and it has not.
-            self.uncertain = None;
+            self.doubt = Doubt::None;
         }
         None
     }
 
     fn missed(&mut self, fresh: bool, now: Time) -> Option<Time> {
-        match self.missed {
-            Missed::No => {
-                self.missed = Missed::Since(now);
+        match self.doubt {
+            Doubt::None | Doubt::Uncertain(_) => {
+                self.doubt = Doubt::Missed(now);
                 Some(now.after(LATE))
             }
-            Missed::Asked if fresh => {
-                self.missed = Missed::Lost;
+            Doubt::Asked if fresh => {
+                self.doubt = Doubt::Lost;
                 None
             }
-            Missed::Since(_) | Missed::Asked | Missed::Lost => None,
+            Doubt::Missed(_) | Doubt::Asked | Doubt::Lost => None,
         }
     }
 
     /// The node is to be read anew, since it was seen without what it has.
     pub(super) fn look_for_missed(&mut self, now: Time) -> bool {
-        let due = matches!(self.missed, Missed::Since(at) if now >= at.after(LATE));
+        let due = matches!(self.doubt, Doubt::Missed(at) if now >= at.after(LATE));
         if due {
-            self.missed = Missed::Asked;
+            self.doubt = Doubt::Asked;
         }
         due
     }
@@ -165,13 +178,13 @@ mod tests {
     #[test]
     fn a_write_without_an_answer_is_in_doubt_until_the_node_is_read_after_it_can_land_no_more() {
         let mut assignment = chosen();
-        assignment.uncertain = Some(Time(1_000));
+        assignment.answer_lost(Time(1_000));
         for (fresh, at) in [(true, 1_000), (false, 60_000), (true, 50_999)] {
             assignment.seen_without(fresh, Time(at), SETTLE);
-            assert!(assignment.uncertain.is_some(), "{fresh} {at}");
+            assert!(assignment.uncertain().is_some(), "{fresh} {at}");
         }
         assignment.seen_without(true, Time(51_000), SETTLE);
-        assert_eq!(assignment.uncertain, None);
+        assert_eq!(assignment.uncertain(), None);
     }
 
     #[test]

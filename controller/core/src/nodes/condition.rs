@@ -34,9 +34,16 @@ pub(super) struct Condition {
     written: Option<(bool, Reason, Time)>,
     /// A sighting contradicts what was written, and may be a late one.
     doubtful: bool,
-    /// How often somebody else changed it back.
-    contested: Retry,
-    contested_at: Time,
+    contest: Option<Box<Contest>>,
+}
+
+/// Somebody else changes the condition back.
+#[derive(Debug, Clone)]
+struct Contest {
+    /// How often, and when we write it again.
+    retry: Retry,
+    /// When they did last.
+    last: Time,
 }
 
 impl Condition {
@@ -63,16 +70,21 @@ impl Condition {
     /// Somebody else writes the same condition: what we write comes ever more slowly.
     fn changed_back(&mut self, node: &Seen, turn: &mut Turn) {
         let now = turn.now.at;
-        if now.since(self.contested_at) > PEACE {
-            self.contested.reset();
+        let contest = self.contest.get_or_insert_with(|| {
+            let retry = Retry::default();
+            Box::new(Contest { retry, last: now })
+        });
+        if now.since(contest.last) > PEACE {
+            contest.retry.reset();
         }
-        self.contested_at = now;
+        contest.last = now;
+        let retry = &mut contest.retry;
         let wait = turn.backoff.wait(item(&node.key), Pace::Refused);
-        self.contested.failed(wait, Duration::ZERO, now);
-        if self.contested.failures() == 1 {
-            self.contested.at_once(now);
+        retry.failed(wait, Duration::ZERO, now);
+        if retry.failures() == 1 {
+            retry.at_once(now);
         }
-        if self.contested.failures() == CONTESTED {
+        if retry.failures() == CONTESTED {
             turn.notify(
                 Subject::Node(node.key.clone()),
                 Reason::ConditionContested,
@@ -95,7 +107,9 @@ impl Condition {
 
     fn waits(&self, now: Time) -> Option<Time> {
         let write = self.write.retry.waits(now);
-        write.into_iter().chain(self.contested.waits(now)).max()
+        let contest = self.contest.as_ref();
+        let contest = contest.and_then(|it| it.retry.waits(now));
+        write.into_iter().chain(contest).max()
     }
 }
 

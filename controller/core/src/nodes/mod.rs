@@ -258,7 +258,7 @@ impl Nodes {
 fn report(turn: &mut Turn, state: &mut NodeState) {
     if let Progress::Since(first_seen) = state.progress {
         let took = turn.now.at.since(first_seen);
-        state.progress = Progress::Took(took);
+        state.progress = Progress::Took(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         if !state.was_available {
             let node = state.node.key.clone();
             turn.act(Action::NodeRouted { node, took });

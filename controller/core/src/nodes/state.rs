@@ -52,8 +52,8 @@ impl Seen {
 pub(super) enum Progress {
     /// First seen at that time.
     Since(Time),
-    /// It took so long.
-    Took(Duration),
+    /// It took so long, in milliseconds.
+    Took(u64),
 }
 
 /// Where a node stands, as the engine judges it.
@@ -179,7 +179,7 @@ impl NodeState {
     pub(crate) fn took(&self) -> Option<Duration> {
         match self.progress {
             Progress::Since(_) => None,
-            Progress::Took(took) => Some(took),
+            Progress::Took(took) => Some(Duration::from_millis(took)),
         }
     }
 

@@ -159,7 +159,7 @@ impl Nodes {
         let kind = error.as_ref().map_or(ApiErrorKind::Conflict, |it| it.kind);
         assignment.write.failed(turn, key, kind);
         if kind == ApiErrorKind::Unknown {
-            assignment.uncertain = Some(turn.now.at);
+            assignment.answer_lost(turn.now.at);
         }
         let refused = Pace::of_api(kind) == Pace::Refused;
         if let Some(error) = error.filter(|_| refused || assignment.write.retry.lasts()) {
@@ -176,7 +176,7 @@ impl Nodes {
         let now = turn.now.at;
         let state = self.get_mut(id)?;
         let assignment = &mut state.assignment;
-        let Some(at) = assignment.uncertain else {
+        let Some(at) = assignment.uncertain() else {
             let cidrs = std::mem::take(&mut assignment.cidrs);
             assignment.choose(Vec::new());
             return Some(cidrs);

@@ -45,8 +45,6 @@ pub(super) struct Destination {
     led_to: Option<Box<NextHop>>,
     /// The instance that its routes should have led to is known to be gone.
     pub(super) dead: bool,
-    /// When a write of ours for it last ended.
-    pub(super) written: Stamp,
     /// By table, of which there is mostly one.
     cells: SmallVec<[Cell; 1]>,
 }
@@ -56,7 +54,7 @@ pub(super) struct Destination {
 pub(super) struct OurRoute {
     pub(super) handle: Option<Arc<str>>,
     pub(super) next_hop: Option<NextHop>,
-    pub(super) blackhole: Option<Box<Blackhole>>,
+    pub(super) blackhole: Option<Blackhole>,
 }
 
 /// One destination in one table.
@@ -126,13 +124,12 @@ impl Cell {
 }
 
 impl Destination {
-    pub(super) fn new(written: Stamp) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             owner: None,
             want: Want::Keep,
             led_to: None,
             dead: false,
-            written,
             cells: SmallVec::new(),
         }
     }
@@ -230,6 +227,11 @@ impl Destination {
         any
     }
 
+    /// When a write of ours for it last ended, in any table.
+    pub(super) fn written(&self) -> Option<Stamp> {
+        self.cells.iter().filter_map(|cell| cell.written).max()
+    }
+
     /// Our routes in all tables.
     fn ours(&self) -> impl Iterator<Item = &OurRoute> {
         self.cells.iter().flat_map(|cell| &cell.ours)
@@ -278,6 +280,11 @@ impl Destination {
     pub(super) fn is_orphan(&self) -> bool {
         self.want == Want::Remove && self.has_ours() && !self.leads_nowhere()
     }
+
+    /// No node has it, and its routes carry no packets.
+    pub(super) fn is_dead_orphan(&self) -> bool {
+        self.want == Want::Remove && self.leads_nowhere()
+    }
 }
 
 impl OurRoute {
@@ -294,7 +301,7 @@ impl OurRoute {
     /// It was observed just so.
     pub(super) fn is(&self, observed: &ObservedRoute) -> bool {
         self.next_hop == observed.next_hop
-            && self.blackhole.as_deref() == observed.blackhole.as_ref()
+            && self.blackhole == observed.blackhole
             && self.handle == observed.handle
     }
 
@@ -304,7 +311,7 @@ impl OurRoute {
             destination,
             next_hop: self.next_hop.clone(),
             ownership: Ownership::Ours,
-            blackhole: self.blackhole.as_deref().cloned(),
+            blackhole: self.blackhole,
             handle: self.handle.clone(),
         }
     }
@@ -315,7 +322,7 @@ impl From<&ObservedRoute> for OurRoute {
         Self {
             handle: route.handle.clone(),
             next_hop: route.next_hop.clone(),
-            blackhole: route.blackhole.clone().map(Box::new),
+            blackhole: route.blackhole,
         }
     }
 }

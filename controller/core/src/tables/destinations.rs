@@ -5,50 +5,44 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::destination::Destination;
-use crate::ids::Stamp;
 
 /// Destinations that have a route of ours in some table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// All of them.
     pub(super) ours: usize,
-    /// Those that no node has and whose routes may carry packets.
+    /// Those that may carry packets: nobody has to know that others go.
+    pub(super) live: usize,
+    /// Those of them that no node has.
     pub(super) orphans: usize,
 }
 
 impl Tally {
     fn of(destination: &Destination) -> Self {
+        let ours = destination.has_ours();
         Self {
-            ours: usize::from(destination.has_ours()),
+            ours: usize::from(ours),
+            live: usize::from(ours && !destination.is_dead_orphan()),
             orphans: usize::from(destination.is_orphan()),
         }
     }
 
     fn replace(&mut self, before: Self, after: Self) {
         self.ours = self.ours - before.ours + after.ours;
+        self.live = self.live - before.live + after.live;
         self.orphans = self.orphans - before.orphans + after.orphans;
     }
 }
 
 /// What is known of each destination.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Destinations {
-    /// From this moment on nothing is older.
-    origin: Stamp,
     /// Boxed, so that a search reads little memory and half-empty tree nodes cost little.
     pub(super) all: BTreeMap<IpNet, Box<Destination>>,
     pub(super) tally: Tally,
 }
 
 impl Destinations {
-    pub(super) fn new(origin: Stamp) -> Self {
-        Self {
-            origin,
-            all: BTreeMap::new(),
-            tally: Tally::default(),
-        }
-    }
-
     pub(super) fn tally(&self) -> Tally {
         self.tally
     }
@@ -68,8 +62,7 @@ impl Destinations {
         cidr: IpNet,
         change: impl FnOnce(&mut Destination) -> T,
     ) -> T {
-        let origin = self.origin;
-        let new = || Box::new(Destination::new(origin));
+        let new = || Box::new(Destination::new());
         let entry = self.all.entry(cidr).or_insert_with(new);
         counted(&mut self.tally, entry, change)
     }

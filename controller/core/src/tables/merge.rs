@@ -142,7 +142,7 @@ fn sort_out(routes: Vec<ObservedRoute>) -> (Vec<ObservedRoute>, BTreeMap<IpNet, 
             None
         })
         .collect();
-    ours.sort_by_key(|route| route.destination);
+    ours.sort_unstable_by_key(|route| route.destination);
     (ours, foreign)
 }
 

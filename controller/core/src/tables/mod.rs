@@ -80,6 +80,8 @@ enum Due {
 pub(crate) struct Tables {
     policy: Policy,
     tables: Vec<Table>,
+    /// As old as what is unknown of a destination.
+    origin: Stamp,
     destinations: Destinations,
     listing: Listing,
     queue: Queue,
@@ -103,7 +105,8 @@ impl Tables {
         Self {
             policy: Policy::default(),
             tables: Vec::new(),
-            destinations: Destinations::new(origin),
+            origin,
+            destinations: Destinations::default(),
             listing: Listing::default(),
             queue: Queue::default(),
             guard: Guard::new(elected),
@@ -157,7 +160,10 @@ impl Tables {
     /// that it would show one.
     pub(crate) fn is_clear(&self, cidr: IpNet, released: Stamp, settle: Duration) -> bool {
         let shown = |end: Stamp| self.listing.shows(end, settle);
-        let clear = |it: &Destination| !it.has_ours() && !it.in_doubt() && shown(it.written);
+        let clear = |it: &Destination| {
+            let written = it.written().unwrap_or(self.origin);
+            !it.has_ours() && !it.in_doubt() && shown(written)
+        };
         shown(released) && self.destinations.get(cidr).is_none_or(clear)
     }
 

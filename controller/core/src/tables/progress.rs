@@ -66,7 +66,7 @@ impl Tables {
         }
         let hop = destination.and_then(|it| it.want().hop())?;
         let cause = first.filter(|it| it.points_at(hop));
-        if let Some(cause) = cause.and_then(|it| it.blackhole.as_deref()) {
+        if let Some(cause) = cause.and_then(|it| it.blackhole) {
             return Some(blackhole(cidr, &table.id, cause));
         }
         let room = table.room(Family::of(&cidr));
@@ -130,14 +130,15 @@ fn barred(cidr: IpNet, range: IpNet, table: &TableId) -> Trouble {
     )
 }
 
-fn blackhole(cidr: IpNet, table: &TableId, cause: &Blackhole) -> Trouble {
+fn blackhole(cidr: IpNet, table: &TableId, cause: Blackhole) -> Trouble {
     let why = match cause {
         Blackhole::TargetGone => "what it leads to exists no more",
         Blackhole::TargetStopped => "the instance does not run; start it or delete the node",
         Blackhole::NotForwarding => {
             "the instance drops what is not addressed to itself; let it forward"
         }
-        Blackhole::Other(why) => why,
+        Blackhole::NotOnNetwork => "the instance is not on the route's network",
+        Blackhole::Other => "it leads nowhere",
     };
     Trouble::lasting(
         Reason::RouteBlackhole,

@@ -38,10 +38,7 @@ const C: &str = "10.0.2.0/24";
 const SIX: &str = "fd00::/64";
 
 fn at(seconds: u64) -> Stamp {
-    Stamp {
-        at: Time(seconds * 1_000),
-        seq: seconds,
-    }
+    Stamp::of_second(seconds)
 }
 
 fn net(text: &str) -> IpNet {
@@ -174,10 +171,7 @@ impl Rig {
     }
 
     fn at_millis(&mut self, millis: u64) -> &mut Self {
-        self.turn.now = Stamp {
-            at: Time(millis),
-            seq: self.turn.now.seq + 1,
-        };
+        self.turn.now = self.turn.now.next(Time(millis));
         self
     }
 
@@ -303,10 +297,7 @@ impl Rig {
 
 /// In that second, before all that is handled in it.
 fn at_first(seconds: u64) -> Stamp {
-    Stamp {
-        at: Time(seconds * 1_000),
-        seq: 0,
-    }
+    Stamp::first(Time(seconds * 1_000))
 }
 
 fn say(change: &RouteChange) -> String {

@@ -178,7 +178,6 @@ impl Tables {
             return;
         };
         let cidr = change.destination();
-        self.destinations.update(cidr, |it| it.written = turn.now);
         if let Some(index) = self.place(change.table()) {
             match result {
                 Ok(()) => self.write_succeeded(turn, &change, index),

@@ -27,6 +27,7 @@ impl World<'_> {
         if machine.state != MachineState::Running {
             return false;
         }
+        machine.changed = true;
         match entry.fault {
             Fault::InstanceGone => machine.state = MachineState::Gone,
             Fault::InstanceStopped => machine.stopped = entry.ends(),

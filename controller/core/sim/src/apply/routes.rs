@@ -17,7 +17,7 @@ impl World<'_> {
         };
         let now = self.now;
         let tagged = self.cloud.tables.values();
-        let several = tagged.filter(|table| table.untagged <= now).count() > 1;
+        let several = tagged.filter(|table| now >= table.untagged).count() > 1;
         let ends = entry.ends();
         match entry.fault {
             Fault::TableAdded if self.cloud.tables.len() < 4 => {
@@ -62,13 +62,17 @@ impl World<'_> {
                 if fault == Fault::TableFails {
                     table.fails = ends;
                 } else if fault == Fault::TableHidden {
-                    table.hidden = ends;
+                    if self.scenario.cloud != CloudKind::Cloud {
+                        return false;
+                    }
+                    (table.hidden, table.doubtful) = (ends, true);
                 } else if fault == Fault::TableUntagged {
                     if !several {
                         return false;
                     }
                     let forever = entry.amount.is_multiple_of(2);
                     table.untagged = if forever { u64::MAX } else { ends };
+                    table.doubtful = true;
                 } else {
                     let families = [net("0.0.0.0/0"), net("::/0")];
                     let held = families.map(|family| count(&table.routes, &family));
@@ -230,6 +234,7 @@ impl World<'_> {
                 && machine.state != MachineState::Running
             {
                 machine.state = MachineState::Running;
+                machine.changed = true;
                 machine.v4 = machine.v4.is_some().then(|| hop.clone());
                 machine.v6 = machine.v6.is_some().then_some(hop);
             }

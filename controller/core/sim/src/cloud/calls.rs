@@ -198,7 +198,18 @@ impl World<'_> {
             let ended = result.as_ref().map_err(|error| error.kind);
             format!("  cloud: {}: {ended:?}", crate::trail::change(change))
         });
+        if result.is_ok()
+            && from.late
+            && let Some(table) = self.cloud.tables.get_mut(change.table())
+        {
+            table.late.insert(change.destination());
+        }
         if result.is_ok() {
+            let table = self.cloud.tables.get(change.table());
+            let left = table.and_then(|table| table.routes.get(&change.destination()));
+            let doubled = left.is_some_and(|held| held.ours);
+            self.meet_written(from.shell, change, doubled);
+            self.check_after_teardown(change, from);
             self.check_leads_to_owner(from, change);
             self.check_guard(from, change);
             self.routes_changed(50);

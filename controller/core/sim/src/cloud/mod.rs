@@ -68,6 +68,14 @@ pub(crate) struct Table {
     pub(crate) dropped: BTreeMap<IpNet, u64>,
     /// Since when a route of somebody else is there.
     pub(crate) foreign_since: BTreeMap<IpNet, u64>,
+    /// Where one ever was.
+    pub(crate) foreign_ever: BTreeSet<IpNet>,
+    /// When the routes of a destination were changed last.
+    pub(crate) changed: BTreeMap<IpNet, u64>,
+    /// Listings ever lacked it.
+    pub(crate) doubtful: bool,
+    /// Writes that came from a process which was stopped before it sent them.
+    pub(crate) late: BTreeSet<IpNet>,
     /// What it held since when, where reads may be late.
     past: Vec<(u64, Routes)>,
 }
@@ -104,6 +112,8 @@ pub(crate) struct Machine {
     pub(crate) forwarding: bool,
     /// It does not run until then.
     pub(crate) stopped: u64,
+    /// Something of it was ever changed.
+    pub(crate) changed: bool,
 }
 
 impl Machine {
@@ -188,11 +198,22 @@ impl Cloud {
         let Table {
             routes,
             foreign_since,
+            foreign_ever,
+            changed,
             ..
         } = table;
+        for (net, held) in routes.iter() {
+            if before.get(net) != Some(held) {
+                changed.insert(*net, now);
+            }
+        }
+        for net in before.keys().filter(|net| !routes.contains_key(net)) {
+            changed.insert(*net, now);
+        }
         foreign_since.retain(|net, _| routes.get(net).is_some_and(|held| !held.ours));
         for (net, _) in routes.iter().filter(|(_, held)| !held.ours) {
             foreign_since.entry(*net).or_insert(now);
+            foreign_ever.insert(*net);
         }
         if late {
             table.past.push((now, table.routes.clone()));
@@ -223,7 +244,7 @@ impl Cloud {
         }
         let dropped = table.dropped.get(destination);
         if dropped.is_some_and(|until| now < *until) {
-            return Some(Blackhole::Other("as the schedule has it".into()));
+            return Some(Blackhole::Other);
         }
         let mut machines = self.machines.values();
         let machine = machines
@@ -290,7 +311,6 @@ impl Cloud {
         };
         match change {
             RouteChange::Create { table, route } => match &there {
-                Some(held) if held.ours && held.hop.as_ref() == Some(&route.next_hop) => Ok(()),
                 Some(_) => fail(CloudErrorKind::AlreadyExists, "the destination has a route"),
                 None if full => fail(CloudErrorKind::QuotaExceeded, "the table is full"),
                 None => self.set(table, route, None, now),

@@ -76,9 +76,9 @@ impl World<'_> {
 
     /// A route that is changed was not listed as foreign, unless that listing was late.
     fn check_was_ours(&mut self, shell: usize, change: &RouteChange, old: &ObservedRoute) {
-        let seen = self.shells[shell].known.tables.get(change.table());
+        let seen = self.shells[shell].known.tables.by_id.get(change.table());
         let shown = seen
-            .and_then(|seen| seen.last())
+            .and_then(|known| known.seen.last())
             .and_then(|seen| {
                 let mut routes = seen.routes.iter();
                 routes.find(|route| route.destination == old.destination)

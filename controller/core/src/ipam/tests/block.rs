@@ -14,8 +14,8 @@ fn a_route_of_others_bars_the_blocks_that_it_overlaps() {
     let mut ledger = four_blocks();
     assert!(ledger.set_foreign(&set(&["10.0.0.5/32", "10.0.0.32/27"])));
     assert_eq!(first(&ledger), [4, 0, 0, 3, 0, 1]);
-    assert!(ledger.is_blocked(net("10.0.0.0/28")));
-    assert!(!ledger.is_blocked(net("10.0.0.16/28")));
+    assert!(!gives(&ledger, "10.0.0.0/28"));
+    assert!(gives(&ledger, "10.0.0.16/28"));
     assert_eq!(take(&mut ledger, 1), "10.0.0.16/28");
     assert!(ledger.set_foreign(&set(&["10.0.0.48/28"])));
     assert!(!ledger.set_foreign(&set(&["10.0.0.48/28"])), "as before");
@@ -28,7 +28,7 @@ fn a_route_for_the_whole_pool_or_more_bars_nothing() {
     let mut ledger = four_blocks();
     ledger.set_foreign(&set(&["10.0.0.0/26", "10.0.0.0/8", "0.0.0.0/0", "::/0"]));
     assert_eq!(first(&ledger), [4, 0, 0, 0, 0, 4]);
-    assert!(!ledger.is_blocked(net("10.0.0.0/28")));
+    assert!(gives(&ledger, "10.0.0.0/28"));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_route_for_a_pool_inside_a_removed_one_bars_neither_differently() {
     ledger.covered(at(1));
     let given = take(&mut ledger, 2);
     assert_eq!(given, "10.0.0.128/28");
-    assert!(!ledger.is_blocked(net(&given)), "or it would be taken back");
+    assert!(gives(&ledger, &given), "or it would be taken back");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_held_block_counts_as_allocated_whatever_stands_in_its_way() {
     ledger.claim(node(1, 1), block);
     ledger.set_foreign(&set(&["10.0.0.0/28"]));
     assert_eq!(first(&ledger), [4, 1, 0, 0, 0, 3]);
-    assert!(ledger.is_blocked(block));
+    assert!(!gives(&ledger, "10.0.0.0/28"));
     ledger.release(id(1), block, at(1));
     ledger.free(block);
     assert_eq!(first(&ledger), [4, 0, 0, 1, 0, 3]);
@@ -109,7 +109,7 @@ fn a_pool_that_overlaps_a_barred_range_hands_out_nothing_and_says_so() {
     ledger.set_barred(&set(&["10.0.0.0/8"]));
     let error = allocate(&mut ledger, 2).expect_err("both are barred");
     assert!(error.to_string().contains("overlaps 10.0.0.0/8"), "{error}");
-    assert!(ledger.is_blocked(net("10.1.0.0/28")));
+    assert!(!gives(&ledger, "10.1.0.0/28"));
     assert!(ledger.set_barred(&BTreeSet::new()));
     assert_eq!(ledger.refused().count(), 0);
     assert_eq!(take(&mut ledger, 2), "10.0.0.0/28");
@@ -150,8 +150,31 @@ fn an_address_that_another_node_took_over_stays_when_the_former_node_goes() {
 }
 
 #[test]
-fn what_is_no_block_of_any_pool_counts_as_blocked() {
+fn what_is_no_block_of_any_pool_is_not_given() {
     let ledger = four_blocks();
-    assert!(ledger.is_blocked(net("10.1.0.0/28")));
-    assert!(ledger.is_blocked(net("10.0.0.0/29")));
+    assert!(!gives(&ledger, "10.1.0.0/28"));
+    assert!(!gives(&ledger, "10.0.0.0/29"));
+}
+
+#[test]
+fn a_block_that_was_chosen_is_given_while_its_pool_would_hand_it_out_to_that_node() {
+    let mut zone = pool("a", "10.0.0.0/26", 28);
+    zone.node_selector = labels(&[("zone", "b")]);
+    let mut wanted = config(vec![zone]);
+    let mut ledger = covered(&wanted);
+    ledger.claim(node(1, 1), net("10.0.0.0/28"));
+    let given = |ledger: &Ledger, zone: &str| {
+        ledger.would_give(net("10.0.0.0/28"), &labels(&[("zone", zone)]))
+    };
+    assert!(given(&ledger, "b"));
+    assert!(!given(&ledger, "c"), "the node was labelled");
+    wanted.reserved = nets(&["10.0.0.0/30"]);
+    ledger.reconfigure(&wanted, since(1));
+    assert!(!given(&ledger, "b"), "it is reserved now");
+    wanted.reserved.clear();
+    wanted.pools[0].state = PoolState::Draining;
+    ledger.reconfigure(&wanted, since(2));
+    assert!(!given(&ledger, "b"), "the pool is drained");
+    ledger.reconfigure(&config(Vec::new()), since(3));
+    assert!(!given(&ledger, "b"), "the pool was removed");
 }

@@ -131,7 +131,7 @@ fn blocks_under_a_claim_that_is_no_block_are_not_handed_out() {
     ledger.claim(node(1, 1), net("10.0.0.0/27"));
     ledger.claim(node(1, 1), net("10.0.0.40/29"));
     assert_eq!(first(&ledger), [4, 0, 0, 3, 0, 1]);
-    assert!(ledger.is_blocked(net("10.0.0.32/28")));
+    assert!(!gives(&ledger, "10.0.0.32/28"));
     assert_eq!(take(&mut ledger, 2), "10.0.0.48/28");
     ledger.release(id(1), net("10.0.0.40/29"), at(1));
     assert_eq!(first(&ledger)[3], 3, "until no route is left for it");

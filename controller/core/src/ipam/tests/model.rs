@@ -114,6 +114,16 @@ impl Model {
         at_home && self.owner(block).is_some()
     }
 
+    /// What was chosen for a node would be handed out to it still.
+    pub(super) fn would_give(&self, cidr: IpNet, zone: bool) -> bool {
+        self.home(cidr).is_some_and(|pool| {
+            self.hands_out(pool)
+                && (zone || pool.node_selector.is_empty())
+                && !self.blocks_at(pool, cidr)
+                && !self.is_reserved(cidr)
+        })
+    }
+
     fn is_reserved(&self, block: IpNet) -> bool {
         let mut reserved = self.config.reserved.iter();
         reserved.any(|range| overlap(*range, block))
@@ -140,7 +150,10 @@ impl Model {
     }
 
     pub(super) fn hands_out(&self, pool: &PoolConfig) -> bool {
-        pool.state == PoolState::Active && self.is_covered(pool) && !self.is_unusable(pool)
+        pool.state == PoolState::Active
+            && !self.is_removed(pool)
+            && self.is_covered(pool)
+            && !self.is_unusable(pool)
     }
 
     pub(super) fn usage(&self, pool: &PoolConfig) -> [usize; 6] {

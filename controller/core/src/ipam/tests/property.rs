@@ -12,6 +12,14 @@ use crate::ipam::{Claim, Fate};
 /// How long after a configuration a listing covers what is new in it.
 const SETTLE: Duration = Duration::from_secs(2);
 
+fn labels_of(zone: bool) -> BTreeMap<Arc<str>, Arc<str>> {
+    if zone {
+        labels(&[("zone", "b")])
+    } else {
+        BTreeMap::new()
+    }
+}
+
 struct Pair {
     real: Ledger,
     model: Model,
@@ -108,8 +116,7 @@ impl Pair {
         if !self.model.claims_of(index).is_empty() {
             return Ok(());
         }
-        let zone_labels = labels(&[("zone", "b")]);
-        let labels = if zone { zone_labels } else { BTreeMap::new() };
+        let labels = labels_of(zone);
         let given = self.real.allocate(&node(index, CREATED[index]), &labels);
         let families = self.model.matching(zone);
         if families.is_empty() {
@@ -196,8 +203,10 @@ impl Pair {
             for block in blocks(pool) {
                 let owner = real.owner(block).map(|owner| owner.id);
                 prop_assert_eq!(owner, model.owner(block).map(id));
-                let home = model.home(block).expect("a pool's block");
-                prop_assert_eq!(real.is_blocked(block), model.blocks_at(home, block));
+                for zone in [true, false] {
+                    let given = real.would_give(block, &labels_of(zone));
+                    prop_assert_eq!(given, model.would_give(block, zone));
+                }
             }
         }
         for (number, cidr) in &model.claims {

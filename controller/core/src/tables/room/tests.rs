@@ -10,10 +10,7 @@ fn limit(room: &Room) -> Option<u32> {
 }
 
 fn at(seconds: u64) -> Stamp {
-    Stamp {
-        at: Time(seconds * 1_000),
-        seq: seconds,
-    }
+    Stamp::of_second(seconds)
 }
 
 #[test]

@@ -90,7 +90,8 @@ fn a_route_that_leads_where_it_should_and_drops_packets_is_not_replaced() {
         (Blackhole::TargetGone, "exists no more"),
         (Blackhole::TargetStopped, "does not run"),
         (Blackhole::NotForwarding, "let it forward"),
-        (Blackhole::Other("as told".into()), "as told"),
+        (Blackhole::NotOnNetwork, "not on the route's network"),
+        (Blackhole::Other, "leads nowhere"),
     ] {
         let mut rig = Rig::routed();
         let hole = dropped(ours(A, "a"), cause);

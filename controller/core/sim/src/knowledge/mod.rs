@@ -1,23 +1,22 @@
 //! What an engine was told and what it has begun, kept beside it to judge what it does.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod claims;
+mod tables;
+mod told;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 use signpost_core::{
-    Action, Config, Event, Node, NodeKey,
-    cloud::{InstanceState, ObservedRoute, RouteChange, TableId, TableListing},
+    Action, Config, Event, Node, NodeKey, PoolConfig,
+    cloud::{CloudErrorKind, InstanceState, Range, RouteChange, TableId},
 };
 
-/// So many listings are remembered.
-const KEPT: usize = 20;
-
-/// What a listing said of one table.
-#[derive(Debug, Clone)]
-pub(crate) struct SeenTable {
-    /// When that listing was begun.
-    pub(crate) begun: u64,
-    pub(crate) routes: Vec<ObservedRoute>,
-}
+pub(crate) use self::tables::{GIVEN_UP, SeenTable};
+use self::{claims::Claims, told::Said};
 
 /// What an engine was told, and what it has under way.
 #[derive(Debug, Default)]
@@ -29,21 +28,33 @@ pub(crate) struct Knowledge {
     cidrs: BTreeMap<Arc<str>, Vec<IpNet>>,
     /// By UID.
     pub(crate) instances: BTreeMap<Arc<str>, InstanceState>,
-    /// The tables of the last listing, each as the last listings showed it, the latest last.
-    pub(crate) tables: BTreeMap<TableId, Vec<SeenTable>>,
-    /// The listing under way and when it was begun.
-    pub(crate) listing: Option<(u64, u64)>,
+    pub(crate) tables: tables::KnownTables,
     /// The route writes under way.
     pub(crate) route_writes: BTreeMap<u64, RouteChange>,
     /// When the last write of a route was begun, and when it ended.
     pub(crate) written: BTreeMap<(TableId, IpNet), (u64, u64)>,
+    /// When the leadership began.
+    pub(crate) since: u64,
     /// Since when the guard counts: the election, or a change of the configuration.
     pub(crate) guarded_since: u64,
+    /// Every pool that was ever configured in this leadership, with its name.
+    pub(crate) ever: Vec<(Range, Arc<str>)>,
+    /// Since when each pool is configured as it is.
+    pub(crate) pools: BTreeMap<Range, u64>,
+    /// When the first configuration was told.
+    pub(crate) configured: Option<u64>,
+    /// Where the answer to a creation was lost.
+    pub(crate) lost: BTreeSet<(TableId, IpNet)>,
+    /// The UIDs of nodes of which the answer to a write of pod CIDRs was lost.
+    pub(crate) doubtful: BTreeSet<Arc<str>>,
+    /// Every block that a node was ever told to have.
+    pub(crate) held: BTreeSet<IpNet>,
+    /// When each node's condition was written, by UID.
+    pub(crate) conditions: BTreeMap<Arc<str>, Vec<u64>>,
+    pub(crate) claims: Claims,
+    pub(crate) said: Said,
     /// Destinations whose routes were deleted lately, and when.
     pub(crate) deleted: Vec<(u64, IpNet)>,
-    /// Tables that the last listing said to be full for a family (IPv4 or not), and when a route
-    /// was tried all the same.
-    pub(crate) full: BTreeMap<(TableId, bool), Option<u64>>,
     /// The nodes whose pod CIDRs are being written.
     pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
     /// The nodes whose condition is being written.
@@ -54,6 +65,7 @@ impl Knowledge {
     /// Nothing, at the beginning of a leadership.
     pub(crate) fn new(now: u64) -> Self {
         Self {
+            since: now,
             guarded_since: now,
             ..Self::default()
         }
@@ -64,6 +76,18 @@ impl Knowledge {
         match event {
             Event::Configured(config) => {
                 self.config.clone_from(config);
+                if let Some(config) = config {
+                    self.configured.get_or_insert(now);
+                    let before = std::mem::take(&mut self.pools);
+                    for pool in &config.pools {
+                        let range = range(pool);
+                        let since = before.get(&range).copied().unwrap_or(now);
+                        self.pools.insert(range, since);
+                        if !self.ever.iter().any(|(ever, _)| *ever == range) {
+                            self.ever.push((range, pool.name.clone()));
+                        }
+                    }
+                }
                 self.deleted.clear();
                 self.guarded_since = now;
             }
@@ -81,12 +105,15 @@ impl Knowledge {
                 node: Some(node), ..
             } => self.see(node.clone()),
             Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
+                self.cidrs.remove(&key.uid);
                 if self.knows(key).is_some() {
                     self.nodes.remove(&key.name);
                 }
             }
             Event::PodCidrsSet { node, result } => {
                 let cidrs = self.cidr_writes.remove(node);
+                self.claims.written(node, cidrs.as_deref(), result);
+                self.said.api_answered(node, result, now);
                 if let (Ok(()), Some(cidrs)) = (result, cidrs) {
                     self.cidrs.insert(node.uid.clone(), cidrs.clone());
                     let known = self.nodes.get_mut(&node.name);
@@ -110,30 +137,24 @@ impl Knowledge {
                 }
             }
             Event::RoutesListed { listing, result } => {
-                let begun = self.listing.take_if(|(under_way, _)| under_way == listing);
-                if let (Some((_, begun)), Ok(tables)) = (begun, result) {
-                    let mut before = std::mem::take(&mut self.tables);
-                    for table in tables {
-                        self.learn_usage(table);
-                        let mut seen = before.remove(&table.table).unwrap_or_default();
-                        if let Ok(routes) = &table.routes {
-                            if seen.len() == KEPT {
-                                seen.remove(0);
-                            }
-                            let routes = routes.clone();
-                            seen.push(SeenTable { begun, routes });
-                        }
-                        self.tables.insert(table.table.clone(), seen);
-                    }
-                }
+                let tables = result.as_deref().ok();
+                self.tables.listed(*listing, tables, now);
             }
             Event::RouteWritten { write, result } => {
                 if let Some(change) = self.route_writes.remove(write) {
                     // There may be room now, or the limit may be none.
                     if result.is_ok() {
                         let v4 = matches!(change.destination(), IpNet::V4(_));
-                        self.full.remove(&(change.table().clone(), v4));
+                        self.tables.full.remove(&(change.table().clone(), v4));
                     }
+                    let lost = result
+                        .as_ref()
+                        .is_err_and(|error| error.kind == CloudErrorKind::Unknown);
+                    if lost && matches!(change, RouteChange::Create { .. }) {
+                        self.lost
+                            .insert((change.table().clone(), change.destination()));
+                    }
+                    self.said.route_answered(&change, result, now);
                     let place = (change.table().clone(), change.destination());
                     if let Some((_, ended)) = self.written.get_mut(&place) {
                         *ended = now;
@@ -144,21 +165,10 @@ impl Knowledge {
         }
     }
 
-    fn learn_usage(&mut self, table: &TableListing) {
-        for (v4, usage) in [(true, table.usage.v4), (false, table.usage.v6)] {
-            let place = (table.table.clone(), v4);
-            let full = usage.is_some_and(|it| it.limit.is_some_and(|limit| it.used >= limit));
-            if full && table.routes.is_ok() {
-                self.full.entry(place).or_default();
-            } else {
-                self.full.remove(&place);
-            }
-        }
-    }
-
     fn see(&mut self, mut node: Node) {
         // What was read before the pod CIDRs were set does not take them away.
         if !node.pod_cidrs.is_empty() {
+            self.held.extend(node.pod_cidrs.iter().copied());
             self.cidrs
                 .insert(node.key.uid.clone(), node.pod_cidrs.clone());
         } else if let Some(cidrs) = self.cidrs.get(&node.key.uid) {
@@ -174,7 +184,8 @@ impl Knowledge {
                 self.cidr_writes.insert(node.clone(), cidrs.clone());
             }
             Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
-            Action::ListRoutes { listing, .. } => self.listing = Some((*listing, now)),
+            Action::ListRoutes { listing, ranges } => self.tables.begun(*listing, ranges, now),
+            Action::Notify(notice) => self.said.notified(notice, now),
             Action::WriteRoute { write, change } => {
                 let place = (change.table().clone(), change.destination());
                 self.written.insert(place, (now, now));
@@ -184,8 +195,25 @@ impl Knowledge {
         }
     }
 
+    /// How many route writes of that kind are under way.
+    pub(crate) fn writes_like(&self, change: &RouteChange) -> usize {
+        let kind = std::mem::discriminant(change);
+        let writes = self.route_writes.values();
+        writes
+            .filter(|other| std::mem::discriminant(*other) == kind)
+            .count()
+    }
+
     /// The node, if the engine was told that it lives.
     pub(crate) fn knows(&self, key: &NodeKey) -> Option<&Node> {
         self.nodes.get(&key.name).filter(|node| node.key == *key)
+    }
+}
+
+/// The range of a pool as a listing has to cover it.
+pub(crate) fn range(pool: &PoolConfig) -> Range {
+    Range {
+        cidr: pool.cidr,
+        prefix_len: pool.node_prefix_length,
     }
 }
