@@ -125,10 +125,9 @@ impl Tables {
     }
 
     pub(super) fn begin_writes(&mut self, turn: &mut Turn) {
-        for kind in Kind::ALL {
-            while let Some(place) = self.queue.pop(kind, turn.limits.route_writes) {
-                self.begin_write(turn, kind, place);
-            }
+        // What turns out to be of a more urgent kind than when it was queued is next.
+        while let Some((kind, place)) = self.queue.pop(turn.limits.route_writes) {
+            self.begin_write(turn, kind, place);
         }
     }
 
