@@ -88,8 +88,7 @@ impl Tables {
     /// A table takes a new route for the destination: routes may lie there, and there is room.
     fn may_create(&self, cidr: IpNet, index: usize) -> bool {
         let table = &self.tables[index];
-        table.barred_at(cidr).is_none()
-            && table.room(Family::of(&cidr)).admits()
+        table.barred_at(cidr).is_none() && table.room(Family::of(&cidr)).admits()
     }
 
     /// Queues what is to be done for a destination, or sets the time when it may be.
@@ -243,13 +242,12 @@ impl Tables {
         let trouble = self.destinations.update(cidr, |destination| {
             let cell = destination.cell_mut(index);
             // What did not happen changed nothing.
-            cell.proven &= !uncertain;
-            cell.written = Some(now);
-            cell.step = if uncertain {
-                Step::Uncertain
-            } else {
-                Step::Idle
-            };
+            cell.step = Step::Idle;
+            if uncertain {
+                cell.proven = false;
+                cell.written = Some(now);
+                cell.step = Step::Uncertain;
+            }
             let before = cell.failure.take().unwrap_or_default();
             let exists = error.kind == Kinds::AlreadyExists;
             let persists = if exists {
@@ -279,7 +277,7 @@ impl Tables {
                     Kinds::Unknown => Some(now),
                     _ => before.unseen.or(exists.then_some(now)),
                 },
-                hidden: before.hidden,
+                hidden: before.hidden && error.kind != Kinds::Unknown,
             }));
             told.then_some(trouble).filter(|it| it.lasting)
         });
