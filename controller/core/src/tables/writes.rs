@@ -88,8 +88,7 @@ impl Tables {
     /// A table takes a new route for the destination: routes may lie there, and there is room.
     fn may_create(&self, cidr: IpNet, index: usize) -> bool {
         let table = &self.tables[index];
-        table.barred_at(cidr).is_none()
-            && table.room(Family::of(&cidr)).admits()
+        table.barred_at(cidr).is_none() && table.room(Family::of(&cidr)).admits()
     }
 
     /// Queues what is to be done for a destination, or sets the time when it may be.
