@@ -250,11 +250,12 @@ impl Tables {
                 Step::Idle
             };
             let before = cell.failure.take().unwrap_or_default();
-            let (told_before, lost_before) = (before.trouble, before.lost);
-            let lost = lost_before.or((error.kind == Kinds::Unknown).then_some(now));
-            // A route that is there already may be the one that was written without an answer.
-            let ours_perhaps = error.kind == Kinds::AlreadyExists && lost.is_some();
-            let persists = cell.retry.failures() + 1 >= TELL_AFTER && !ours_perhaps;
+            let exists = error.kind == Kinds::AlreadyExists;
+            let persists = if exists {
+                before.hidden
+            } else {
+                cell.retry.failures() + 1 >= TELL_AFTER
+            };
             let wait = match error.kind {
                 // Something stands there that listings do not show.
                 Kinds::AlreadyExists if persists => turn.backoff.wait(item, Pace::Slow),
@@ -271,9 +272,13 @@ impl Tables {
             trouble.lasting |= cell.retry.lasts();
             let told = !uncertain || persists;
             cell.failure = Some(Box::new(Failure {
-                trouble: told.then(|| trouble.clone()).or(told_before),
+                trouble: told.then(|| trouble.clone()).or(before.trouble),
                 may_pass: error.kind == Kinds::Transient && error.retry_after.is_none(),
-                lost,
+                unseen: match error.kind {
+                    Kinds::Unknown => Some(now),
+                    _ => before.unseen.or(exists.then_some(now)),
+                },
+                hidden: before.hidden,
             }));
             told.then_some(trouble).filter(|it| it.lasting)
         });

@@ -53,8 +53,7 @@ impl World<'_> {
         };
         let cidrs = &known.pod_cidrs;
         let inside = |net: &IpNet| cidrs.iter().any(|cidr| cidr.contains(net));
-        let mut tables = self.cloud.tables.values();
-        let foreign = tables.any(|table| table.foreign_ever.iter().any(inside));
+        let foreign = self.cloud.foreign_ever.iter().any(inside);
         if !foreign && !cidrs.is_empty() {
             let cidrs = cidrs.clone();
             self.broken(Invariant::I9, || {

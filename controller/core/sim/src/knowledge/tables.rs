@@ -67,6 +67,8 @@ pub(crate) struct KnownTables {
     pub(crate) asked: BTreeMap<u64, Asked>,
     /// When the last listing was begun.
     pub(crate) last_begun: Option<u64>,
+    /// The last listing that was answered failed, or one table in it.
+    pub(crate) failed: bool,
     /// When the latest listing that was taken in was begun.
     taken: Option<u64>,
     /// Tables that the last listing said to be full for a family (IPv4 or not), and when a route
@@ -86,6 +88,8 @@ impl KnownTables {
         let Some(Asked { begun, ranges }) = self.asked.remove(&listing) else {
             return;
         };
+        let read = |tables: &[TableListing]| tables.iter().all(|table| table.routes.is_ok());
+        self.failed = !tables.is_some_and(read);
         // What an earlier listing says is of no use any more.
         let (Some(tables), true) = (tables, self.taken.is_none_or(|taken| taken < begun)) else {
             return;
