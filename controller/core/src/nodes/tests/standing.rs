@@ -24,7 +24,7 @@ fn it_is_said_from_where_to_where_a_node_moved() {
 }
 
 #[test]
-fn a_lasting_trouble_is_told_once_until_another_comes_or_the_node_is_routed() {
+fn a_lasting_trouble_is_news_when_it_is_another_one_than_before() {
     let mut rig = Rig::new();
     let id = rig.add(node("a"));
     let mut told = |trouble: Option<Reason>| {
@@ -34,7 +34,7 @@ fn a_lasting_trouble_is_told_once_until_another_comes_or_the_node_is_routed() {
             Phase::Routed
         };
         let judged = stand(&mut rig, id, phase, trouble.map(super::trouble));
-        judged.untold.map(|it| it.reason)
+        judged.news.map(|it| it.reason)
     };
     let (one, two) = (Reason::RouteConflict, Reason::QuotaExceeded);
     assert_eq!(told(Some(one)), Some(one));
@@ -46,24 +46,19 @@ fn a_lasting_trouble_is_told_once_until_another_comes_or_the_node_is_routed() {
 }
 
 #[test]
-fn other_words_for_the_same_cause_are_not_told() {
+fn other_words_for_the_same_cause_take_the_place_of_those_before() {
     let mut rig = Rig::new();
     let id = rig.add(node("a"));
     let words = |words: &str| Some(Trouble::lasting(Reason::RouteConflict, words.to_owned()));
-    assert!(
-        stand(&mut rig, id, Phase::Routing, words("one"))
-            .untold
-            .is_some()
-    );
+    stand(&mut rig, id, Phase::Routing, words("one"));
     let judged = stand(&mut rig, id, Phase::Routing, words("two"));
-    assert_eq!(judged.untold, None);
     assert_eq!(judged.trouble_before, words("one"));
     let state = rig.nodes.get(id).expect("it lives");
     assert_eq!(state.trouble(), words("two").as_ref());
 }
 
 #[test]
-fn what_may_pass_is_told_when_it_lasts() {
+fn what_may_pass_is_news_when_it_lasts() {
     let mut rig = Rig::new();
     let id = rig.add(node("a"));
     let passing = Trouble {
@@ -71,12 +66,12 @@ fn what_may_pass_is_told_when_it_lasts() {
         ..trouble(Reason::CloudUnavailable)
     };
     assert_eq!(
-        stand(&mut rig, id, Phase::Routing, Some(passing)).untold,
+        stand(&mut rig, id, Phase::Routing, Some(passing)).news,
         None
     );
     let lasting = Some(trouble(Reason::CloudUnavailable));
     assert_eq!(
-        stand(&mut rig, id, Phase::Routing, lasting.clone()).untold,
+        stand(&mut rig, id, Phase::Routing, lasting.clone()).news,
         lasting
     );
 }

@@ -208,6 +208,7 @@ fn a_node_in_five_tables_is_one_node() {
 fn a_teardown_is_not_held() {
     let mut rig = nodes(10);
     rig.allow(|policy| policy.teardown = true);
+    orphan(&mut rig, 0..10);
     assert_eq!(rig.work().len(), 10);
     assert_eq!(rig.told(Reason::DeletionsHeld), 0);
 }

@@ -2,6 +2,12 @@
 
 use super::*;
 
+/// All routes are to go.
+fn begin(rig: &mut Rig) {
+    rig.allow(|policy| policy.teardown = true);
+    rig.orphan(A);
+}
+
 fn is_done(rig: &Rig) -> bool {
     rig.tables.is_torn_down(SETTLE)
 }
@@ -9,7 +15,7 @@ fn is_done(rig: &Rig) -> bool {
 #[test]
 fn a_teardown_removes_all_routes_and_is_done_when_a_listing_has_shown_it() {
     let mut rig = Rig::routed();
-    rig.allow(|policy| policy.teardown = true);
+    begin(&mut rig);
     assert_eq!(rig.work(), [format!("delete {A} in main")]);
     assert!(!is_done(&rig));
     rig.at(40).end(Ok(()));
@@ -26,7 +32,7 @@ fn a_teardown_is_not_done_while_a_creation_is_in_flight() {
     rig.at(20).list(main(&[]));
     rig.lead(A, 1, "a");
     rig.work();
-    rig.allow(|policy| policy.teardown = true);
+    begin(&mut rig);
     rig.at(40).list(main(&[]));
     assert!(!is_done(&rig), "it may land any time");
     rig.at(41).end(Ok(()));
@@ -42,7 +48,7 @@ fn a_creation_of_which_nobody_knows_has_to_settle() {
     rig.at(20).list(main(&[]));
     rig.lead(A, 1, "a");
     rig.work();
-    rig.allow(|policy| policy.teardown = true);
+    begin(&mut rig);
     rig.at(40).end(Err(CloudErrorKind::Unknown));
     rig.at(41).list(main(&[]));
     assert!(!is_done(&rig));
@@ -57,28 +63,19 @@ fn a_route_of_ours_in_a_table_that_listings_lack_keeps_it_from_being_done() {
     let route = [ours(A, "a")];
     rig.at(20)
         .list(vec![table("main", &[]), table("second", &route)]);
-    rig.allow(|policy| policy.teardown = true);
+    begin(&mut rig);
     rig.at(60).list(main(&[]));
     assert!(!is_done(&rig));
 }
 
 #[test]
-fn nothing_new_is_created_in_a_teardown() {
-    let mut rig = Rig::new();
-    rig.allow(|policy| policy.teardown = true);
-    rig.at(20).list(main(&[]));
-    rig.lead(A, 1, "a");
-    assert_eq!(rig.work(), [""; 0]);
-}
-
-#[test]
-fn in_a_teardown_all_routes_count_as_stale_and_none_as_desired() {
+fn routes_that_are_to_go_count_as_stale_and_not_as_desired() {
     let mut rig = Rig::routed();
     let figures = |rig: &Rig| {
         let table = &rig.tables.uses()[0];
         [table.desired, table.programmed, table.missing, table.stale]
     };
     assert_eq!(figures(&rig), [1, 1, 0, 0]);
-    rig.allow(|policy| policy.teardown = true);
+    begin(&mut rig);
     assert_eq!(figures(&rig), [0, 0, 0, 1]);
 }
