@@ -232,7 +232,13 @@ pub(crate) fn range(pool: &PoolConfig) -> Range {
     }
 }
 
+/// It happened, or may have, or found that somebody else had done the same.
 fn may_have_happened(result: &Result<(), CloudError>) -> bool {
     let error = result.as_ref().err();
-    error.is_none_or(|error| error.kind == CloudErrorKind::Unknown)
+    error.is_none_or(|error| {
+        matches!(
+            error.kind,
+            CloudErrorKind::Unknown | CloudErrorKind::AlreadyExists | CloudErrorKind::NotFound
+        )
+    })
 }
