@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use signpost_core::cloud::{CloudError, CloudErrorKind, ObservedRoute, RouteChange};
+use signpost_core::cloud::{CloudError, CloudErrorKind, ObservedRoute, Range, RouteChange};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
     tables::{self, RawTable},
     writes,
 };
-use crate::{Blocks, batch::Batch};
+use crate::batch::Batch;
 
 /// How long a look at a table before a change waits for others to join.
 const TABLE_LINGER: Duration = Duration::from_millis(200);
@@ -35,7 +35,7 @@ impl AwsVpc {
     pub(super) async fn observe(
         &self,
         tables: &[RawTable],
-        pools: &[Blocks],
+        pools: &[Range],
     ) -> Vec<Result<Vec<ObservedRoute>, CloudError>> {
         let unknown = |table: &RawTable| -> Vec<Arc<str>> {
             let now = Instant::now();

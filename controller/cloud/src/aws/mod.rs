@@ -38,7 +38,7 @@ use aws_config::SdkConfig;
 use signpost_core::{
     Limits,
     cloud::{
-        CloudError, CloudErrorKind, InstanceQuery, InstanceState, RouteChange, TableId,
+        CloudError, CloudErrorKind, InstanceQuery, InstanceState, Range, RouteChange, TableId,
         TableListing, TableUsage,
     },
     node::NodeKey,
@@ -57,7 +57,7 @@ use self::{
     api::Api, instances::RawInstance, ownership::Owners, quota::Quotas, tables::RawTable,
     writes::Verified,
 };
-use crate::{Blocks, Change, Cloud, Meter, batch::Batch};
+use crate::{Change, Cloud, Meter, batch::Batch};
 
 /// How long EC2's reads may lag behind its writes: seconds as a rule. Where they lag more, nothing
 /// breaks, since EC2 refuses a second route for a destination. So long no new leader gives a node
@@ -69,6 +69,8 @@ const LISTING_INTERVAL: Duration = Duration::from_secs(2);
 const ROUTE_WRITES: usize = 32;
 /// Writes to the Kubernetes API in flight at once.
 const API_WRITES: usize = 64;
+/// How long a write to the Kubernetes API may still land; the shell knows the lease and says better.
+const API_SETTLE: Duration = Duration::from_secs(5);
 /// How often an interface is read until its check shows as switched off, and with which pauses.
 const SWITCH_READS: u32 = 4;
 const SWITCH_PAUSE: Duration = Duration::from_millis(250);
@@ -79,7 +81,7 @@ pub struct AwsVpc {
     config: AwsConfig,
     vpc: Option<String>,
     /// The pools of the last listing.
-    pools: Mutex<Arc<[Blocks]>>,
+    pools: Mutex<Arc<[Range]>>,
     owners: Mutex<Owners>,
     /// The primary interfaces of instances that were read.
     primaries: Mutex<HashMap<Arc<str>, Arc<str>>>,
@@ -162,7 +164,7 @@ impl AwsVpc {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pools(&self) -> Arc<[Blocks]> {
+    fn pools(&self) -> Arc<[Range]> {
         let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&pools)
     }
@@ -182,6 +184,7 @@ impl Cloud for AwsVpc {
             listing_interval: LISTING_INTERVAL,
             route_writes: ROUTE_WRITES,
             api_writes: API_WRITES,
+            api_settle: API_SETTLE,
         }
     }
 
@@ -267,7 +270,7 @@ impl Cloud for AwsVpc {
         ))
     }
 
-    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
+    async fn list_routes(&self, pools: &[Range]) -> Result<Vec<TableListing>, CloudError> {
         *self.pools.lock().unwrap_or_else(PoisonError::into_inner) = pools.into();
         let vpc = self.vpc.as_deref();
         let filters = tables::filters(&self.config, vpc);
@@ -286,11 +289,13 @@ impl Cloud for AwsVpc {
                 table: TableId(Arc::clone(&table.id)),
                 routes,
                 usage: quotas.listed(&table.id, table.used()),
+                barred: Vec::new(),
             });
         let absent = missing.into_iter().map(|(table, error)| TableListing {
             table: TableId(table),
             routes: Err(error),
             usage: TableUsage::default(),
+            barred: Vec::new(),
         });
         Ok(listings.chain(absent).collect())
     }

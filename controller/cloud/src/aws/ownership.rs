@@ -11,11 +11,10 @@ use std::{
     time::Duration,
 };
 
-use signpost_core::cloud::{NextHop, ObservedRoute, Ownership};
+use signpost_core::cloud::{Blackhole, NextHop, ObservedRoute, Ownership, Range};
 use tokio::time::Instant;
 
 use super::tables::{RawRoute, RawTarget};
-use crate::Blocks;
 
 /// How long an answer about an interface holds that nothing has confirmed since.
 const HOLDS: Duration = Duration::from_secs(600);
@@ -79,7 +78,7 @@ impl Owners {
     pub(super) fn unknown(
         &self,
         route: &RawRoute,
-        pools: &[Blocks],
+        pools: &[Range],
         now: Instant,
     ) -> Option<Arc<str>> {
         let RawTarget::Interface(interface) = &route.target else {
@@ -94,7 +93,7 @@ impl Owners {
     }
 
     /// What the engine is shown of a route; `None` where it has nothing to do with the pools.
-    pub(super) fn observe(&self, route: &RawRoute, pools: &[Blocks]) -> Option<ObservedRoute> {
+    pub(super) fn observe(&self, route: &RawRoute, pools: &[Range]) -> Option<ObservedRoute> {
         let destination = route.destination;
         if !pools.iter().any(|pool| pool.cidr.contains(&destination)) {
             return None;
@@ -117,7 +116,7 @@ impl Owners {
             } else {
                 Ownership::Foreign
             },
-            blackhole: route.blackhole,
+            blackhole: route.blackhole.then_some(Blackhole::TargetGone),
             handle: None,
         })
     }
@@ -128,7 +127,7 @@ impl Owners {
     }
 }
 
-fn is_block(route: &RawRoute, pools: &[Blocks]) -> bool {
+fn is_block(route: &RawRoute, pools: &[Range]) -> bool {
     pools.iter().any(|pool| pool.has(&route.destination))
 }
 
@@ -136,8 +135,8 @@ fn is_block(route: &RawRoute, pools: &[Blocks]) -> bool {
 mod tests {
     use super::*;
 
-    fn pools() -> [Blocks; 1] {
-        [Blocks {
+    fn pools() -> [Range; 1] {
+        [Range {
             cidr: "10.244.0.0/16".parse().unwrap(),
             prefix_len: 24,
         }]

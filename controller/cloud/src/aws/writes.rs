@@ -127,7 +127,10 @@ fn interface(hop: &NextHop) -> Result<&Arc<str>, CloudError> {
 
 #[cfg(test)]
 mod tests {
-    use signpost_core::cloud::Route;
+    use signpost_core::{
+        cloud::{Blackhole, Route},
+        node::NodeKey,
+    };
 
     use super::*;
 
@@ -136,7 +139,7 @@ mod tests {
             destination: "10.244.1.0/24".parse().unwrap(),
             next_hop: Some(NextHop::Target(target.into())),
             ownership,
-            blackhole: false,
+            blackhole: None,
             handle: None,
         }
     }
@@ -154,7 +157,7 @@ mod tests {
             route: Route {
                 destination: "10.244.1.0/24".parse().unwrap(),
                 next_hop: NextHop::Target("eni-1".into()),
-                node: "n".into(),
+                node: NodeKey::new("n", "u"),
             },
         }
     }
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn a_route_that_became_a_blackhole_is_still_the_one_that_was_meant() {
         let mut now = observed("eni-1", Ownership::Ours);
-        now.blackhole = true;
+        now.blackhole = Some(Blackhole::TargetGone);
         assert_eq!(verify(&delete("eni-1"), &[now]), Ok(()));
     }
 

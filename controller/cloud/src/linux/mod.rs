@@ -18,15 +18,15 @@ use ipnet::IpNet;
 use signpost_core::{
     Limits,
     cloud::{
-        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, NextHop, RouteChange,
-        TableListing,
+        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, NextHop, Range,
+        RouteChange, TableListing,
     },
     node::NodeKey,
 };
 use signpost_netlink::Netns;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Blocks, Cloud};
+use crate::Cloud;
 use router::Router;
 
 /// Where routes are put and how they are marked.
@@ -137,8 +137,8 @@ impl Cloud for LinuxRouter {
         Ok(())
     }
 
-    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
-        let ranges = pools.iter().map(|pool| pool.cidr).collect();
+    async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
+        let ranges = ranges.iter().map(|range| range.cidr).collect();
         self.ask(|reply| Request::List(ranges, reply)).await
     }
 

@@ -48,6 +48,7 @@ impl Router {
             table: table::id(self.config.table),
             routes: listing,
             usage: TableUsage::default(),
+            barred: Vec::new(),
         }]
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use signpost_core::cloud::{
-    CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, Route as Wanted, TableId,
+    Blackhole, CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, Route as Wanted,
+    TableId,
 };
 use signpost_netlink::{Errno, ErrorKind, Route, RouteKind, table};
 
@@ -29,13 +30,23 @@ pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
         } else {
             Ownership::Foreign
         },
-        blackhole: matches!(
-            route.kind,
-            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
-        ),
+        blackhole: blackhole(route.kind),
         // Routes to one destination differ in their metric.
         handle: Some(handle(route)),
     }
+}
+
+/// Why the kernel drops what follows the route.
+fn blackhole(kind: RouteKind) -> Option<Blackhole> {
+    let name = match kind {
+        RouteKind::Blackhole => "blackhole",
+        RouteKind::Unreachable => "unreachable",
+        RouteKind::Prohibit => "prohibit",
+        _ => return None,
+    };
+    Some(Blackhole::Other(
+        format!("it is of the type {name}, so the kernel drops what follows it").into(),
+    ))
 }
 
 /// The name of a route among those to its destination.

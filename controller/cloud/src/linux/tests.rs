@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signpost_core::cloud::{ObservedRoute, Ownership, Route, TableId};
+use signpost_core::cloud::{Blackhole, ObservedRoute, Ownership, Route, TableId};
 use signpost_netlink::{Socket, VethEnd, table};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -97,7 +97,7 @@ impl World {
     }
 
     async fn list(&self) -> Vec<ObservedRoute> {
-        let pools = [("10.244.0.0/16", 24), ("fd00::/48", 64)].map(|(range, prefix_len)| Blocks {
+        let pools = [("10.244.0.0/16", 24), ("fd00::/48", 64)].map(|(range, prefix_len)| Range {
             cidr: range.parse().unwrap(),
             prefix_len,
         });
@@ -124,7 +124,7 @@ fn route(destination: &str, next_hop: &str) -> Route {
     Route {
         destination: destination.parse().unwrap(),
         next_hop: NextHop::Address(next_hop.parse().unwrap()),
-        node: "n1".into(),
+        node: NodeKey::new("n1", "u1"),
     }
 }
 
@@ -149,7 +149,7 @@ async fn routes_of_both_families_are_created_listed_replaced_and_deleted() {
             observed.next_hop,
             Some(NextHop::Address(first.parse().unwrap()))
         );
-        assert!(!observed.blackhole);
+        assert_eq!(observed.blackhole, None);
 
         world.replace(&observed, second).await.unwrap();
         let lines = world.shown(destination);
@@ -217,7 +217,7 @@ async fn foreign_routes_are_reported_in_the_ranges_and_left_alone() {
         Some(NextHop::Address("192.0.2.50".parse().unwrap()))
     );
     let hole = world.observed("10.244.8.0/24").await;
-    assert!(hole.blackhole && hole.next_hop.is_none());
+    assert!(matches!(hole.blackhole, Some(Blackhole::Other(_))) && hole.next_hop.is_none());
 
     // Even a caller that takes them for ours cannot touch them.
     let mistaken = ObservedRoute {

@@ -1,7 +1,7 @@
 //! Creating, replacing and deleting routes.
 
 use signpost_cloud::Cloud;
-use signpost_core::cloud::{CloudErrorKind, Ownership};
+use signpost_core::cloud::{Blackhole, CloudErrorKind, Ownership};
 
 use crate::scene::{Scene, create, delete, observed, replace};
 
@@ -128,7 +128,7 @@ async fn a_blackhole_of_ours_is_mended_or_removed() {
         .ok("TerminateInstances", &[("InstanceId.1", &instances[0])])
         .await;
     let seen = scene.shown(table, BLOCK).await.unwrap();
-    assert!(seen.blackhole);
+    assert_eq!(seen.blackhole, Some(Blackhole::TargetGone));
     assert_eq!(seen.ownership, Ownership::Ours);
     assert_eq!(scene.change(&replace(table, &seen, &new)).await, Ok(()));
     assert_eq!(scene.truth(table, BLOCK), Some((new, true)));
