@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 use http::Method;
 use k8s_openapi::api::coordination::v1::Lease;
 use signpost_core::{
-    Time,
-    event::ApiError,
+    Handover, Time,
+    event::ApiErrorKind,
     lease::{Election, Step, Terms},
 };
 use tokio::sync::watch;
@@ -20,6 +20,7 @@ use crate::{
     errors::{ApiFailure, INSTALL},
     fence::Fence,
     health::{Health, Role},
+    ledger::Ledger,
     watching::Trouble,
 };
 
@@ -73,6 +74,7 @@ pub struct Elector {
     election: Election,
     fence: Fence,
     health: Arc<Health>,
+    ledger: Ledger,
     term: watch::Sender<Term>,
     terms_led: u64,
     /// The object as our last successful write left it.
@@ -94,6 +96,7 @@ impl Elector {
         candidate: Candidate,
         fence: Fence,
         health: Arc<Health>,
+        ledger: Ledger,
     ) -> (Self, watch::Receiver<Term>) {
         let (term, receiver) = watch::channel(None);
         let election = Election::new(Arc::clone(&candidate.identity), candidate.terms);
@@ -103,6 +106,7 @@ impl Elector {
             election,
             fence,
             health,
+            ledger,
             term,
             terms_led: 0,
             written: None,
@@ -156,7 +160,7 @@ impl Elector {
             Round::Failed(failure) => {
                 self.written = None;
                 // Somebody else wrote first: what the record says now decides.
-                if failure.kind == ApiError::Conflict {
+                if failure.kind == ApiErrorKind::Conflict {
                     return now();
                 }
                 self.trouble.tell(&failure.message);
@@ -207,7 +211,7 @@ impl Elector {
                 Round::Held
             }
             Err(mut failure) => {
-                if purpose == CREATE && failure.kind == ApiError::NotFound {
+                if purpose == CREATE && failure.kind == ApiErrorKind::NotFound {
                     failure.message = format!("{}: create it with `{INSTALL}`", failure.message);
                 }
                 Round::Failed(failure)
@@ -219,7 +223,7 @@ impl Elector {
         let wait = self.patience(now());
         match self.api.get(READ, &self.candidate.path(), wait).await {
             Ok(lease) => Ok(Some(lease)),
-            Err(failure) if failure.kind == ApiError::NotFound => Ok(None),
+            Err(failure) if failure.kind == ApiErrorKind::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }
     }
@@ -239,6 +243,7 @@ impl Elector {
             return;
         }
         self.terms_led += 1;
+        self.ledger.elected(Handover::Unclean);
         tracing::info!(identity = %self.candidate.identity, "leading");
         self.api.metrics().leader.set(1);
         self.health.set_role(Role::Recovering);

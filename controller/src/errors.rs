@@ -2,8 +2,11 @@
 
 use std::{error::Error as _, io::ErrorKind};
 
-use kube::Error;
-use signpost_core::{cloud::CloudErrorKind, event::ApiError};
+use kube::{Error, core::Status};
+use signpost_core::{
+    cloud::CloudErrorKind,
+    event::{ApiError, ApiErrorKind},
+};
 
 /// What grants every permission and installs every object that the controller needs.
 pub const INSTALL: &str = "kubectl apply -k manifests/base";
@@ -20,7 +23,7 @@ pub enum Category {
     /// A write was not begun, since the lease was lost.
     Fenced,
     /// A request to the Kubernetes API failed.
-    Api(ApiError),
+    Api(ApiErrorKind),
     /// A call to the cloud failed.
     Cloud(CloudErrorKind),
 }
@@ -33,12 +36,12 @@ impl Category {
             Self::NetworkInvalid => "network_invalid",
             Self::Provider => "provider",
             Self::Fenced => "fenced",
-            Self::Api(ApiError::Conflict) => "api_conflict",
-            Self::Api(ApiError::NotFound) => "api_not_found",
-            Self::Api(ApiError::Denied) => "api_denied",
-            Self::Api(ApiError::Invalid) => "api_invalid",
-            Self::Api(ApiError::Transient) => "api_transient",
-            Self::Api(ApiError::Unknown) => "api_unknown",
+            Self::Api(ApiErrorKind::Conflict) => "api_conflict",
+            Self::Api(ApiErrorKind::NotFound) => "api_not_found",
+            Self::Api(ApiErrorKind::Denied) => "api_denied",
+            Self::Api(ApiErrorKind::Invalid) => "api_invalid",
+            Self::Api(ApiErrorKind::Transient) => "api_transient",
+            Self::Api(ApiErrorKind::Unknown) => "api_unknown",
             Self::Cloud(CloudErrorKind::AlreadyExists) => "cloud_already_exists",
             Self::Cloud(CloudErrorKind::NotFound) => "cloud_not_found",
             Self::Cloud(CloudErrorKind::Throttled) => "cloud_throttled",
@@ -56,9 +59,13 @@ impl Category {
 #[error("{message}")]
 pub struct ApiFailure {
     /// What it means for us.
-    pub kind: ApiError,
+    pub kind: ApiErrorKind,
     /// For people: what is wrong and, where somebody can do something, what.
     pub message: String,
+    /// What the API server said, or what kept us from hearing it.
+    pub said: String,
+    /// The API server says that the object is not what the write was meant for.
+    differs: bool,
 }
 
 impl ApiFailure {
@@ -67,7 +74,7 @@ impl ApiFailure {
         let kind = kind(error);
         let said = said(error);
         let message = match kind {
-            ApiError::Denied => format!(
+            ApiErrorKind::Denied => format!(
                 "may not {verb} {resource}: grant it with `{INSTALL}` (the API server says: {said})"
             ),
             _ if matches!(error, Error::Api(_)) => format!("cannot {verb} {resource}: {said}"),
@@ -76,15 +83,23 @@ impl ApiFailure {
                  --kubeconfig, and that the API server runs"
             ),
         };
-        Self { kind, message }
+        Self {
+            kind,
+            message,
+            said,
+            differs: matches!(error, Error::Api(status) if differs(status)),
+        }
     }
 
-    /// For a write that can only be refused as invalid because the object is not, or says not, what
-    /// the write was meant for: the API server says so of a UID or a pod CIDR that differs.
+    /// For a write that was meant for the node of one UID, and for pod CIDRs that it has or that
+    /// nobody set: a refusal that says that they differ means that somebody else wrote first.
+    ///
+    /// Any other refusal (of an admission webhook, of a policy, of the schema) stays what it is: it
+    /// says nothing of the object, and asking again is of no use.
     #[must_use]
     pub fn or_conflict(mut self) -> Self {
-        if self.kind == ApiError::Invalid {
-            self.kind = ApiError::Conflict;
+        if self.kind == ApiErrorKind::Invalid && self.differs {
+            self.kind = ApiErrorKind::Conflict;
         }
         self
     }
@@ -92,35 +107,58 @@ impl ApiFailure {
     /// No answer came within the time limit.
     pub fn timeout(verb: &str, resource: &str) -> Self {
         Self {
-            kind: ApiError::Unknown,
+            kind: ApiErrorKind::Unknown,
             message: format!("cannot {verb} {resource}: no answer in time"),
+            said: "no answer in time".to_owned(),
+            differs: false,
         }
     }
 
     /// The write was not begun, since this process does not hold the lease any more.
     pub fn fenced(verb: &str, resource: &str) -> Self {
         Self {
-            kind: ApiError::Transient,
+            kind: ApiErrorKind::Transient,
             message: format!("did not {verb} {resource}: the lease is not held any more"),
+            said: "the lease is not held any more".to_owned(),
+            differs: false,
         }
+    }
+
+    /// As the engine hears of it.
+    pub fn into_error(self) -> ApiError {
+        ApiError::new(self.kind, self.said)
     }
 }
 
+/// Whether the API server says that a node has other pod CIDRs already, or another UID: the causes that
+/// its validation of updates names (`ValidateNodeUpdate`, `ValidateObjectMetaAccessorUpdate`).
+fn differs(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes
+        .map(|cause| (cause.field.as_str(), cause.reason.as_str()))
+        .any(|cause| {
+            matches!(
+                cause,
+                ("spec.podCIDRs", "FieldValueForbidden") | ("metadata.uid", "FieldValueInvalid")
+            )
+        })
+}
+
 /// What an error means. `Unknown` where the request may have taken effect.
-fn kind(error: &Error) -> ApiError {
+fn kind(error: &Error) -> ApiErrorKind {
     match error {
         Error::Api(status) => match status.code {
-            401 | 403 => ApiError::Denied,
-            404 => ApiError::NotFound,
-            409 => ApiError::Conflict,
-            429 | 503 => ApiError::Transient,
-            400..500 => ApiError::Invalid,
+            401 | 403 => ApiErrorKind::Denied,
+            404 => ApiErrorKind::NotFound,
+            409 => ApiErrorKind::Conflict,
+            429 | 503 => ApiErrorKind::Transient,
+            400..500 => ApiErrorKind::Invalid,
             // The server's own store may time out after it has committed.
-            _ => ApiError::Unknown,
+            _ => ApiErrorKind::Unknown,
         },
-        Error::BuildRequest(_) | Error::HttpError(_) => ApiError::Invalid,
-        error if was_never_sent(error) => ApiError::Transient,
-        _ => ApiError::Unknown,
+        Error::BuildRequest(_) | Error::HttpError(_) => ApiErrorKind::Invalid,
+        error if was_never_sent(error) => ApiErrorKind::Transient,
+        _ => ApiErrorKind::Unknown,
     }
 }
 
@@ -170,7 +208,7 @@ pub fn chain(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
+    use kube::core::response::{StatusCause, StatusDetails};
 
     use super::*;
 
@@ -181,19 +219,52 @@ mod tests {
     #[test]
     fn a_refusal_is_told_from_an_answer_that_says_nothing_about_the_outcome() {
         let expected = [
-            (400, ApiError::Invalid),
-            (403, ApiError::Denied),
-            (404, ApiError::NotFound),
-            (409, ApiError::Conflict),
-            (422, ApiError::Invalid),
-            (429, ApiError::Transient),
-            (500, ApiError::Unknown),
-            (503, ApiError::Transient),
-            (504, ApiError::Unknown),
+            (400, ApiErrorKind::Invalid),
+            (403, ApiErrorKind::Denied),
+            (404, ApiErrorKind::NotFound),
+            (409, ApiErrorKind::Conflict),
+            (422, ApiErrorKind::Invalid),
+            (429, ApiErrorKind::Transient),
+            (500, ApiErrorKind::Unknown),
+            (503, ApiErrorKind::Transient),
+            (504, ApiErrorKind::Unknown),
         ];
         for (code, kind) in expected {
             let failure = ApiFailure::new(&answer(code), "patch", "nodes");
             assert_eq!(failure.kind, kind, "{code}");
+        }
+    }
+
+    fn refused(field: &str, reason: &str) -> ApiErrorKind {
+        let cause = StatusCause {
+            field: field.to_owned(),
+            reason: reason.to_owned(),
+            message: String::new(),
+        };
+        let details = StatusDetails {
+            name: "a".to_owned(),
+            group: String::new(),
+            kind: "nodes".to_owned(),
+            uid: String::new(),
+            causes: vec![cause],
+            retry_after_seconds: 0,
+        };
+        let status = Status::failure("why", "Invalid").with_code(422);
+        let error = Error::Api(status.with_details(details).boxed());
+        ApiFailure::new(&error, "patch", "nodes").or_conflict().kind
+    }
+
+    #[test]
+    fn only_other_pod_cidrs_and_another_uid_are_a_conflict() {
+        let conflict = ApiErrorKind::Conflict;
+        assert_eq!(refused("spec.podCIDRs", "FieldValueForbidden"), conflict);
+        assert_eq!(refused("metadata.uid", "FieldValueInvalid"), conflict);
+        let invalid = ApiErrorKind::Invalid;
+        assert_eq!(refused("spec.podCIDRs", "FieldValueInvalid"), invalid);
+        assert_eq!(refused("spec.providerID", "FieldValueForbidden"), invalid);
+        for code in [400, 422] {
+            let failure = ApiFailure::new(&answer(code), "patch", "nodes").or_conflict();
+            assert_eq!(failure.kind, invalid, "as from a webhook");
         }
     }
 
@@ -203,9 +274,9 @@ mod tests {
         let wrapped = |kind| Error::ReadEvents(std::io::Error::from(kind));
         assert_eq!(
             kind(&wrapped(ErrorKind::ConnectionRefused)),
-            ApiError::Transient
+            ApiErrorKind::Transient
         );
-        assert_eq!(kind(&io(ErrorKind::ConnectionReset)), ApiError::Unknown);
+        assert_eq!(kind(&io(ErrorKind::ConnectionReset)), ApiErrorKind::Unknown);
     }
 
     #[test]

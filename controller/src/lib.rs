@@ -13,6 +13,7 @@
 //! | which flags are there | [`cli`] |
 //! | what runs, and how does it stop | [`run`] |
 //! | who leads, and until when may it write | [`elect`], [`fence`] |
+//! | what was written, and has it all ended | [`ledger`] |
 //! | what is read of nodes, of the `PodNetwork` | [`nodes`], [`network`] |
 //! | how is a request sent, bounded and counted | [`api`], [`clouds`] |
 //! | what happens while we lead | [`driver`], [`session`] |
@@ -30,6 +31,7 @@ pub mod execute;
 pub mod fence;
 pub mod health;
 pub mod http;
+pub mod ledger;
 pub mod logging;
 pub mod metrics;
 pub mod network;

@@ -21,6 +21,7 @@ use crate::{
     fence::Fence,
     health::Health,
     http,
+    ledger::Ledger,
     metrics::Metrics,
     network::{self, Wish},
     session::Inputs,
@@ -56,13 +57,25 @@ pub async fn run(args: RunArgs) -> Result<()> {
         identity: Candidate::identity(),
         terms,
     };
-    let (elector, term) = Elector::new(api.clone(), candidate, fence, Arc::clone(&health));
+    let ledger = Ledger::default();
+    let (elector, term) = Elector::new(
+        api.clone(),
+        candidate,
+        fence,
+        Arc::clone(&health),
+        ledger.clone(),
+    );
     let resign = CancellationToken::new();
     let mut elector = AbortOnDropHandle::new(tokio::spawn(elector.run(resign.clone())));
     let (sender, wishes) = watch::channel(Wish::default());
     let mut network = AbortOnDropHandle::new(tokio::spawn(network::watch(api.clone(), sender)));
 
-    let inputs = Inputs { term, wishes, stop };
+    let inputs = Inputs {
+        term,
+        wishes,
+        stop,
+        ledger,
+    };
     tokio::select! {
         () = Driver::new(api, health, inputs).run() => {}
         ended = &mut elector => bail!("the election ended unexpectedly: {ended:?}"),

@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use signpost_cloud::{Blocks, Cloud};
-use signpost_core::{Config, Engine, Event, Limits, PoolConfig, Time};
+use signpost_cloud::Cloud;
+use signpost_core::{Config, Engine, Event, Limits, Time};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -14,8 +14,9 @@ use crate::{
     elect::Term,
     execute::{Executor, put_finalizer},
     health::{Health, Role},
+    ledger::Ledger,
     network::{Valid, Wish},
-    nodes::{self, Conditions},
+    nodes::{self, Sightings},
     status,
 };
 
@@ -51,6 +52,8 @@ pub struct Inputs {
     pub wishes: watch::Receiver<Wish>,
     /// The program is told to stop.
     pub stop: CancellationToken,
+    /// What this process has written.
+    pub ledger: Ledger,
 }
 
 /// The engine and what carries out its actions.
@@ -82,18 +85,26 @@ impl Session {
         inputs: &mut Inputs,
     ) -> Ended {
         let (sender, mut events) = mpsc::channel(BATCH * 4);
-        let conditions = Conditions::default();
-        let watch = nodes::watch(api.clone(), conditions.clone(), sender.clone());
+        let sightings = Sightings::default();
+        let watch = nodes::watch(api.clone(), sightings.clone(), sender.clone());
         let nodes = AbortOnDropHandle::new(tokio::spawn(watch));
         let mut changes = cloud.changes();
         let uid = &valid.object.uid;
-        let executor = Executor::new(api.clone(), Arc::clone(&cloud), conditions, uid, sender);
+        let limits = Limits {
+            // What the API server has once we stop waiting, it works on for no longer than that.
+            api_settle: api.bounds().serve,
+            ..cloud.limits()
+        };
+        let ledger = inputs.ledger.clone();
+        let handover = ledger.lead(limits);
+        let cloud = (cloud, limits);
+        let executor = Executor::new(api.clone(), cloud, ledger, sightings, uid, sender);
         let mut session = Self {
             writer: status::Writer::new(api.clone(), valid.object.status.clone()),
             api,
             health,
-            engine: Engine::new(cloud.limits(), fastrand::u64(..)),
-            limits: cloud.limits(),
+            engine: Engine::new(limits, fastrand::u64(..), handover, now()),
+            limits,
             executor,
             wish: Wish::Valid(Arc::clone(&valid)),
             made_for: valid,
@@ -102,10 +113,12 @@ impl Session {
             publish_at: None,
             finalizer_at: None,
         };
-        session.handle(Event::Elected);
+        tracing::debug!(?handover, "session begins");
         session.tell();
         let ended = session.work(&mut events, &mut changes, inputs).await;
         drop(nodes);
+        // Nobody reads answers any more; who waits for room to send one would wait for ever.
+        events.close();
         session.finish().await;
         ended
     }
@@ -213,12 +226,6 @@ impl Session {
         if self.told.as_ref() == Some(&valid.config) {
             return;
         }
-        let blocks = |pool: &PoolConfig| Blocks {
-            cidr: pool.cidr,
-            prefix_len: pool.node_prefix_length,
-        };
-        let pools = valid.config.pools.iter().map(blocks).collect();
-        self.executor.set_pools(pools);
         self.told = Some(valid.config.clone());
         self.handle(Event::Configured(Some(valid.config.clone())));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use signpost_api::PodNetworkStatus;
-use signpost_core::event::ApiError;
+use signpost_core::event::ApiErrorKind;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -95,7 +95,7 @@ impl Writer {
             }
             Ok(Err(failure)) => {
                 // An object that is gone has no status; the watch says so too.
-                if failure.kind != ApiError::NotFound {
+                if failure.kind != ApiErrorKind::NotFound {
                     self.trouble.tell(&failure.message);
                 }
                 self.certain = false;

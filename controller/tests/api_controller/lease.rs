@@ -10,6 +10,7 @@ use signpost_controller::{
     elect::{Candidate, Elector, Term},
     fence::Fence,
     health::Health,
+    ledger::Ledger,
     metrics::Metrics,
 };
 use signpost_core::lease::Terms;
@@ -46,7 +47,8 @@ impl Contender {
             terms: TERMS,
         };
         let health = Arc::new(Health::new(TERMS.duration));
-        let (elector, term) = Elector::new(api, candidate, fence.clone(), health);
+        let (elector, term) =
+            Elector::new(api, candidate, fence.clone(), health, Ledger::default());
         let stop = CancellationToken::new();
         Self {
             identity: name.into(),

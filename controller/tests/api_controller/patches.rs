@@ -8,13 +8,14 @@ use serde_json::json;
 use signpost_controller::{
     execute::{drop_finalizer, network_status, pod_cidrs, put_finalizer},
     network::FINALIZER,
-    nodes::Conditions,
+    nodes::{NodeLite, Sightings},
 };
 use signpost_core::{
     NodeKey,
     action::{NetworkStatus, Reason},
-    event::ApiError,
+    event::ApiErrorKind,
 };
+use tokio::sync::mpsc;
 
 use crate::support::{World, world};
 
@@ -40,7 +41,7 @@ async fn pod_cidrs_are_set_once_and_setting_the_same_again_succeeds() {
         let failure = pod_cidrs::write(&api, &node, &cidrs(other))
             .await
             .unwrap_err();
-        assert_eq!(failure.kind, ApiError::Conflict, "{other:?}: {failure}");
+        assert_eq!(failure.kind, ApiErrorKind::Conflict, "{other:?}: {failure}");
     }
     assert_eq!(world.pod_cidrs("a").await, ["10.1.0.0/24", "fd00:1::/64"]);
 }
@@ -68,7 +69,7 @@ async fn whoever_writes_pod_cidrs_first_wins() {
                 assert_eq!(stored, ["10.1.0.0/24"]);
             }
             Err(failure) => {
-                assert_eq!(failure.kind, ApiError::Conflict, "{failure}");
+                assert_eq!(failure.kind, ApiErrorKind::Conflict, "{failure}");
                 assert!(theirs.is_ok());
                 assert_eq!(stored, ["10.9.0.0/24"]);
             }
@@ -88,17 +89,17 @@ async fn another_node_of_the_same_name_is_left_alone() {
         .unwrap();
     let ours = cidrs(&["10.1.0.0/24"]);
     let gone = pod_cidrs::write(&api, &old, &ours).await.unwrap_err();
-    assert_eq!(gone.kind, ApiError::NotFound, "{gone}");
+    assert_eq!(gone.kind, ApiErrorKind::NotFound, "{gone}");
 
     world.add_node("a").await;
     let failure = pod_cidrs::write(&api, &old, &ours).await.unwrap_err();
-    assert_eq!(failure.kind, ApiError::Conflict, "{failure}");
+    assert_eq!(failure.kind, ApiErrorKind::Conflict, "{failure}");
     assert!(world.pod_cidrs("a").await.is_empty());
 
-    let failure = network_status::write(&api, &Conditions::default(), &old, &routed())
+    let failure = network_status::write(&api, &Sightings::default(), &old, &routed())
         .await
         .unwrap_err();
-    assert_eq!(failure.kind, ApiError::Conflict, "{failure}");
+    assert_eq!(failure.kind, ApiErrorKind::Conflict, "{failure}");
 }
 
 #[tokio::test]
@@ -164,10 +165,15 @@ async fn one_condition_changes_and_its_transition_time_only_with_the_status() {
         .patch_status("a", &PatchParams::default(), &kubelet)
         .await
         .unwrap();
-    let conditions = Conditions::default();
-    conditions.set(
-        node.name.clone(),
-        signpost_core::node::NetworkCondition::Unavailable,
+    let sightings = Sightings::default();
+    let (sender, _events) = mpsc::channel(1);
+    let path = format!("/api/v1/nodes/{}", node.name);
+    let get = http::Request::get(path).body(Vec::new()).unwrap();
+    let seen: NodeLite = world.client.request(get).await.unwrap();
+    assert!(
+        sightings
+            .tell(&sender, |feed| feed.watched(seen.into_node(), None))
+            .await
     );
 
     let waiting = NetworkStatus {
@@ -175,7 +181,7 @@ async fn one_condition_changes_and_its_transition_time_only_with_the_status() {
         reason: Reason::PoolExhausted,
         message: "add a pool".to_owned(),
     };
-    network_status::write(&api, &conditions, &node, &waiting)
+    network_status::write(&api, &sightings, &node, &waiting)
         .await
         .unwrap();
     let ours = condition(&world, &node, "NetworkUnavailable")
@@ -186,7 +192,7 @@ async fn one_condition_changes_and_its_transition_time_only_with_the_status() {
     assert_eq!(ours["message"], "add a pool");
     assert_eq!(ours["lastTransitionTime"], "2020-01-01T00:00:00Z");
 
-    network_status::write(&api, &conditions, &node, &routed())
+    network_status::write(&api, &sightings, &node, &routed())
         .await
         .unwrap();
     let ours = condition(&world, &node, "NetworkUnavailable")
@@ -223,7 +229,7 @@ async fn the_finalizer_comes_and_goes_beside_those_of_others() {
         json!(["example.com/other", FINALIZER])
     );
     let stale = put_finalizer(&api, &[], &version).await.unwrap_err();
-    assert_eq!(stale.kind, ApiError::Conflict, "{stale}");
+    assert_eq!(stale.kind, ApiErrorKind::Conflict, "{stale}");
 
     drop_finalizer(&api).await.unwrap();
     assert_eq!(

@@ -35,8 +35,10 @@ fn healthy() -> Summary {
             total: 256,
             allocated: 3,
             quarantined: 0,
+            blocked: 0,
             reserved: 0,
             free: 253,
+            problem: None,
         }],
         tables: vec![TableUse {
             table: TableId("t".into()),
