@@ -194,7 +194,8 @@ impl KubeApi {
         content_type: Option<&'static str>,
         body: Vec<u8>,
     ) -> http::Result<Request<Vec<u8>>> {
-        let mut uri = format!("{path}?timeout={}s", self.bounds.serve.as_secs());
+        let join = if path.contains('?') { '&' } else { '?' };
+        let mut uri = format!("{path}{join}timeout={}s", self.bounds.serve.as_secs());
         if method != Method::GET {
             // Unknown fields, of which our bodies have none, are not looked for: that saves the API
             // server some work for each patch of a node. Writing to a string cannot fail.
