@@ -197,7 +197,9 @@ impl Elector {
                 Err(failure) => return Round::Failed(failure),
             },
         };
-        let led = found.is_unused().then(|| signs::somebody_led(&self.api));
+        let led = found
+            .is_unused()
+            .then(|| signs::somebody_led(&self.api, self.patience(now())));
         let led = match futures::future::OptionFuture::from(led).await.transpose() {
             Ok(led) => led.unwrap_or_default(),
             Err(failure) => return Round::Failed(failure),

@@ -8,6 +8,8 @@ use signpost_core::{
     event::{ApiError, ApiErrorKind},
 };
 
+use crate::connect::Fenced;
+
 /// What grants every permission and installs every object that the controller needs.
 pub const INSTALL: &str = "kubectl apply -k manifests/base";
 
@@ -151,15 +153,25 @@ fn kind(error: &Error) -> ApiErrorKind {
             401 | 403 => ApiErrorKind::Denied,
             404 => ApiErrorKind::NotFound,
             409 => ApiErrorKind::Conflict,
-            429 | 503 => ApiErrorKind::Transient,
+            // Answered before anything else is looked at (API Priority and Fairness, or a proxy's limit).
+            429 => ApiErrorKind::Transient,
+            503 if is_the_servers_own(status) => ApiErrorKind::Transient,
             400..500 => ApiErrorKind::Invalid,
-            // The server's own store may time out after it has committed.
+            // The server's own store may time out after it has committed, and a proxy's connection to the
+            // server (503, 502) may break after it has passed on the request.
             _ => ApiErrorKind::Unknown,
         },
         Error::BuildRequest(_) | Error::HttpError(_) => ApiErrorKind::Invalid,
         error if was_never_sent(error) => ApiErrorKind::Transient,
         _ => ApiErrorKind::Unknown,
     }
+}
+
+/// Whether the API server itself says that it is not available, in its own format: it does so when it is
+/// shutting down, does not know the resource yet, or cannot call a webhook, and always before the
+/// store is written. Proxies, also its own to other API servers, answer in text.
+fn is_the_servers_own(status: &Status) -> bool {
+    status.reason == "ServiceUnavailable"
 }
 
 fn was_never_sent(error: &Error) -> bool {
@@ -169,9 +181,10 @@ fn was_never_sent(error: &Error) -> bool {
         ErrorKind::NetworkUnreachable,
     ];
     causes(error).any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| UNSENT.contains(&io.kind()))
+        cause.is::<Fenced>()
+            || cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|io| UNSENT.contains(&io.kind()))
     })
 }
 
@@ -226,13 +239,22 @@ mod tests {
             (422, ApiErrorKind::Invalid),
             (429, ApiErrorKind::Transient),
             (500, ApiErrorKind::Unknown),
-            (503, ApiErrorKind::Transient),
+            (503, ApiErrorKind::Unknown),
             (504, ApiErrorKind::Unknown),
         ];
         for (code, kind) in expected {
             let failure = ApiFailure::new(&answer(code), "patch", "nodes");
             assert_eq!(failure.kind, kind, "{code}");
         }
+    }
+
+    #[test]
+    fn the_servers_own_503_comes_before_the_write_and_a_proxys_may_come_after_it() {
+        let answer = |reason| Error::Api(Status::failure("why", reason).with_code(503).boxed());
+        // As kube reads an answer that is no `Status`.
+        let text = answer("Failed to parse error data");
+        assert_eq!(kind(&text), ApiErrorKind::Unknown);
+        assert_eq!(kind(&answer("ServiceUnavailable")), ApiErrorKind::Transient);
     }
 
     fn refused(field: &str, reason: &str) -> ApiErrorKind {

@@ -15,7 +15,7 @@
 //! | who leads, and until when may it write | [`elect`], [`fence`] |
 //! | what was written, and has it all ended | [`ledger`] |
 //! | what is read of nodes, of the `PodNetwork` | [`nodes`], [`network`] |
-//! | how is a request sent, bounded and counted | [`api`], [`clouds`] |
+//! | how is a request sent, bounded and counted | [`api`], [`connect`], [`clouds`] |
 //! | what happens while we lead | [`driver`], [`session`] |
 //! | how is an action carried out | [`execute`] |
 //! | what are people and machines told | [`status`], [`metrics`], [`http`], [`health`], [`logging`], [`errors`] |
@@ -24,6 +24,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod clouds;
+pub mod connect;
 pub mod driver;
 pub mod elect;
 pub mod errors;

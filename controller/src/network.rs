@@ -59,7 +59,45 @@ pub struct Object {
     pub status: PodNetworkStatus,
 }
 
+impl Wish {
+    /// Whether `other` differs in status and version only, as after a write of the status.
+    fn means_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Valid(one), Self::Valid(other)) => {
+                one.object.is_but_for_status(&other.object)
+                    && one.config == other.config
+                    && one.cloud == other.cloud
+            }
+            (Self::Invalid(one, problem), Self::Invalid(other, others)) => {
+                one.is_but_for_status(other) && problem == others
+            }
+            _ => self == other,
+        }
+    }
+
+    /// The object, if there is one.
+    pub fn object(&self) -> Option<&Object> {
+        match self {
+            Self::Valid(valid) => Some(&valid.object),
+            Self::Invalid(object, _) => Some(object),
+            Self::Unread | Self::Absent => None,
+        }
+    }
+}
+
 impl Object {
+    fn is_but_for_status(&self, other: &Self) -> bool {
+        self.uid == other.uid
+            && self.generation == other.generation
+            && self.finalizers == other.finalizers
+            && self.deleting == other.deleting
+    }
+
+    /// `metadata.resourceVersion`, by which newer is told from older.
+    pub fn number(&self) -> Option<u64> {
+        self.version.parse().ok()
+    }
+
     /// Whether our finalizer is in place.
     pub fn is_kept(&self) -> bool {
         self.finalizers.iter().any(|name| name == FINALIZER)
@@ -86,9 +124,26 @@ impl Valid {
         };
         self.object.uid == other.object.uid && cloud(self) == cloud(other)
     }
+
+    /// Whether a provider made for `other` knows the routes of this one's as its own.
+    pub fn same_routes(&self, other: &Self) -> bool {
+        let aws = |cloud: &Cloud| {
+            let aws = cloud.aws.clone()?;
+            Some((aws.cluster_name, aws.region, aws.vpc_id))
+        };
+        let linux = |cloud: &Cloud| cloud.linux.clone().unwrap_or_default();
+        let (one, other) = (&self.cloud, &other.cloud);
+        one.provider == other.provider
+            && linux(one) == linux(other)
+            && aws(one) == aws(other)
+            && one.gcp == other.gcp
+    }
 }
 
 /// Keeps `wishes` at what the object says. Ends with the receivers.
+///
+/// Receivers are not woken by what changes nothing but status and version, such as our own writes of the
+/// status.
 ///
 /// The object is read without its type first, so that one which an older schema let in is reported
 /// with the field's name and does not break the watch.
@@ -135,9 +190,14 @@ pub async fn watch(api: KubeApi, wishes: watch::Sender<Wish>) {
                 ));
             }
         }
-        if wishes.send(wish).is_err() {
+        if wishes.is_closed() {
             return;
         }
+        wishes.send_if_modified(|known| {
+            let news = !known.means_the_same(&wish);
+            *known = wish;
+            news
+        });
     }
 }
 
@@ -274,6 +334,24 @@ mod tests {
     }
 
     #[test]
+    fn what_we_wrote_ourselves_is_no_news() {
+        let first = object(&spec());
+        let Wish::Valid(valid) = &first else {
+            panic!("the spec is valid");
+        };
+        let mut echo = Valid::clone(valid);
+        echo.object.version = "10".to_owned();
+        echo.object.status.observed_generation = Some(3);
+        assert!(first.means_the_same(&Wish::Valid(Arc::new(echo.clone()))));
+        echo.object.finalizers.push(FINALIZER.to_owned());
+        assert!(!first.means_the_same(&Wish::Valid(Arc::new(echo))));
+        assert!(!first.means_the_same(&Wish::Absent));
+        let mut other = spec();
+        other["cloud"]["checkPeriod"] = json!("9s");
+        assert!(!first.means_the_same(&object(&other)));
+    }
+
+    #[test]
     fn a_provider_serves_on_until_its_settings_change() {
         let valid = |change: fn(&mut Value)| {
             let mut spec = spec();
@@ -285,6 +363,19 @@ mod tests {
         };
         let first = valid(|_| {});
         assert!(first.same_cloud(&valid(|spec| spec["cloud"]["checkPeriod"] = json!("9s"))));
-        assert!(!first.same_cloud(&valid(|spec| spec["cloud"]["provider"] = json!("linux"))));
+        let linux = valid(|spec| spec["cloud"]["provider"] = json!("linux"));
+        assert!(!first.same_cloud(&linux) && !first.same_routes(&linux));
+        let aws = |table: &str, vpc: &str| {
+            let aws = json!({"clusterName": "c", "routeTableIDs": [table], "vpcID": vpc});
+            let mut spec = spec();
+            spec["cloud"] = json!({"provider": "aws", "aws": aws});
+            let Wish::Valid(valid) = object(&spec) else {
+                panic!("the spec is valid");
+            };
+            valid
+        };
+        let (one, other) = (aws("rtb-1", "vpc-1"), aws("rtb-2", "vpc-1"));
+        assert!(!one.same_cloud(&other) && one.same_routes(&other));
+        assert!(!one.same_routes(&aws("rtb-1", "vpc-2")));
     }
 }

@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    fn found(lease: serde_json::Value) -> Found {
+    fn found(lease: &serde_json::Value) -> Found {
         let list = json!({"metadata": {"resourceVersion": "70"}, "items": [lease]});
         Found::read(from_value(list).unwrap())
     }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_object_that_nobody_ever_held_is_free_unless_somebody_led() {
-        let found = found(json!({"metadata": {"resourceVersion": "5", "uid": "u"}}));
+        let found = found(&json!({"metadata": {"resourceVersion": "5", "uid": "u"}}));
         let record = found.record(false).unwrap();
         assert_eq!(record.holder, None);
         assert_eq!(record.duration, Duration::ZERO);
@@ -176,10 +176,10 @@ mod tests {
             json!({"holderIdentity": "", "leaseTransitions": 0}),
             json!({"renewTime": "2020-01-01T00:00:00.000000Z"}),
         ] {
-            let found = found(json!({"metadata": {}, "spec": spec}));
+            let found = found(&json!({"metadata": {}, "spec": spec}));
             assert_eq!(found.record(false).unwrap().past, Past::Unsettled);
         }
-        assert!(found(json!({"metadata": {}, "spec": {"holderIdentity": ""}})).is_unused());
+        assert!(found(&json!({"metadata": {}, "spec": {"holderIdentity": ""}})).is_unused());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What leaders leave elsewhere than in the lease.
 
+use std::time::Duration;
+
 use kube::core::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,9 +34,9 @@ impl Marks {
 }
 
 /// Whether somebody led before, whatever the lease says.
-pub(super) async fn somebody_led(api: &KubeApi) -> Result<bool, ApiFailure> {
+pub(super) async fn somebody_led(api: &KubeApi, wait: Duration) -> Result<bool, ApiFailure> {
     let path = network_path();
-    match api.get::<Marks>(READ, &path, api.bounds().wait).await {
+    match api.get::<Marks>(READ, &path, wait).await {
         Ok(marks) => Ok(marks.are_there()),
         Err(failure) if failure.kind == ApiErrorKind::NotFound => Ok(false),
         Err(failure) => Err(failure),

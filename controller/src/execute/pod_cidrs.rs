@@ -37,7 +37,7 @@ pub async fn write(api: &KubeApi, node: &NodeKey, cidrs: &[IpNet]) -> Result<(),
     let path = format!("/api/v1/nodes/{}", node.name);
     let body = body(node, cidrs);
     let result = api.patch(PATCH, &path, PatchKind::Merge, &body).await;
-    result.map_err(ApiFailure::or_conflict)
+    result.map(drop).map_err(ApiFailure::or_conflict)
 }
 
 fn body(node: &NodeKey, cidrs: &[IpNet]) -> Value {

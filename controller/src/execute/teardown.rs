@@ -83,6 +83,7 @@ async fn replace(api: &KubeApi, finalizers: &[String], version: &str) -> Result<
     let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version}});
     api.patch(PATCH, &network_path(), PatchKind::Merge, &body)
         .await
+        .map(drop)
 }
 
 const GET: Purpose = Purpose {

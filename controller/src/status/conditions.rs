@@ -39,11 +39,21 @@ fn judged(
     }
 }
 
-/// All conditions, in the order of [`ConditionType::ALL`]. `routes` is false for provider `none`.
-pub fn judge(summary: &Summary, config: &Config, routes: bool) -> Vec<Judged> {
+/// What is known beside the engine's figures.
+#[derive(Debug, Clone, Copy)]
+pub struct Judging<'a> {
+    /// False for provider `none`.
+    pub routes: bool,
+    /// Routes that nobody looks after any more, for people.
+    pub left: Option<&'a str>,
+}
+
+/// All conditions, in the order of [`ConditionType::ALL`].
+pub fn judge(summary: &Summary, config: &Config, judging: Judging<'_>) -> Vec<Judged> {
+    let routes = judging.routes;
     let parts = [
         pools(summary, config),
-        synced(summary, routes),
+        synced(summary, judging),
         quota(summary, routes),
         reachable(summary, routes),
     ];
@@ -88,35 +98,51 @@ fn ready(summary: &Summary, config: &Config, parts: &[Judged]) -> Judged {
 
 fn pools(summary: &Summary, config: &Config) -> Judged {
     let available = ConditionType::PoolsAvailable;
+    if summary.pools.is_empty() {
+        return judged(available, None, "Recovering", "the pools are being read");
+    }
+    let configured = |name: &str| config.pools.iter().find(|pool| &*pool.name == name);
+    // What a pool's problem says goes before its figures, which follow from it.
+    let problem = |removed: bool| {
+        let pools = summary.pools.iter();
+        let of = pools.filter(move |pool| configured(&pool.name).is_none() == removed);
+        of.filter_map(|pool| Some(format!("{}: {}", pool.name, pool.problem.as_ref()?)))
+            .collect::<Vec<_>>()
+    };
+    let barred = problem(false);
+    if !barred.is_empty() {
+        let reason = Reason::RangeBarred.as_str();
+        return judged(available, false, reason, barred.join("; "));
+    }
     let full: Vec<&str> = summary
         .pools
         .iter()
         .filter(|pool| pool.free == 0)
         .map(|pool| &*pool.name)
-        .filter(|name| {
-            config
-                .pools
-                .iter()
-                .any(|pool| &*pool.name == *name && pool.state == PoolState::Active)
-        })
+        .filter(|name| configured(name).is_some_and(|pool| pool.state == PoolState::Active))
         .collect();
-    if summary.pools.is_empty() {
-        return judged(available, None, "Recovering", "the pools are being read");
+    if !full.is_empty() {
+        let message = format!(
+            "no free block in {}: add a pool to spec.pools, or free reserved blocks",
+            full.join(", ")
+        );
+        return judged(available, false, Reason::PoolExhausted.as_str(), message);
     }
-    if full.is_empty() {
-        let message = "every active pool has a free block";
-        return judged(available, true, "BlocksFree", message);
+    let removed = problem(true);
+    if !removed.is_empty() {
+        let reason = Reason::PoolRemoved.as_str();
+        return judged(available, false, reason, removed.join("; "));
     }
-    let message = format!(
-        "no free block in {}: add a pool to spec.pools, or free reserved blocks",
-        full.join(", ")
-    );
-    judged(available, false, Reason::PoolExhausted.as_str(), message)
+    let message = "every active pool has a free block";
+    judged(available, true, "BlocksFree", message)
 }
 
-fn synced(summary: &Summary, routes: bool) -> Judged {
+fn synced(summary: &Summary, judging: Judging<'_>) -> Judged {
     let synced = ConditionType::RoutesSynced;
-    if !routes {
+    if let Some(left) = judging.left {
+        return judged(synced, false, Reason::TableForgotten.as_str(), left);
+    }
+    if !judging.routes {
         let message = "provider none: routes are somebody else's work";
         return judged(synced, true, "NotManaged", message);
     }
@@ -131,6 +157,10 @@ fn synced(summary: &Summary, routes: bool) -> Judged {
             summary.deletions_held
         );
         return judged(synced, false, Reason::DeletionsHeld.as_str(), message);
+    }
+    if let Some(error) = &summary.deletion_error {
+        let message = format!("routes that should go cannot be removed: {error}");
+        return judged(synced, false, Reason::CloudDenied.as_str(), message);
     }
     let missing: usize = summary.tables.iter().map(|table| table.missing).sum();
     let stale: usize = summary.tables.iter().map(|table| table.stale).sum();
@@ -196,10 +226,9 @@ pub fn invalid(
 ) -> PodNetworkStatus {
     let judged = [judged(ConditionType::Ready, false, reason, problem)];
     let mut conditions = write(&judged, generation, &before.conditions);
+    let others = before.conditions.iter();
     conditions.extend(
-        before
-            .conditions
-            .iter()
+        others
             .filter(|condition| condition.type_ != ConditionType::Ready.as_str())
             .cloned(),
     );

@@ -6,7 +6,10 @@ use ipnet::IpNet;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use signpost_controller::{
+    clock,
+    errors::ApiFailure,
     execute::{drop_finalizer, network_status, pod_cidrs, put_finalizer},
+    fence::Fence,
     network::FINALIZER,
     nodes::{NodeLite, Sightings},
 };
@@ -17,7 +20,7 @@ use signpost_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::support::{World, world};
+use crate::support::{CONTROLLER, World, world};
 
 fn cidrs(list: &[&str]) -> Vec<IpNet> {
     list.iter().map(|cidr| cidr.parse().unwrap()).collect()
@@ -112,6 +115,30 @@ async fn nothing_is_written_behind_the_fence() {
     let failure = pod_cidrs::write(&api, &node, &ours).await.unwrap_err();
     assert!(failure.message.contains("lease"), "{failure}");
     assert!(world.pod_cidrs("a").await.is_empty());
+}
+
+/// As after a pause between the decision to write and the connection.
+#[tokio::test]
+async fn a_body_that_comes_to_the_connection_behind_the_fence_is_not_sent() {
+    let world = world().await;
+    world.add_node("a").await;
+    let client = world.connect(CONTROLLER).await;
+    let body = json!({"spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}});
+    let patch = |fence: Fence| {
+        let request = http::Request::patch("/api/v1/nodes/a")
+            .header("content-type", "application/merge-patch+json")
+            .extension(fence)
+            .body(serde_json::to_vec(&body).unwrap());
+        client.request::<NodeLite>(request.unwrap())
+    };
+    let fence = Fence::default();
+    let error = patch(fence.clone()).await.unwrap_err();
+    let failure = ApiFailure::new(&error, "patch", "nodes");
+    assert_eq!(failure.kind, ApiErrorKind::Transient, "{error:?}");
+    assert!(world.pod_cidrs("a").await.is_empty());
+    fence.set(Some(clock::now().after(Duration::from_secs(60))));
+    patch(fence).await.unwrap();
+    assert_eq!(world.pod_cidrs("a").await, ["10.1.0.0/24"]);
 }
 
 #[tokio::test]

@@ -4,14 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Node;
 use kube::{
-    Client, CustomResourceExt,
+    Client, Config, CustomResourceExt,
     api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
 use signpost_api::{NAME, PodNetwork};
 use signpost_controller::{
     api::{Bounds, KubeApi},
-    clock,
+    clock, connect,
     fence::Fence,
     metrics::Metrics,
 };
@@ -144,9 +145,18 @@ impl World {
         serde_json::to_value(object).unwrap()
     }
 
+    /// A client as the controller makes it.
+    pub(crate) async fn connect(&self, user: &str) -> Client {
+        let path = self.control_plane.kubeconfig_for(user).unwrap();
+        let file = Kubeconfig::read_from(path).unwrap();
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(file, &options);
+        connect::client(config.await.unwrap()).unwrap()
+    }
+
     /// The API as the controller uses it under its own account.
     pub(crate) async fn controller_api(&self) -> (KubeApi, Fence) {
-        let client = self.control_plane.client_for(CONTROLLER).await.unwrap();
+        let client = self.connect(CONTROLLER).await;
         let fence = Fence::default();
         fence.set(Some(clock::now().after(Duration::from_secs(600))));
         let metrics = Arc::new(Metrics::new().unwrap());
