@@ -46,7 +46,7 @@ pub struct Reading {
 pub enum Told {
     /// The engine is told this.
     Event(Event),
-    /// The engine was told something newer since the read was begun.
+    /// The engine was told since the read was begun that the node is gone.
     Nothing,
     /// It cannot be said whether the answer is newer than what the engine was told: read again, after
     /// a pause.
@@ -112,7 +112,10 @@ impl Feed {
         let told_since = known != reading.known;
         let Some((found, version)) = found.filter(|(found, _)| found.key == *node) else {
             // An UID never comes back.
-            return Told::Event(Event::NodeGone(node.clone()));
+            return Told::Event(Event::NodeRead {
+                key: node.clone(),
+                node: None,
+            });
         };
         let newer = match (known, version) {
             // The watch brought its deletion, or has not come so far yet.
@@ -121,9 +124,12 @@ impl Feed {
             _ => true,
         };
         match (newer, told_since) {
-            (true, _) => Told::Event(Event::NodeSeen(found)),
-            (false, true) => Told::Nothing,
-            (false, false) => Told::ReadAgain,
+            (true, _) => Told::Event(Event::NodeRead {
+                key: node.clone(),
+                node: Some(found),
+            }),
+            (false, true) if known.is_none() => Told::Nothing,
+            (false, _) => Told::ReadAgain,
         }
     }
 
@@ -179,11 +185,17 @@ mod tests {
     }
 
     fn seen() -> Told {
-        Told::Event(Event::NodeSeen(node("u")))
+        Told::Event(Event::NodeRead {
+            key: key("u"),
+            node: Some(node("u")),
+        })
     }
 
     fn gone() -> Told {
-        Told::Event(Event::NodeGone(key("u")))
+        Told::Event(Event::NodeRead {
+            key: key("u"),
+            node: None,
+        })
     }
 
     #[test]
@@ -192,7 +204,7 @@ mod tests {
         let reading = feed.begin_read(&key("u"));
         // More digits are more, whatever they begin with.
         feed.watched(node("u"), Some(1000));
-        assert_eq!(feed.answered(&reading, found(999)), Told::Nothing);
+        assert_eq!(feed.answered(&reading, found(999)), Told::ReadAgain);
         assert_eq!(feed.answered(&reading, found(1000)), seen());
         assert_eq!(feed.answered(&reading, found(1001)), seen());
     }
