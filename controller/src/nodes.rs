@@ -162,14 +162,19 @@ mod tests {
         let reading = sightings.begin_read(&node("1").into_node().key);
         assert!(sightings.tell(&sender, brought("1000")).await);
         while events.try_recv().is_ok() {}
-        assert!(sightings.answer(&reading, Some(node("999")), &sender).await);
+        let old = sightings.answer(&reading, Some(node("999")), &sender);
+        assert!(!old.await, "to be read again");
         assert!(events.try_recv().is_err());
         assert!(
             sightings
                 .answer(&reading, Some(node("1000")), &sender)
                 .await
         );
-        assert!(matches!(events.try_recv(), Ok(Event::NodeSeen(_))));
+        let told = events.try_recv();
+        assert!(
+            matches!(told, Ok(Event::NodeRead { node: Some(_), .. })),
+            "{told:?}"
+        );
     }
 
     #[tokio::test]
