@@ -8,7 +8,11 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use signpost_api::{ConditionType, PodNetworkStatus};
-use signpost_core::{Config, PoolState, Summary, action::Reason, summary::QuotaLevel};
+use signpost_core::{
+    Config, PoolState, Summary,
+    action::Reason,
+    summary::{PoolUse, QuotaLevel},
+};
 
 use super::figures::quotas;
 
@@ -98,29 +102,30 @@ fn ready(summary: &Summary, config: &Config, parts: &[Judged]) -> Judged {
 
 fn pools(summary: &Summary, config: &Config) -> Judged {
     let available = ConditionType::PoolsAvailable;
-    if summary.pools.is_empty() {
+    // Before that no pool is known to have anything free.
+    if summary.pools.is_empty() || !summary.recovered {
         return judged(available, None, "Recovering", "the pools are being read");
     }
     let configured = |name: &str| config.pools.iter().find(|pool| &*pool.name == name);
-    // What a pool's problem says goes before its figures, which follow from it.
-    let problem = |removed: bool| {
-        let pools = summary.pools.iter();
-        let of = pools.filter(move |pool| configured(&pool.name).is_none() == removed);
-        of.filter_map(|pool| Some(format!("{}: {}", pool.name, pool.problem.as_ref()?)))
-            .collect::<Vec<_>>()
+    let is_active = |pool: &&PoolUse| {
+        configured(&pool.name).is_some_and(|pool| pool.state == PoolState::Active)
     };
-    let barred = problem(false);
-    if !barred.is_empty() {
-        let reason = Reason::RangeBarred.as_str();
-        return judged(available, false, reason, barred.join("; "));
-    }
-    let full: Vec<&str> = summary
-        .pools
+    let is_removed = |pool: &&PoolUse| configured(&pool.name).is_none();
+    let problems = |pools: Vec<&PoolUse>| -> Vec<String> {
+        let problem = |pool: &PoolUse| Some(format!("{}: {}", pool.name, pool.problem.as_ref()?));
+        pools.into_iter().filter_map(problem).collect()
+    };
+    let active: Vec<&PoolUse> = summary.pools.iter().filter(is_active).collect();
+    let full: Vec<&str> = active
         .iter()
         .filter(|pool| pool.free == 0)
         .map(|pool| &*pool.name)
-        .filter(|name| configured(name).is_some_and(|pool| pool.state == PoolState::Active))
         .collect();
+    // A pool's problem says more than its figures, which may follow from it.
+    let problem = problems(active);
+    if !problem.is_empty() {
+        return judged(available, false, "PoolNeedsAttention", problem.join("; "));
+    }
     if !full.is_empty() {
         let message = format!(
             "no free block in {}: add a pool to spec.pools, or free reserved blocks",
@@ -128,7 +133,7 @@ fn pools(summary: &Summary, config: &Config) -> Judged {
         );
         return judged(available, false, Reason::PoolExhausted.as_str(), message);
     }
-    let removed = problem(true);
+    let removed = problems(summary.pools.iter().filter(is_removed).collect());
     if !removed.is_empty() {
         let reason = Reason::PoolRemoved.as_str();
         return judged(available, false, reason, removed.join("; "));

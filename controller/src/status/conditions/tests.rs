@@ -87,7 +87,7 @@ fn each_fault_shows_in_its_condition_and_in_ready() {
     type Fault = fn(&mut Summary);
     let faults: [(usize, &str, Fault); 8] = [
         (1, "PoolExhausted", |summary| summary.pools[0].free = 0),
-        (1, "RangeBarred", |summary| {
+        (1, "PoolNeedsAttention", |summary| {
             summary.pools[0].problem = Some("10.0.0.0/16 is the VPC's own".to_owned());
         }),
         (1, "PoolRemoved", |summary| {
