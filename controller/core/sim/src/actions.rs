@@ -80,7 +80,8 @@ impl World<'_> {
         }
         self.rest.wrote(self.now);
         // A process that is to be stopped is, right after it looked at the fence.
-        if let Some(span) = self.shells[shell].halts.take() {
+        let halts = self.shells[shell].halts.take();
+        if let Some((span, _)) = halts.filter(|(_, until)| self.now < *until) {
             let until = self.now + span;
             self.note(|| format!("controller {shell} stands still before it sends"));
             self.shells[shell].halted_until = until;

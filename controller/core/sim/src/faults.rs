@@ -251,8 +251,8 @@ impl Entry {
             // An answer may take that long.
             ListingHangs => self.at + self.millis() + 125_000,
             EtcdRestoredFast => self.at + 1_000 + self.millis() / 10,
-            // Long enough for every lease to run out, as such a repair is.
-            EtcdRestored => self.at + 20_000,
+            // Until every lease has run out.
+            EtcdRestored => self.at + 95_000,
             _ => self.at,
         }
     }

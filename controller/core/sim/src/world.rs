@@ -11,6 +11,7 @@ use crate::{
     faults::{Entry, Fault},
     invariants::{Invariant, Rest, Violation},
     queue::{Message, Queue, ToShell},
+    rules::Rule,
     scenario::Scenario,
     shell::Shell,
     trail::{self, Trail},
@@ -47,6 +48,8 @@ pub(crate) struct World<'a> {
     pub(crate) routes_land: Option<u64>,
     /// The same for writes to nodes.
     pub(crate) api_lands: u64,
+    /// Somebody has led before.
+    pub(crate) led: bool,
     /// A write is sent although the fence has passed. Wrong on purpose, for a test.
     pub(crate) unfenced: bool,
     announced: usize,
@@ -84,6 +87,7 @@ impl<'a> World<'a> {
             violation: None,
             routes_land: None,
             api_lands: 0,
+            led: false,
             unfenced: false,
             announced: 0,
             keeps_past: entries
@@ -160,6 +164,9 @@ impl<'a> World<'a> {
             Message::Restored { then } => {
                 self.api.restore(then);
                 self.note(|| format!("======== restored as of {then}"));
+                if self.shells.iter().any(Shell::leads) {
+                    self.meet(Rule::RestoredWhileLeading);
+                }
                 for shell in 0..self.shells.len() {
                     self.break_watch(shell);
                     self.send_shell(shell, self.now + 1, ToShell::Relist);
@@ -195,6 +202,11 @@ impl<'a> World<'a> {
         self.trail.note(self.now, line);
     }
 
+    /// A situation was met for which there is a rule.
+    pub(crate) fn meet(&mut self, rule: Rule) {
+        *self.coverage.rules.entry(rule).or_default() += 1;
+    }
+
     /// Notes that an invariant is broken; the first one counts.
     pub(crate) fn broken(&mut self, invariant: Invariant, what: impl FnOnce() -> String) {
         if self.violation.is_none() {
@@ -222,6 +234,8 @@ impl<'a> World<'a> {
             _ => (now.0, 1),
         };
         let busy = place.burst.1 > BUSY;
+        self.meet_event(shell, &event);
+        let place = &mut self.shells[shell];
         place.known.learn(&event, self.now);
         let actions = place
             .brain

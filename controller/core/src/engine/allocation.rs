@@ -13,10 +13,12 @@ use crate::{
 };
 
 /// Blocks that were chosen for a node and not written yet are still its to have: nobody else turned
-/// out to claim one, and nothing came to stand in their way.
+/// out to claim one, and they would be handed out to it still.
 pub(super) fn is_still_its_own(ledger: &Ledger, id: NodeId, state: &NodeState) -> bool {
     let mut cidrs = state.cidrs().iter();
-    cidrs.all(|cidr| ledger.is_undisputed(id, *cidr) && !ledger.is_blocked(*cidr))
+    cidrs.all(|cidr| {
+        ledger.is_undisputed(id, *cidr) && ledger.would_give(*cidr, state.labels())
+    })
 }
 
 impl Engine {

@@ -14,7 +14,6 @@ use ipnet::IpNet;
 use smallvec::{SmallVec, smallvec};
 
 use super::{
-    bitmap::Mark,
     netmap::NetMap,
     pool::{Coverage, Pool},
     types::{Claim, Claimant, Fate},
@@ -256,17 +255,6 @@ impl Ledger {
         self.home(cidr).is_some()
             && matches!(self.entries.get(cidr), Some(Entry::Held(claimants))
                 if claimants.len() == 1 && claimants[0].id == id)
-    }
-
-    /// Whether something came to stand in the way of a block since it was chosen: a route of others,
-    /// a barred range, another node's pod CIDR that overlaps it.
-    pub(crate) fn is_blocked(&self, cidr: IpNet) -> bool {
-        let cidr = cidr.trunc();
-        let home = self.home(cidr).map(|home| &self.pools[home]);
-        home.is_none_or(|pool| {
-            let index = pool.index_of(cidr);
-            index.is_none_or(|index| pool.blocks.has(index, Mark::Barred))
-        })
     }
 
     /// The networks in quarantine, in ascending order.

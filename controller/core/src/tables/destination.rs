@@ -280,6 +280,11 @@ impl Destination {
     pub(super) fn is_orphan(&self) -> bool {
         self.want == Want::Remove && self.has_ours() && !self.leads_nowhere()
     }
+
+    /// No node has it, and its routes carry no packets.
+    pub(super) fn is_dead_orphan(&self) -> bool {
+        self.want == Want::Remove && self.leads_nowhere()
+    }
 }
 
 impl OurRoute {

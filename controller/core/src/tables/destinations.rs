@@ -11,20 +11,25 @@ use super::destination::Destination;
 pub(super) struct Tally {
     /// All of them.
     pub(super) ours: usize,
-    /// Those that no node has and whose routes may carry packets.
+    /// Those that may carry packets: nobody has to know that others go.
+    pub(super) live: usize,
+    /// Those of them that no node has.
     pub(super) orphans: usize,
 }
 
 impl Tally {
     fn of(destination: &Destination) -> Self {
+        let ours = destination.has_ours();
         Self {
-            ours: usize::from(destination.has_ours()),
+            ours: usize::from(ours),
+            live: usize::from(ours && !destination.is_dead_orphan()),
             orphans: usize::from(destination.is_orphan()),
         }
     }
 
     fn replace(&mut self, before: Self, after: Self) {
         self.ours = self.ours - before.ours + after.ours;
+        self.live = self.live - before.live + after.live;
         self.orphans = self.orphans - before.orphans + after.orphans;
     }
 }

@@ -35,7 +35,8 @@ pub(super) struct Guard {
 /// What the guard has to decide on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Demand {
-    /// Destinations with routes of ours, those that were deleted lately included.
+    /// Destinations with routes of ours that may carry packets, those that were deleted lately
+    /// included.
     pub(super) total: usize,
     /// Those of them that are to go, or went lately.
     pub(super) wanted: usize,

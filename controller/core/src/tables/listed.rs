@@ -202,8 +202,8 @@ impl Tables {
         new || moved
     }
 
-    /// Takes over the set of tables that a listing named. Says whether any is new or gone; then no
-    /// write is queued any more, since tables have other places.
+    /// Takes over the set of tables that a listing named. Says whether any is new, back or gone; if it
+    /// is new or gone no write is queued any more, since tables have other places.
     ///
     /// Listings may be late: a table that they lack is forgotten only after complete ones that span
     /// the time to settle. Until then what is known of it stands, and nothing is complete.
@@ -216,9 +216,10 @@ impl Tables {
     ) -> bool {
         let settle = turn.limits.settle;
         let mut gone = Vec::new();
+        let mut back = false;
         for table in &mut self.tables {
             if named.contains(&table.id) {
-                table.present();
+                back |= table.present();
             } else if complete {
                 let since = table.missed(begun);
                 if since != begun && begun.shows(since, settle) {
@@ -242,7 +243,7 @@ impl Tables {
             self.queue.clear();
             self.destinations.update_all(|_, it| it.unqueue());
         }
-        changed
+        changed || back
     }
 
     fn forget_table(&mut self, turn: &mut Turn, id: &TableId) {

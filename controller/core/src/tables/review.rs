@@ -44,7 +44,7 @@ impl Tables {
 
     fn demand_for_deletions(&self, orphans: usize) -> Demand {
         let mut demand = Demand {
-            total: self.destinations.tally().ours,
+            total: self.destinations.tally().live,
             wanted: orphans,
             percent: self.policy.max_deletion_percent,
         };

@@ -46,9 +46,9 @@ impl Table {
         self.known && self.absent.is_none()
     }
 
-    /// It is among those that a listing named.
-    pub(super) fn present(&mut self) {
-        self.absent = None;
+    /// It is among those that a listing named. Says whether the last one lacked it.
+    pub(super) fn present(&mut self) -> bool {
+        self.absent.take().is_some()
     }
 
     /// The last listings lacked it.

@@ -8,6 +8,7 @@ use signpost_core::{
 use crate::{
     api::{ApiCall, refused},
     queue::{Message, Sender, ToShell},
+    rules::Rule,
     world::World,
 };
 
@@ -175,7 +176,10 @@ impl World<'_> {
         if self.now >= self.api.modes.down {
             self.note(|| "  late:".into());
             // There is nobody who could be told how it ended.
-            let _ = self.api_commit(from, call);
+            let landed = self.api_commit(from, call).is_ok();
+            if landed && matches!(call, ApiCall::SetPodCidrs { .. }) {
+                self.meet(Rule::LateLanding);
+            }
         }
     }
 
@@ -203,6 +207,7 @@ impl World<'_> {
                     self.api.made_by_hand(node, cidrs, self.now);
                 } else if new && result.is_ok() {
                     self.check_given(from, node, cidrs);
+                    self.meet_given(from.shell, node, cidrs);
                 }
                 result.map(|()| false)
             }

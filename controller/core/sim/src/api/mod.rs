@@ -57,6 +57,8 @@ pub(crate) enum Origin {
 pub(crate) struct ApiNode {
     pub(crate) node: Node,
     pub(crate) origin: Origin,
+    /// It joined without the labels that it has now.
+    pub(crate) labelled_later: bool,
     /// Of its last change.
     pub(crate) version: u64,
 }
@@ -91,6 +93,8 @@ pub(crate) struct Api {
     pub(crate) lease_created: u64,
     /// The lease is unheld, and who held it before, if anybody did, had left nothing under way.
     pub(crate) lease_clean: bool,
+    /// The record was put back by a restoration and not written since: its holder need not hold it.
+    pub(crate) lease_put_back: bool,
     pub(crate) modes: ApiModes,
     /// Which node somebody ever gave which block, and when.
     pub(crate) by_hand: BTreeMap<(Arc<str>, IpNet), u64>,
@@ -110,6 +114,7 @@ impl Api {
             lease: None,
             lease_created: 0,
             lease_clean: true,
+            lease_put_back: false,
             modes: ApiModes::default(),
             by_hand: BTreeMap::new(),
             past: Vec::new(),
@@ -153,6 +158,7 @@ impl Api {
             self.lease = lease.clone();
             // Somebody may have led since.
             self.lease_clean = false;
+            self.lease_put_back = true;
         }
     }
 
@@ -164,6 +170,7 @@ impl Api {
         let node = ApiNode {
             node,
             origin,
+            labelled_later: false,
             version,
         };
         self.nodes.insert(node.node.key.name.clone(), node);
@@ -275,6 +282,7 @@ impl Api {
             store: None,
             past: Past::Unsettled,
         });
+        self.lease_put_back = false;
         Ok(std::mem::take(&mut self.lease_clean))
     }
 

@@ -49,7 +49,7 @@ impl World<'_> {
             }
             Fault::ControllerHalted => {
                 // Only what it begins can be sent late; a lease that lasts long covers it.
-                self.shells[shell].halts = Some(entry.millis());
+                self.shells[shell].halts = Some((entry.millis(), self.now + 25_000));
             }
             _ => {
                 if self.shells[shell].stopping {
@@ -82,6 +82,9 @@ impl World<'_> {
             Fault::ApiLandsLate => api.lands_late = ends,
             Fault::PodCidrsRefused => api.refuses = ends,
             Fault::EtcdRestored => {
+                // Longer than any lease, as such a repair is.
+                let lapse = self.scenario.terms.duration + Duration::from_secs(5);
+                let ends = ends.max(Time(self.now).after(lapse).0);
                 api.down = ends.max(api.down);
                 self.queue.push(ends, Message::Restored { then });
             }

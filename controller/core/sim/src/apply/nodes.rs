@@ -180,6 +180,7 @@ impl World<'_> {
             node.node.provider_id = Some(machine_id(key));
             if node.node.uninitialized {
                 node.node.uninitialized = false;
+                node.labelled_later = true;
                 node.node.labels = labels;
             }
         });

@@ -62,6 +62,9 @@ impl World<'_> {
                 if fault == Fault::TableFails {
                     table.fails = ends;
                 } else if fault == Fault::TableHidden {
+                    if self.scenario.cloud != CloudKind::Cloud {
+                        return false;
+                    }
                     (table.hidden, table.doubtful) = (ends, true);
                 } else if fault == Fault::TableUntagged {
                     if !several {

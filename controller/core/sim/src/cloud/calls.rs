@@ -205,6 +205,10 @@ impl World<'_> {
             table.late.insert(change.destination());
         }
         if result.is_ok() {
+            let table = self.cloud.tables.get(change.table());
+            let left = table.and_then(|table| table.routes.get(&change.destination()));
+            let doubled = left.is_some_and(|held| held.ours);
+            self.meet_written(from.shell, change, doubled);
             self.check_after_teardown(change, from);
             self.check_leads_to_owner(from, change);
             self.check_guard(from, change);

@@ -311,7 +311,6 @@ impl Cloud {
         };
         match change {
             RouteChange::Create { table, route } => match &there {
-                Some(held) if held.ours && held.hop.as_ref() == Some(&route.next_hop) => Ok(()),
                 Some(_) => fail(CloudErrorKind::AlreadyExists, "the destination has a route"),
                 None if full => fail(CloudErrorKind::QuotaExceeded, "the table is full"),
                 None => self.set(table, route, None, now),

@@ -30,6 +30,13 @@ impl World<'_> {
         if !there && self.scenario.cloud == CloudKind::Cloud {
             return false;
         }
+        let selects = config
+            .pools
+            .iter()
+            .any(|pool| !pool.node_selector.is_empty());
+        if node.node.uninitialized && selects {
+            return false;
+        }
         let matching: Vec<&PoolConfig> = config
             .pools
             .iter()
@@ -67,7 +74,11 @@ impl World<'_> {
                 };
                 let routed = self.cloud.tables.values().any(|table| {
                     let mut routes = table.routes.keys();
+                    // Whether a block may be given out for which somebody has a route that ours take
+                    // precedence over is left open.
+                    let mut propagated = table.propagated.iter();
                     routes.any(|destination| touches(destination, block))
+                        || propagated.any(|destination| touches(destination, block))
                 });
                 let reserved = config.reserved.iter().any(|range| touches(range, block));
                 !all.iter().any(owned) && !routed && !reserved
@@ -76,7 +87,7 @@ impl World<'_> {
 }
 
 /// A pod CIDR made by hand that covers so much of a pool does not keep others from it.
-fn covers_much(cidr: &IpNet, pool: &PoolConfig) -> bool {
+pub(crate) fn covers_much(cidr: &IpNet, pool: &PoolConfig) -> bool {
     let blocks = u32::from(pool.node_prefix_length - pool.cidr.prefix_len());
     let all = 1_u64 << blocks.min(20);
     let covered = if cidr.contains(&pool.cidr) {

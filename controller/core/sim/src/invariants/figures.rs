@@ -1,8 +1,12 @@
 //! What an engine says of itself when all is well.
 
-use signpost_core::{action::Reason, action::Subject, summary::NodeView};
+use signpost_core::{
+    action::{Reason, Subject},
+    cloud::Range,
+    summary::NodeView,
+};
 
-use crate::{brain::Brain, knowledge::range, scenario::blocks, world::World};
+use crate::{api::ApiNode, brain::Brain, knowledge::range, scenario::blocks, world::World};
 
 impl World<'_> {
     /// The engine knows all nodes and no others.
@@ -79,14 +83,15 @@ impl World<'_> {
                 !node.node.excluded && cidrs.any(|cidr| gone.has(cidr) && !covered(cidr))
             });
             let named = |pool: &signpost_core::summary::PoolUse| {
-                pool.name == *name && pool.problem.is_some()
+                pool.name.starts_with(&**name) && pool.problem.is_some()
             };
             if let Some(holder) = holder
                 && !summary.pools.iter().any(named)
             {
                 let holder = &holder.node.key.uid;
                 return Err(format!(
-                    "{holder} has a block of {name}, removed, and is not named"
+                    "{holder} has a block of {name}, removed, and is not named: {:?}",
+                    summary.pools
                 ));
             }
         }
@@ -101,5 +106,32 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Ranges of pools that were removed in this leadership and of which a node has a block.
+    fn removed_and_held(&self) -> Vec<Range> {
+        let Some(leader) = self.shells.iter().find(|shell| shell.leads()) else {
+            return Vec::new();
+        };
+        let ever = leader.known.ever.iter().map(|(range, _)| *range);
+        let removed = ever.filter(|gone| {
+            let mut pools = self.wishes.pools.iter();
+            let holds = |node: &ApiNode| node.node.pod_cidrs.iter().any(|cidr| gone.has(cidr));
+            !pools.any(|pool| range(pool) == *gone) && self.api.nodes.values().any(holds)
+        });
+        removed.collect()
+    }
+
+    pub(super) fn has_removed_pool_held(&self) -> bool {
+        !self.removed_and_held().is_empty()
+    }
+
+    pub(super) fn has_removed_pool_overlapped(&self) -> bool {
+        let removed = self.removed_and_held();
+        let overlaps = |gone: &Range| {
+            let mut pools = self.wishes.pools.iter();
+            pools.any(|pool| pool.cidr.contains(&gone.cidr) || gone.cidr.contains(&pool.cidr))
+        };
+        removed.iter().any(overlaps)
     }
 }

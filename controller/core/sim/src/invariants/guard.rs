@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
-use signpost_core::cloud::{Blackhole, RouteChange};
+use signpost_core::cloud::RouteChange;
 
 use super::Invariant;
 use crate::{queue::Sender, world::World};
@@ -24,8 +24,8 @@ impl World<'_> {
         let known = &place.known;
         let config = known.config.as_ref();
         let hop = route.next_hop.as_ref();
-        let lost = route.blackhole == Some(Blackhole::TargetGone)
-            || hop.is_some_and(|hop| self.cloud.leads_nowhere(hop));
+        let lost =
+            route.blackhole.is_some() || hop.is_some_and(|hop| self.cloud.leads_nowhere(hop));
         let teardown = config.is_none_or(|config| config.teardown);
         let percent = config.map_or(0, |config| config.max_deletion_percent);
         let now_leads = place.leads() && (place.life, place.term) == (from.life, from.term);

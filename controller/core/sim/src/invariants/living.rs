@@ -25,8 +25,11 @@ impl World<'_> {
         };
         let table = self.cloud.tables.get(change.table());
         let held = table.and_then(|table| table.routes.get(&route.destination));
-        let ours = held.map_or(0, |held| held.all().filter(|it| it.ours).count());
-        if ours == 1 && !excluded {
+        let last = held.is_some_and(|held| {
+            let same = held.handle == route.handle && held.hop == route.next_hop;
+            held.ours && held.double.is_none() && same
+        });
+        if last && !excluded {
             self.broken(Invariant::I8, || {
                 let what = crate::trail::change(change);
                 format!("controller {shell}: {what}, the last route of {holder}")
@@ -84,6 +87,7 @@ impl World<'_> {
         let mut leads = None;
         for (id, known) in known.tables.counting(limits.settle) {
             let table = self.cloud.tables.get(id)?;
+            let mut all = true;
             for cidr in &node.pod_cidrs {
                 let hop = self.hop_of(key, *cidr)?;
                 let shown = known.seen.iter().any(|seen| {
@@ -97,9 +101,12 @@ impl World<'_> {
                 let still = table.changed.get(cidr).copied().unwrap_or(0);
                 match (shown, right && whole && !dropped && settled(still)) {
                     (true, false) => return None,
-                    (true, true) => leads = Some(id.to_string()),
-                    (false, _) => {}
+                    (true, true) => {}
+                    (false, _) => all = false,
                 }
+            }
+            if all {
+                leads = Some(id.to_string());
             }
         }
         leads

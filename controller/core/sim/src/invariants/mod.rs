@@ -20,6 +20,7 @@ use std::fmt;
 
 use signpost_core::Action;
 
+pub(crate) use could::covers_much;
 pub(crate) use rest::Rest;
 
 use crate::world::World;
@@ -80,6 +81,7 @@ pub struct Violation {
 impl World<'_> {
     /// Judges an action at the moment in which it is begun.
     pub(crate) fn check_action(&mut self, shell: usize, action: &Action) {
+        self.meet_action(shell, action);
         self.check_bounds(shell, action);
         match action {
             Action::SetPodCidrs { node, cidrs } => {

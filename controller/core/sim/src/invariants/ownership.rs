@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 use signpost_core::{NodeKey, Time, cloud::TableId};
 
-use super::Invariant;
-use crate::{api::Origin, cloud::Table, queue::Sender, world::World};
+use super::{Invariant, could::covers_much};
+use crate::{api::Origin, cloud::Table, knowledge::range, queue::Sender, world::World};
 
 fn overlap(a: IpNet, b: IpNet) -> bool {
     a.contains(&b) || b.contains(&a)
@@ -35,7 +35,7 @@ impl World<'_> {
             let truly = self.api.get(&other.key);
             other.key != *node
                 && truly.is_some_and(|truly| truly.node.pod_cidrs == other.pod_cidrs)
-                && overlaps(&other.pod_cidrs, cidrs)
+                && self.bars(shell, &other.pod_cidrs, cidrs)
         });
         if let Some(other) = other.map(|other| other.key.clone()) {
             return self.broken(Invariant::I1, || {
@@ -46,6 +46,20 @@ impl World<'_> {
             self.check_no_foreign(shell, node, cidrs);
         }
         self.check_no_leftover(shell, node, cidrs);
+    }
+
+    /// One of `held` bars one of `cidrs`: they overlap, and it does not cover so much that it is not
+    /// minded.
+    fn bars(&self, shell: usize, held: &[IpNet], cidrs: &[IpNet]) -> bool {
+        let config = self.shells[shell].known.config.as_ref();
+        let pool = |cidr: &IpNet| {
+            let mut pools = config?.pools.iter();
+            pools.find(|pool| range(pool).has(cidr))
+        };
+        cidrs.iter().any(|cidr| {
+            let mut held = held.iter().filter(|held| overlap(**held, *cidr));
+            held.any(|held| !pool(cidr).is_some_and(|pool| covers_much(held, pool)))
+        })
     }
 
     /// The blocks were written to the node just now.
@@ -109,6 +123,9 @@ impl World<'_> {
     fn check_no_foreign(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet]) {
         let known = &self.shells[shell].known;
         let settle = self.scenario.limits.settle;
+        if !self.scenario.limits.routes {
+            return;
+        }
         let conflict = self.cloud.tables.iter().find_map(|(id, table)| {
             if !self.must_know(shell, id, table) {
                 return None;

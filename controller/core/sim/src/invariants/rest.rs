@@ -5,7 +5,7 @@ use std::time::Duration;
 use signpost_core::{NodeKey, Time, node::NetworkCondition};
 
 use super::Invariant;
-use crate::{queue::Message, world::World};
+use crate::{queue::Message, rules::Rule, world::World};
 
 /// From the end of the last fault to rest.
 pub(crate) const BOUND: Duration = Duration::from_secs(600);
@@ -13,6 +13,8 @@ pub(crate) const BOUND: Duration = Duration::from_secs(600);
 const NOTICED: Duration = Duration::from_secs(120);
 /// A node that joins when all is well is routed within that time and what reads need to settle.
 const SOON: Duration = Duration::from_secs(12);
+/// And that much later if a table was full before.
+const RARELY: Duration = Duration::from_secs(150);
 /// For so many check periods from then on the tables may be looked at more often.
 const WATCHFUL: u32 = 5;
 /// How often all is looked at then.
@@ -114,7 +116,10 @@ impl World<'_> {
             return;
         };
         let limits = self.scenario.limits;
-        let bound = SOON + limits.settle + limits.listing_interval * 5;
+        // A limit that was learnt is tried rarely.
+        let learnt = self.cloud.tables.values().any(|table| table.tight.0 > 0);
+        let tries = if learnt { RARELY } else { Duration::ZERO };
+        let bound = SOON + limits.settle + limits.listing_interval * 5 + tries;
         let late = self.now > Time(*since).after(bound).0;
         let routed = self.api.get(key).is_none_or(|node| {
             node.node.network == NetworkCondition::Available || !self.must_be_served(node)
@@ -137,6 +142,16 @@ impl World<'_> {
             });
         }
         self.queue.push(self.now + LOOK_EVERY, Message::Inspect);
+    }
+
+    /// Counts the situations that last.
+    fn meet_lasting(&mut self) {
+        if self.has_removed_pool_held() {
+            self.meet(Rule::RemovedPoolHeld);
+        }
+        if self.has_removed_pool_overlapped() {
+            self.meet(Rule::RemovedPoolOverlapped);
+        }
     }
 
     fn at_rest(&mut self, since: u64) {
@@ -169,6 +184,10 @@ impl World<'_> {
         if self.rest.probe.is_none() && self.probe() {
             return self.queue.push(self.now + LOOK_EVERY, Message::Inspect);
         }
+        if self.rest.probe.is_some() {
+            self.meet(Rule::JoinedInCalm);
+        }
+        self.meet_lasting();
         self.note(|| "======== at rest".into());
         self.rest.reached = true;
     }

@@ -58,10 +58,20 @@ impl World<'_> {
             };
         }
         self.changes_are_told()?;
+        let known = self.shells.iter().find(|shell| shell.leads());
+        let known = known.map(|shell| &shell.known);
+        let marks = self.scenario.habits.marks;
         let stale = self.leftover(|destination| {
-            !nodes
-                .iter()
-                .any(|node| node.node.pod_cidrs.contains(destination))
+            // Without a mark nobody can know it who was never told of the pool or of the node.
+            let seen = known.is_some_and(|known| {
+                let mut ever = known.ever.iter();
+                known.held.contains(destination) || ever.any(|(range, _)| range.has(destination))
+            });
+            if !marks && !seen {
+                return false;
+            }
+            let mut nodes = nodes.iter();
+            !nodes.any(|node| node.node.pod_cidrs.contains(destination))
         });
         match stale {
             Some(stale) => Err(format!("{stale} belongs to no node")),
@@ -123,20 +133,17 @@ impl World<'_> {
         if !available || !self.scenario.limits.routes || !in_pools {
             return Ok(());
         }
-        let leads = |table: &Table| {
-            let mut cidrs = node.node.pod_cidrs.iter();
-            cidrs.all(|cidr| {
-                let held = table.routes.get(cidr);
-                let mut held = held.into_iter().flat_map(Held::all);
-                let hop = self.hop_of(key, *cidr);
-                hop.is_some() && held.any(|held| held.ours && held.hop == hop)
-            })
+        let leads = |table: &Table, cidr: &IpNet| {
+            let held = table.routes.get(cidr);
+            let mut held = held.into_iter().flat_map(Held::all);
+            let hop = self.hop_of(key, *cidr);
+            hop.is_some() && held.any(|held| held.ours && held.hop == hop)
         };
-        let programmed = self.cloud.tables.values();
-        let mut programmed = programmed
-            .filter(|table| self.now >= table.untagged)
-            .peekable();
-        if programmed.peek().is_none() || programmed.any(leads) {
+        let tables = self.cloud.tables.values();
+        let programmed: Vec<&Table> = tables.filter(|table| self.now >= table.untagged).collect();
+        let mut cidrs = node.node.pod_cidrs.iter();
+        let reached = |cidr| programmed.iter().any(|table| leads(table, cidr));
+        if programmed.is_empty() || cidrs.all(reached) {
             return Ok(());
         }
         Err("no table leads there and it says that it is available".into())

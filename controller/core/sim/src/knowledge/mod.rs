@@ -4,12 +4,15 @@ mod claims;
 mod tables;
 mod told;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 use signpost_core::{
     Action, Config, Event, Node, NodeKey, PoolConfig,
-    cloud::{InstanceState, Range, RouteChange, TableId},
+    cloud::{CloudErrorKind, InstanceState, Range, RouteChange, TableId},
 };
 
 pub(crate) use self::tables::{GIVEN_UP, SeenTable};
@@ -38,6 +41,14 @@ pub(crate) struct Knowledge {
     pub(crate) ever: Vec<(Range, Arc<str>)>,
     /// Since when each pool is configured as it is.
     pub(crate) pools: BTreeMap<Range, u64>,
+    /// When the first configuration was told.
+    pub(crate) configured: Option<u64>,
+    /// Where the answer to a creation was lost.
+    pub(crate) lost: BTreeSet<(TableId, IpNet)>,
+    /// The UIDs of nodes of which the answer to a write of pod CIDRs was lost.
+    pub(crate) doubtful: BTreeSet<Arc<str>>,
+    /// Every block that a node was ever told to have.
+    pub(crate) held: BTreeSet<IpNet>,
     /// When each node's condition was written, by UID.
     pub(crate) conditions: BTreeMap<Arc<str>, Vec<u64>>,
     pub(crate) claims: Claims,
@@ -66,6 +77,7 @@ impl Knowledge {
             Event::Configured(config) => {
                 self.config.clone_from(config);
                 if let Some(config) = config {
+                    self.configured.get_or_insert(now);
                     let before = std::mem::take(&mut self.pools);
                     for pool in &config.pools {
                         let range = range(pool);
@@ -93,6 +105,7 @@ impl Knowledge {
                 node: Some(node), ..
             } => self.see(node.clone()),
             Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
+                self.cidrs.remove(&key.uid);
                 if self.knows(key).is_some() {
                     self.nodes.remove(&key.name);
                 }
@@ -134,6 +147,13 @@ impl Knowledge {
                         let v4 = matches!(change.destination(), IpNet::V4(_));
                         self.tables.full.remove(&(change.table().clone(), v4));
                     }
+                    let lost = result
+                        .as_ref()
+                        .is_err_and(|error| error.kind == CloudErrorKind::Unknown);
+                    if lost && matches!(change, RouteChange::Create { .. }) {
+                        self.lost
+                            .insert((change.table().clone(), change.destination()));
+                    }
                     self.said.route_answered(&change, result, now);
                     let place = (change.table().clone(), change.destination());
                     if let Some((_, ended)) = self.written.get_mut(&place) {
@@ -148,6 +168,7 @@ impl Knowledge {
     fn see(&mut self, mut node: Node) {
         // What was read before the pod CIDRs were set does not take them away.
         if !node.pod_cidrs.is_empty() {
+            self.held.extend(node.pod_cidrs.iter().copied());
             self.cidrs
                 .insert(node.key.uid.clone(), node.pod_cidrs.clone());
         } else if let Some(cidrs) = self.cidrs.get(&node.key.uid) {

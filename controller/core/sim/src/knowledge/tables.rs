@@ -72,8 +72,6 @@ pub(crate) struct KnownTables {
     /// Tables that the last listing said to be full for a family (IPv4 or not), and when a route
     /// was tried all the same.
     pub(crate) full: BTreeMap<(TableId, bool), Option<u64>>,
-    /// Any listing was taken in.
-    pub(crate) any: bool,
 }
 
 impl KnownTables {
@@ -93,8 +91,8 @@ impl KnownTables {
             return;
         };
         self.taken = Some(begun);
-        self.any = true;
-        if tables.iter().all(|table| table.routes.is_ok()) {
+        // A listing without any table says that something is wrong, not that all are gone.
+        if !tables.is_empty() && tables.iter().all(|table| table.routes.is_ok()) {
             for known in self.by_id.values_mut() {
                 known.lacking.push(begun);
             }
@@ -116,6 +114,12 @@ impl KnownTables {
                 });
             }
         }
+    }
+
+    /// A listing that was begun later was taken in before.
+    pub(crate) fn is_outdated(&self, listing: u64) -> bool {
+        let begun = self.asked.get(&listing).map(|asked| asked.begun);
+        begun.is_some_and(|begun| self.taken.is_some_and(|taken| taken > begun))
     }
 
     fn learn_usage(&mut self, table: &TableListing) {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use signpost_core::{
     Event, Handover, Time,
     event::ApiError,
-    lease::{Record, Step},
+    lease::{Record, Step, Terms},
     shell::Feed,
 };
 
 use super::identity;
 use crate::{
     api::ApiCall, cloud::calls::WRITE_LIMIT, dice::mix, invariants::Invariant,
-    knowledge::Knowledge, queue::ToShell, world::World,
+    knowledge::Knowledge, queue::ToShell, rules::Rule, world::World,
 };
 
 impl World<'_> {
@@ -117,6 +117,7 @@ impl World<'_> {
             return;
         }
         if !place.writes.may_begin() {
+            self.meet(Rule::WaitedForWrites);
             return self.send_shell(shell, self.now + 100, ToShell::Elect);
         }
         place.term += 1;
@@ -128,6 +129,17 @@ impl World<'_> {
         let seed = seed.into_iter().fold(self.scenario.seed, mix);
         place.brain = Some((self.make)(self.scenario.limits, seed, handover, now));
         self.note(|| format!("controller {shell} leads ({handover:?})"));
+        if self.led {
+            let rule = match handover {
+                Handover::Clean => Rule::CleanHandover,
+                Handover::Unclean => Rule::UncleanHandover,
+            };
+            self.meet(rule);
+            if self.scenario.terms != Terms::default() {
+                self.meet(Rule::LongLease);
+            }
+        }
+        self.led = true;
         if handover == Handover::Clean && !self.has_settled() {
             self.broken(Invariant::Contract, || "the handover is not clean".into());
         }

@@ -39,8 +39,9 @@ pub(crate) struct Shell {
     /// Stops in good order: begins nothing new.
     pub(crate) stopping: bool,
     /// What arrived while it stood still.
-    /// At its next write it stands still for so long, after it looked at the fence.
-    pub(crate) halts: Option<u64>,
+    /// At its next write, if that is begun in time, it stands still for so long after it looked at
+    /// the fence.
+    pub(crate) halts: Option<(u64, u64)>,
     /// Until when it does.
     pub(crate) halted_until: u64,
     /// No write to the API server can land any more from then on (on its own clock).

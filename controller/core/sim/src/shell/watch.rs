@@ -8,6 +8,7 @@ use signpost_core::{
 use crate::{
     api::{ApiCall, Change},
     queue::ToShell,
+    rules::Rule,
     world::World,
 };
 
@@ -95,8 +96,9 @@ impl World<'_> {
     ) {
         match self.shells[shell].feed.answered(reading, node) {
             Told::Event(event) => self.tell(shell, event),
-            Told::Nothing => {}
+            Told::Nothing => self.meet(Rule::ReadTooOld),
             Told::ReadAgain => {
+                self.meet(Rule::ReadBetweenLists);
                 let again = ToShell::ReadAgain(key);
                 let sender = self.sender(shell);
                 self.answer(sender, self.now + READ_AGAIN, again);

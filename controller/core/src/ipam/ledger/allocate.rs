@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::Ledger;
 use crate::ipam::{
+    bitmap::Mark,
     pool::{Coverage, Pool},
     types::{AllocateError, Claimant, Family},
 };
@@ -40,6 +41,22 @@ impl Ledger {
             cidrs.push(cidr);
         }
         Ok(cidrs)
+    }
+
+    /// Whether a block that was chosen for a node with these labels, and that nobody else claims, would
+    /// be handed out to it still: its pool may be another by now, or be removed, and something may have
+    /// come to stand in its way.
+    pub(crate) fn would_give(&self, cidr: IpNet, labels: &BTreeMap<Arc<str>, Arc<str>>) -> bool {
+        let cidr = cidr.trunc();
+        let home = self.home(cidr).map(|home| &self.pools[home]);
+        home.is_some_and(|pool| {
+            let index = pool.index_of(cidr);
+            let kept_back = |mark| index.is_none_or(|index| pool.blocks.has(index, mark));
+            self.hands_out(pool)
+                && pool.matches(labels)
+                && !kept_back(Mark::Barred)
+                && !kept_back(Mark::Reserved)
+        })
     }
 
     /// Whether it matters which labels a node has.
