@@ -20,6 +20,9 @@ pub(super) fn id(number: u32) -> TableId {
 }
 
 /// A route as the engine sees it.
+///
+/// Of routes to one destination the kernel follows the one with the lowest metric, so another's with
+/// a higher metric than ours does no harm.
 pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
     let leads_on = route.kind == RouteKind::Unicast && !route.multipath;
     ObservedRoute {
@@ -27,6 +30,8 @@ pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
         next_hop: route.gateway.filter(|_| leads_on).map(NextHop::Address),
         ownership: if route.protocol == config.route_protocol {
             Ownership::Ours
+        } else if outranked(route) {
+            Ownership::Outranked
         } else {
             Ownership::Foreign
         },
@@ -34,6 +39,16 @@ pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
         // Routes to one destination differ in their metric.
         handle: Some(handle(route)),
     }
+}
+
+/// Whether a route that this program adds wins over this one.
+pub(super) fn outranked(route: &Route) -> bool {
+    // What the kernel makes of a metric that is not given.
+    let ours = match route.destination {
+        IpNet::V4(_) => 0,
+        IpNet::V6(_) => 1024,
+    };
+    route.metric > ours
 }
 
 /// Why the kernel drops what follows the route.
@@ -67,7 +82,7 @@ pub(super) fn wanted(route: &Wanted, config: LinuxConfig) -> Result<Route, Cloud
     })
 }
 
-/// Whether a route of somebody else is of interest: its destination lies in one of the ranges.
+/// Whether a route is of interest: its destination lies in one of the ranges.
 pub(super) fn lies_in(destination: IpNet, ranges: &[IpNet]) -> bool {
     ranges.iter().any(|range| range.contains(&destination))
 }

@@ -55,8 +55,8 @@ impl Log {
     }
 }
 
-/// A VPC 10.0.0.0/16 (and an IPv6 range) with one subnet and two tagged tables besides the main
-/// one, and the provider of cluster blue.
+/// A VPC 10.0.0.0/16 (and an IPv6 range) with two tagged tables besides the main one, of which the
+/// first is that of the only subnet, and the provider of cluster blue.
 pub(crate) struct Scene {
     pub(crate) ec2: Emulator,
     pub(crate) client: Client,
@@ -127,6 +127,8 @@ impl Scene {
         for value in ["owned", "shared"] {
             tables.push(make_table(&client, &vpc, &[(TAG, value)]).await);
         }
+        let both = [("RouteTableId", &*tables[0]), ("SubnetId", &subnet)];
+        ok(&client, "AssociateRouteTable", &both).await;
         ec2.configure(|all| *all = settings).unwrap();
         ec2.fill_buckets();
         ec2.clear_calls();
