@@ -20,7 +20,7 @@ use signpost_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::support::{CONTROLLER, World, world};
+use crate::support::{CONTROLLER, World, eventually, world};
 
 fn cidrs(list: &[&str]) -> Vec<IpNet> {
     list.iter().map(|cidr| cidr.parse().unwrap()).collect()
@@ -103,6 +103,34 @@ async fn another_node_of_the_same_name_is_left_alone() {
         .await
         .unwrap_err();
     assert_eq!(failure.kind, ApiErrorKind::Conflict, "{failure}");
+}
+
+#[tokio::test]
+async fn pod_cidrs_that_a_policy_refuses_are_no_conflict_and_keep_its_words() {
+    let world = world().await;
+    let (api, _) = world.controller_api().await;
+    let node = world.add_node("refused").await;
+    let words = "the network team says no";
+    let nodes = ["", "nodes"];
+    // Nodes of the tests that follow are let pass, also while the API server still knows of it.
+    let expression = "object.metadata.name != 'refused' || !has(object.spec.podCIDR)";
+    world.refuse(nodes, expression, words).await;
+    let ours = cidrs(&["10.1.0.0/24"]);
+    // It takes the API server a moment to know of the policy.
+    eventually("the policy is in force", 20, async || {
+        let body =
+            Patch::Merge(json!({"spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}}));
+        let dry = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        world.nodes.patch("refused", &dry, &body).await.is_err()
+    })
+    .await;
+    let failure = pod_cidrs::write(&api, &node, &ours).await.unwrap_err();
+    assert_eq!(failure.kind, ApiErrorKind::Invalid, "{failure}");
+    assert!(failure.into_error().detail.contains(words));
+    assert!(world.pod_cidrs("refused").await.is_empty());
 }
 
 #[tokio::test]

@@ -98,3 +98,43 @@ async fn figures_that_are_not_said_any_more_go() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_finalizer_that_is_refused_is_told_once_and_tried_again() {
+    let world = world().await;
+    let words = "no finalizers here";
+    let networks = ["signpost.dev", "podnetworks"];
+    let expression = "!has(object.metadata.finalizers)";
+    world.refuse(networks, expression, words).await;
+    world
+        .create_network(json!({
+            "pools": [{"name": "main", "cidr": "10.244.0.0/16", "nodePrefixLength": 24}],
+            "cloud": {"provider": "linux", "linux": {"table": 54321}},
+        }))
+        .await;
+    // It takes the API server a moment to know of the policy.
+    eventually("the policy is in force", 20, async || {
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": ["example.com/other"]}}));
+        let dry = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        world.networks.patch("default", &dry, &patch).await.is_err()
+    })
+    .await;
+    let running = Running::start(&world.control_plane.kubeconfig_for(CONTROLLER).unwrap());
+    eventually("the status says so", 20, async || {
+        let ready = condition(&world, "Ready").await;
+        let message = ready["message"].as_str().unwrap_or_default();
+        ready["reason"] == "NotKept" && message.contains(words)
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(running.log().matches(words).count(), 1);
+    world.refuse_nothing().await;
+    eventually("it is kept and ready", 30, async || {
+        let ready = condition(&world, "Ready").await["status"] == "True";
+        ready && !world.network().await["metadata"]["finalizers"].is_null()
+    })
+    .await;
+}
