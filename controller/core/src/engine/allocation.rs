@@ -87,6 +87,7 @@ impl Engine {
         };
         let owner = ledger.owner(cidr).map(|owner| owner.id);
         let want = match owner {
+            _ if self.is_teardown() => Want::Remove,
             Some(id) => self.want(id, cidr),
             None if ledger.is_claimed(cidr) => Want::Keep,
             None => Want::Remove,

@@ -76,9 +76,10 @@ impl Engine {
 
     fn standing(&self, id: NodeId) -> Option<Standing> {
         let state = self.nodes.get(id)?;
-        let (trouble, unreachable) = self.trouble(id, state).unzip();
+        let trouble = self.trouble(id, state).filter(|_| !self.is_teardown());
+        let (trouble, unreachable) = trouble.unzip();
         let phase = self.phase_of(id, state, trouble.as_ref());
-        let waits = phase == Phase::Routing && state.wait() != Wait::Short;
+        let waits = phase == Phase::Routing && state.wait() != Wait::Short && !self.is_teardown();
         let waiting = || waits.then(|| self.waiting(id, state));
         Some(Standing {
             phase,

@@ -22,10 +22,12 @@ const SILENCE: Duration = Duration::from_secs(600);
 pub(super) struct Notices {
     /// Nodes that have a lasting trouble, by cause.
     pub(super) troubled: BTreeMap<Reason, usize>,
+    /// When a cause was told of one node.
+    nodes: Told<(NodeId, Reason)>,
     /// When a cause was told that is not one node's.
-    network: BTreeMap<Reason, Time>,
+    network: Told<Reason>,
     /// When it was told that somebody else has a route inside a node's block.
-    foreign: BTreeMap<IpNet, Time>,
+    foreign: Told<IpNet>,
     /// Pools of which something was told, and what.
     pools: BTreeMap<Arc<str>, (Reason, Time)>,
 }
@@ -60,14 +62,37 @@ fn is_common(reason: Reason) -> bool {
     )
 }
 
-/// Whether it is time to say something again; notes that it is said.
-fn is_new<K: Ord>(told: &mut BTreeMap<K, Time>, key: K, now: Time) -> bool {
-    told.retain(|_, at| now.since(*at) < SILENCE);
-    if told.contains_key(&key) {
-        return false;
+/// What was said when.
+#[derive(Debug, Clone)]
+struct Told<K> {
+    at: BTreeMap<K, Time>,
+    /// When old entries were last taken out.
+    pruned: Time,
+}
+
+impl<K> Default for Told<K> {
+    fn default() -> Self {
+        Self {
+            at: BTreeMap::new(),
+            pruned: Time::default(),
+        }
     }
-    told.insert(key, now);
-    true
+}
+
+impl<K: Ord> Told<K> {
+    /// Whether it is time to say something, perhaps again; notes that it is said.
+    fn is_new(&mut self, key: K, now: Time) -> bool {
+        if now.since(self.pruned) >= SILENCE {
+            self.pruned = now;
+            self.at.retain(|_, at| now.since(*at) < SILENCE);
+        }
+        let told = self.at.get(&key);
+        if told.is_some_and(|at| now.since(*at) < SILENCE) {
+            return false;
+        }
+        self.at.insert(key, now);
+        true
+    }
 }
 
 impl Engine {
@@ -78,17 +103,20 @@ impl Engine {
         };
         self.notices.count(judged.trouble_before.as_ref(), false);
         self.notices.count(state.trouble(), true);
-        let Some(trouble) = judged.untold else { return };
+        let Some(trouble) = judged.news else { return };
         if is_common(trouble.reason) {
             return self.tell_network(trouble.reason, trouble.message);
         }
         let subject = Subject::Node(state.key().clone());
-        self.turn.notify(subject, trouble.reason, trouble.message);
+        let now = self.turn.now.at;
+        if self.notices.nodes.is_new((id, trouble.reason), now) {
+            self.turn.notify(subject, trouble.reason, trouble.message);
+        }
     }
 
     pub(super) fn tell_network(&mut self, reason: Reason, message: String) {
         let now = self.turn.now.at;
-        if is_new(&mut self.notices.network, reason, now) {
+        if self.notices.network.is_new(reason, now) {
             self.turn.notify(Subject::Network, reason, message);
         }
     }
@@ -111,7 +139,7 @@ impl Engine {
             return;
         };
         let now = self.turn.now.at;
-        if block == foreign || !is_new(&mut self.notices.foreign, foreign, now) {
+        if block == foreign || !self.notices.foreign.is_new(foreign, now) {
             return;
         }
         let message = format!(

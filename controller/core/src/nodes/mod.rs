@@ -80,8 +80,8 @@ pub(crate) struct Judged {
     /// From this phase to that.
     pub(crate) moved: Option<(Phase, Phase)>,
     pub(crate) trouble_before: Option<Trouble>,
-    /// Trouble of which people were not told yet.
-    pub(crate) untold: Option<Trouble>,
+    /// Trouble that is another one than before.
+    pub(crate) news: Option<Trouble>,
 }
 
 impl Nodes {
@@ -212,15 +212,12 @@ impl Nodes {
             state.waits_since = now;
         }
         if phase == Phase::Routed {
-            state.told = None;
             report(turn, state);
         }
         if state.trouble.as_deref() != trouble.as_ref() {
             judged.trouble_before = state.trouble.take().map(|trouble| *trouble);
             state.trouble = trouble.clone().map(Box::new);
-            judged.untold = trouble.filter(|trouble| {
-                trouble.lasting && state.told.replace(trouble.reason) != Some(trouble.reason)
-            });
+            judged.news = trouble.filter(|trouble| trouble.lasting);
         } else {
             judged.trouble_before = trouble;
         }

@@ -7,7 +7,6 @@ use ipnet::IpNet;
 use super::{assignment::Assignment, condition::Condition, waiting::Wait};
 use crate::{
     Time,
-    action::Reason,
     cloud::InstanceQuery,
     ids::NodeId,
     ipam::Claimant,
@@ -81,8 +80,6 @@ pub(crate) struct NodeState {
     /// When it came into its phase.
     pub(super) waits_since: Time,
     pub(super) trouble: Option<Box<Trouble>>,
-    /// The cause that people were told last.
-    pub(super) told: Option<Reason>,
     pub(super) progress: Progress,
     pub(super) assignment: Assignment,
     pub(super) condition: Condition,
@@ -100,7 +97,6 @@ impl NodeState {
             wait: Wait::Short,
             waits_since: now,
             trouble: None,
-            told: None,
             progress: Progress::Since(now),
             assignment: Assignment::default(),
             condition: Condition::default(),

@@ -111,6 +111,21 @@ impl Cell {
         self.failure.as_ref()?.lost
     }
 
+    /// Something else is desired: how earlier writes failed says nothing of the next. Whether one of
+    /// them took effect is as unknown as before.
+    fn desire_changed(&mut self) {
+        self.retry.reset();
+        if let Some(failure) = self.failure.take() {
+            let lost = failure.lost;
+            self.failure = lost.map(|_| {
+                Box::new(Failure {
+                    lost,
+                    ..Failure::default()
+                })
+            });
+        }
+    }
+
     /// The write failed for a cause that others may just have removed.
     pub(super) fn may_pass(&self) -> bool {
         self.step == Step::Idle && self.failure.as_ref().is_some_and(|it| it.may_pass)
@@ -148,6 +163,9 @@ impl Destination {
             return false;
         }
         let before = std::mem::replace(&mut self.want, want);
+        for cell in &mut self.cells {
+            cell.desire_changed();
+        }
         if self.want != Want::Remove && self.owner != owner {
             // What was known of the owner before says nothing of this one.
             self.owner = owner;

@@ -21,8 +21,8 @@ impl Tables {
     pub(crate) fn uses(&self) -> Vec<TableUse> {
         let mut uses: Vec<TableUse> = self.tables.iter().map(empty).collect();
         for (_, destination) in self.destinations.iter() {
-            let wanted = destination.want().hop().is_some() && !self.policy.teardown;
-            let stale = self.policy.teardown || *destination.want() == Want::Remove;
+            let wanted = destination.want().hop().is_some();
+            let stale = *destination.want() == Want::Remove;
             for (index, table) in uses.iter_mut().enumerate() {
                 let right = usize::from(wanted && destination.is_right(index));
                 let ours = destination.cell(index).map_or(0, |cell| cell.ours.len());
@@ -50,7 +50,7 @@ impl Tables {
         let mut going = self
             .destinations
             .iter()
-            .filter(|(_, it)| self.policy.teardown || *it.want() == Want::Remove);
+            .filter(|(_, it)| *it.want() == Want::Remove);
         let error = going.find_map(|(_, it)| {
             let trouble = it.cells().find_map(Cell::trouble);
             trouble.filter(|trouble| trouble.lasting)

@@ -67,7 +67,7 @@ impl Destinations {
                 continue;
             }
             let found = counted(&mut self.tally, destination, |it| {
-                if seen.is_empty() && table.has_foreign(*cidr) {
+                if seen.is_empty() && table.conflicts(*cidr) {
                     displace(it.cell_mut(index))
                 } else {
                     merge(it, index, seen, reading)

@@ -77,14 +77,10 @@ impl Table {
         self.foreign.len()
     }
 
-    /// Somebody else has a route for just that destination.
-    pub(super) fn has_foreign(&self, cidr: IpNet) -> bool {
-        self.foreign.contains_key(&cidr)
-    }
-
-    /// And one of ours would not win against it.
+    /// Somebody else has a route for just that destination, and one of ours would not win against it.
+    /// What was seen of a table that listings lack is out of date.
     pub(super) fn conflicts(&self, cidr: IpNet) -> bool {
-        self.foreign.get(&cidr) == Some(&false)
+        !self.is_absent() && self.foreign.get(&cidr) == Some(&false)
     }
 
     /// A range in which no route of ours may lie and that has addresses in common with `cidr`.

@@ -43,7 +43,7 @@ impl Tables {
             table: table.id.clone(),
             route: route.to(cidr),
         };
-        if self.policy.teardown || *destination.want() == Want::Remove {
+        if *destination.want() == Want::Remove {
             return ours
                 .last()
                 .filter(|_| self.may_delete(destination))
@@ -52,6 +52,9 @@ impl Tables {
         let Want::Lead(hop, node) = destination.want() else {
             return None;
         };
+        if table.conflicts(cidr) {
+            return None;
+        }
         let first = ours.first();
         if first.is_some_and(|first| first.points_at(hop)) {
             // Nothing is lost with the others.
@@ -82,12 +85,10 @@ impl Tables {
             && (self.policy.teardown || !self.guard.held || destination.leads_nowhere())
     }
 
-    /// A table takes a new route for the destination: nobody else has one there, routes may lie
-    /// there, and there is room.
+    /// A table takes a new route for the destination: routes may lie there, and there is room.
     fn may_create(&self, cidr: IpNet, index: usize) -> bool {
         let table = &self.tables[index];
-        !table.conflicts(cidr)
-            && table.barred_at(cidr).is_none()
+        table.barred_at(cidr).is_none()
             && table.room(Family::of(&cidr)).admits()
     }
 
@@ -242,7 +243,8 @@ impl Tables {
         let full = error.kind == Kinds::QuotaExceeded && kind == Kind::Create;
         let trouble = self.destinations.update(cidr, |destination| {
             let cell = destination.cell_mut(index);
-            cell.proven = false;
+            // What did not happen changed nothing.
+            cell.proven &= !uncertain;
             cell.written = Some(now);
             cell.step = if uncertain {
                 Step::Uncertain
