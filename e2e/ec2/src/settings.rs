@@ -62,6 +62,9 @@ pub struct Settings {
     pub speed: f64,
     /// Whether routes to stopped instances are shown as blackholes, which reports differ about.
     pub stopped_is_blackhole: bool,
+    /// Whether creating a route again, with the same target, is no error. It is one by all reports;
+    /// no document of AWS says so.
+    pub repeated_creation: bool,
     /// Whether the log of calls has the bodies of requests and answers.
     pub record_bodies: bool,
     /// How much of everything the account may have.
@@ -79,6 +82,7 @@ impl Default for Settings {
             transition: 0.0,
             speed: 1.0,
             stopped_is_blackhole: true,
+            repeated_creation: false,
             record_bodies: false,
             quotas: Quotas::default(),
         }
@@ -120,6 +124,7 @@ impl Settings {
             staleness: seconds(self.staleness),
             transition: seconds(self.transition),
             stopped_is_blackhole: self.stopped_is_blackhole,
+            repeated_creation: self.repeated_creation,
             quotas: self.quotas.clone(),
         }
     }

@@ -139,6 +139,7 @@ async fn whose_interfaces_are_is_asked_once_for_all_and_remembered() {
             assert!(routes.iter().all(|it| it.ownership == Ownership::Ours));
         }
     }
+    assert_eq!(scene.calls("DescribeNetworkInterfaces"), 1);
     assert_eq!(scene.calls("DescribeInstances"), 1);
     assert_eq!(scene.calls("DescribeRouteTables"), 3);
 }

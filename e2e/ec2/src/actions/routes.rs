@@ -94,12 +94,10 @@ fn wanted(params: &mut Params, with_local: bool) -> Result<Wanted, Refusal> {
 fn resolve(world: &World, table_id: &str, vpc: &str, wanted: Wanted) -> Result<Target, Refusal> {
     let (target, kind, id, of) = match wanted {
         Wanted::Local => return Ok(Target::Local),
+        // Terraform's provider knows this refusal by its code and these words.
         Wanted::Gateway(id) if id == "local" => {
-            return Err(Refusal::value(
-                "gatewayId",
-                &id,
-                "The local route cannot be created.",
-            ));
+            let why = "The gateway ID 'local' does not exist";
+            return Err(Refusal::client("InvalidGatewayID.NotFound", why));
         }
         Wanted::Gateway(id) => {
             Kind::Gateway.check(&id)?;
@@ -179,9 +177,11 @@ fn check_destination(world: &World, vpc: &str, to: &IpNet, target: &Target) -> R
         return Ok(());
     }
     if !matches!(target, Target::Interface(_)) {
-        return refuse(format!(
-            "The destination CIDR block {to} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance."
-        ));
+        // The words of terraform-provider-aws 26018.
+        return refuse(
+            "Route target is not supported. This route only supports interface and instance targets."
+                .to_owned(),
+        );
     }
     if world.subnets_of(vpc).any(|(_, subnet)| subnet.is(to)) {
         return Ok(());
@@ -204,8 +204,14 @@ pub(super) fn create(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     let Table { vpc } = Kind::Table.find(&world.tables, &id)?;
     let target = resolve(world, &id, &vpc, wanted)?;
     match world.routes.get(&(id.clone(), to)) {
-        // The same route again is no error, and no change.
-        Some(route) if route.target == target && !route.implicit => return Ok(done()),
+        Some(route)
+            if world.habits.repeated_creation && route.target == target && !route.implicit =>
+        {
+            return Ok(done());
+        }
+        // Also the same route again: hashicorp/terraform 7038, terraform-aws-vpc 44 and
+        // gardener-extension-provider-aws 5 show it, and CreateRoute is not among the actions that are
+        // idempotent by default ("Ensuring idempotency in Amazon EC2 API requests").
         Some(_) => {
             let why = format!("The route identified by {to} already exists.");
             return Err(Refusal::client("RouteAlreadyExists", why));

@@ -35,6 +35,8 @@ pub(crate) struct Habits {
     pub(crate) transition: Duration,
     /// Whether routes to a stopped instance are shown as blackholes.
     pub(crate) stopped_is_blackhole: bool,
+    /// Whether creating a route again, with the same target, is no error.
+    pub(crate) repeated_creation: bool,
     pub(crate) quotas: Quotas,
 }
 
@@ -137,6 +139,15 @@ impl World {
             + self.tags.changes()
     }
 
+    /// The partition of the region, as in ARNs.
+    pub(crate) fn partition(&self) -> &'static str {
+        match self.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
     /// The zones of the region.
     pub(crate) fn zones(&self) -> Vec<String> {
         ["a", "b", "c"]
@@ -181,9 +192,11 @@ impl World {
                 .get(&self.interfaces, id)
                 .and_then(|interface| interface.attachment.as_ref())
                 .and_then(|attachment| view.get(&self.instances, &attachment.instance))
-                .is_some_and(|instance| {
-                    !instance.state.ends()
-                        && (instance.state.is_up() || !self.habits.stopped_is_blackhole)
+                .is_some_and(|instance| match instance.state {
+                    // An instance on its way there still shows as reachable: AWSnycast 21.
+                    InstanceState::Terminated => false,
+                    InstanceState::Stopped => !self.habits.stopped_is_blackhole,
+                    _ => true,
                 }),
         }
     }

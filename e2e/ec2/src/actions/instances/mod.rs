@@ -81,7 +81,11 @@ fn fields(world: &World, clock: &Clock, view: View, id: &str, instance: &Instanc
         Fields::new()
             .text(
                 "arn",
-                format!("arn:aws:iam::{}:instance-profile/{name}", world.account),
+                format!(
+                    "arn:{}:iam::{}:instance-profile/{name}",
+                    world.partition(),
+                    world.account
+                ),
             )
             .text("id", "AIPAEXAMPLEEXAMPLE000")
     });
