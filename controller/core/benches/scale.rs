@@ -21,7 +21,7 @@ use std::{collections::BTreeMap, fs, time::Duration};
 use peak_alloc::PeakAlloc;
 use serde_json::json;
 use signpost_core::{
-    Action, Config, Engine, Event, Limits, Node, NodeKey, PoolConfig, PoolState, Time,
+    Action, Config, Engine, Event, Handover, Limits, Node, NodeKey, PoolConfig, PoolState, Time,
     cloud::{
         Instance, InstanceState, NextHop, ObservedRoute, Ownership, RouteChange, TableId,
         TableListing, TableUsage,
@@ -165,7 +165,7 @@ struct World {
 impl World {
     fn new(nodes: u32) -> Self {
         let own_heap = HEAP.current_usage();
-        let engine = Engine::new(Limits::LOCAL, 1);
+        let engine = Engine::new(Limits::LOCAL, 1, Handover::Clean, Time(0));
         let mut world = Self {
             engine,
             now: Time(0),
@@ -175,7 +175,6 @@ impl World {
             heap_peak: 0,
         };
         world.tell(Event::Configured(Some(config())));
-        world.tell(Event::Elected);
         world.tell(Event::NodesListed((0..nodes).map(node).collect()));
         world
     }
@@ -231,7 +230,7 @@ impl World {
                 node,
                 result: Ok(()),
             }),
-            Action::ReadInstances(queries) => {
+            Action::ReadInstances { batch, queries } => {
                 let answers = queries.into_iter().map(|query| {
                     let instance = Instance {
                         id: query.node.name.clone(),
@@ -241,15 +240,19 @@ impl World {
                     };
                     (query.node, Ok(InstanceState::Found(instance)))
                 });
-                Some(Event::InstancesRead(answers.collect()))
+                Some(Event::InstancesRead {
+                    batch,
+                    answers: answers.collect(),
+                })
             }
-            Action::ListRoutes { listing } => {
+            Action::ListRoutes { listing, .. } => {
                 let routes = Ok(self.routes.values().cloned().collect());
                 let table = TableId("main".into());
                 let result = Ok(vec![TableListing {
                     table,
                     routes,
                     usage: TableUsage::default(),
+                    barred: Vec::new(),
                 }]);
                 Some(Event::RoutesListed { listing, result })
             }
@@ -259,7 +262,7 @@ impl World {
                         destination: route.destination,
                         next_hop: Some(route.next_hop),
                         ownership: Ownership::Ours,
-                        blackhole: false,
+                        blackhole: None,
                         handle: None,
                     };
                     let before = HEAP.current_usage();
@@ -308,6 +311,7 @@ fn node(number: u32) -> Node {
         pod_cidrs: Vec::new(),
         network: NetworkCondition::Unknown,
         excluded: false,
+        uninitialized: false,
     }
 }
 

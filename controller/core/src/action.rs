@@ -21,8 +21,7 @@ pub enum Action {
         /// One for each family, the primary family first.
         cidrs: Vec<IpNet>,
     },
-    /// Read one node anew; answered by [`Event::NodeSeen`](crate::Event::NodeSeen) or
-    /// [`Event::NodeGone`](crate::Event::NodeGone) (also when another UID has the name).
+    /// Read one node anew, from the API server itself and not from a cache.
     ReadNode(NodeKey),
     /// Write the node condition `NetworkUnavailable`.
     SetNetworkStatus {

@@ -78,7 +78,7 @@ pub struct ObservedRoute {
 }
 
 /// Why packets along a route are dropped.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Blackhole {
     /// What it leads to exists no more.
     TargetGone,
@@ -86,8 +86,10 @@ pub enum Blackhole {
     TargetStopped,
     /// What it leads to drops packets that are not addressed to itself.
     NotForwarding,
-    /// Another cause, in the words of the cloud.
-    Other(Box<str>),
+    /// What it leads to is not on the network of the route.
+    NotOnNetwork,
+    /// The cloud or the kernel drops them by itself.
+    Other,
 }
 
 /// Whose a route is.

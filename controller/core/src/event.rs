@@ -19,6 +19,15 @@ pub enum Event {
     NodeSeen(Node),
     /// A node was deleted.
     NodeGone(NodeKey),
+    /// Answer to [`Action::ReadNode`](crate::Action::ReadNode): the node as the API server had it after
+    /// that was asked for, or later. Like all that is told of nodes it is never older than what was
+    /// told before.
+    NodeRead {
+        /// The node in the action.
+        key: NodeKey,
+        /// `None`: it is gone, or another one has its name.
+        node: Option<Node>,
+    },
     /// Answer to [`Action::SetPodCidrs`](crate::Action::SetPodCidrs).
     PodCidrsSet {
         /// The node.

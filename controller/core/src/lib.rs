@@ -16,24 +16,33 @@
 //! | what is known of routes, tables and instances | [`cloud`] |
 //! | what can happen | [`event`] |
 //! | what can be done | [`action`] |
-//! | which block is free, who owns it | [`ipam`] |
-//! | which routes are missing, wrong or left over | [`routes`] |
+//! | which block is free, who has it | [`ipam`] |
+//! | who is there, what is written to nodes | `nodes` |
+//! | which routes are missing, wrong or orphaned | `tables` |
+//! | where do routes to a node lead | `instances` |
 //! | what to do next | [`engine`] |
 //! | who may write | [`lease`] |
+//! | what surrounds the engine, in the program as in the simulation | [`shell`] |
 //! | what to tell people | [`summary`] |
 
 pub mod action;
-mod backoff;
 pub mod cloud;
 pub mod config;
 pub mod engine;
 pub mod event;
+mod ids;
+mod instances;
 pub mod ipam;
 pub mod lease;
 pub mod node;
-pub mod routes;
+mod nodes;
+mod retry;
+pub mod shell;
 pub mod summary;
+mod tables;
 pub mod time;
+mod timers;
+mod turn;
 
 pub use action::Action;
 pub use config::{Config, Handover, Limits, PoolConfig, PoolState};

@@ -1,7 +1,7 @@
 //! What is under test, as the simulated shell sees it.
 
 use crate::coverage::Transition;
-use signpost_core::{Action, Engine, Event, Limits, Summary, Time, summary::NodeView};
+use signpost_core::{Action, Engine, Event, Handover, Limits, Summary, Time, summary::NodeView};
 
 /// The engine, or something deliberately wrong around it.
 pub trait Brain {
@@ -40,10 +40,11 @@ impl Brain for Engine {
     }
 }
 
-/// Makes the brain of one life of a controller, from the provider's limits and a seed.
-pub type MakeBrain<'a> = &'a (dyn Fn(Limits, u64) -> Box<dyn Brain> + Sync);
+/// Makes the brain of one leadership, from the provider's limits, a seed, how the leadership before
+/// ended, and the time on the controller's own clock.
+pub type MakeBrain<'a> = &'a (dyn Fn(Limits, u64, Handover, Time) -> Box<dyn Brain> + Sync);
 
 /// The real engine.
-pub fn real(limits: Limits, seed: u64) -> Box<dyn Brain> {
-    Box::new(Engine::new(limits, seed))
+pub fn real(limits: Limits, seed: u64, handover: Handover, now: Time) -> Box<dyn Brain> {
+    Box::new(Engine::new(limits, seed, handover, now))
 }

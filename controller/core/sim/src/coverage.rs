@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use signpost_core::summary::Phase;
 
-use crate::{brain::Brain, faults::Fault};
+use crate::{brain::Brain, faults::Fault, rules::Rule};
 
 /// A step in the life of a node as the engine sees it; `None`: unknown to the engine.
 pub type Transition = (Option<Phase>, Option<Phase>);
@@ -50,6 +50,8 @@ pub struct Coverage {
     pub held: u64,
     /// Faults that had an effect.
     pub faults: BTreeMap<Fault, u64>,
+    /// Situations for which there is a rule.
+    pub rules: BTreeMap<Rule, u64>,
     /// Steps in the lives of nodes.
     pub transitions: BTreeMap<Transition, u64>,
 }
@@ -73,6 +75,9 @@ impl Coverage {
         for (fault, count) in &other.faults {
             *self.faults.entry(*fault).or_default() += count;
         }
+        for (rule, count) in &other.rules {
+            *self.rules.entry(*rule).or_default() += count;
+        }
         for (transition, count) in &other.transitions {
             *self.transitions.entry(*transition).or_default() += count;
         }
@@ -89,7 +94,11 @@ impl Coverage {
             .filter(|transition| !self.transitions.contains_key(transition))
             .map(|transition| format!("transition {}", arrow(*transition)));
         let held = (self.held == 0).then(|| "deletions held at the end".to_owned());
-        faults.chain(transitions).chain(held).collect()
+        let rules = Rule::ALL
+            .iter()
+            .filter(|rule| !self.rules.contains_key(rule))
+            .map(|rule| format!("rule {rule:?} ({})", rule.sentence()));
+        faults.chain(transitions).chain(rules).chain(held).collect()
     }
 }
 

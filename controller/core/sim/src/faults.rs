@@ -46,6 +46,9 @@ faults! {
     NodeAdded 10 Node;
     /// A node joins without addresses and provider id, which come later.
     NodeAddedBare 2 Node;
+    /// A node joins before the cloud-controller-manager has seen it: no labels, addresses or provider
+    /// id yet.
+    NodeUninitialized 3 Node;
     /// Several nodes join at once.
     NodesAdded 4 Nodes;
     /// A node is deleted.
@@ -60,6 +63,10 @@ faults! {
     NodeExcluded 2 Node;
     /// A node's addresses change.
     AddressChanged 3 Node;
+    /// A node has an address inside a pool for a while.
+    AddressInsidePool 1 Node;
+    /// Somebody else writes the condition of a node too, again and again for a while.
+    ConditionContested 2 Node;
     /// Somebody resets the condition of a node.
     StatusReset 2 Node;
     /// Somebody gives a node a block that is free.
@@ -68,6 +75,10 @@ faults! {
     CidrByHandDuplicate 3 Node;
     /// Somebody gives a node a CIDR that is in no pool.
     CidrByHandOutOfRange 2 Node;
+    /// Somebody gives a node a CIDR that covers two blocks of a pool.
+    CidrByHandWide 1 Node;
+    /// Somebody gives a node a CIDR that covers a whole pool, and more.
+    CidrByHandCoversPool 1 Node;
 
     /// The API server does not answer.
     ApiDown 3 World;
@@ -77,6 +88,10 @@ faults! {
     ApiDenies 2 World;
     /// Answers of the API server get lost, some after the write happened.
     ApiAnswersLost 4 World;
+    /// Writes to the API server are given up early and happen later.
+    ApiLandsLate 4 World;
+    /// An admission policy refuses every write of pod CIDRs, for minutes.
+    PodCidrsRefused 2 World;
     /// The API server takes seconds, up to the time limit and beyond.
     ApiSlow 3 World;
     /// A controller's watch lags behind.
@@ -87,11 +102,15 @@ faults! {
     WatchRepeats 3 Controller;
     /// The API server is down for a while and comes back as it was some time ago.
     EtcdRestored 2 World;
+    /// The same, so quickly that whoever leads still does.
+    EtcdRestoredFast 2 World;
 
     /// A controller is killed and starts again after a while.
     ControllerCrashed 5 Controller;
     /// A controller stands still for a while (SIGSTOP) and goes on with what it had queued.
     ControllerPaused 5 Controller;
+    /// A controller stands still just after it looked at the fence and before it sends.
+    ControllerHalted 2 Controller;
     /// A controller stops in good order, releases its lease, and starts again after a while.
     ControllerStopped 4 Controller;
     /// Somebody deletes the lease.
@@ -103,12 +122,20 @@ faults! {
     CloudThrottles 3 World;
     /// The cloud denies writes.
     CloudDenies 2 World;
+    /// The cloud denies deletions of routes, for minutes.
+    DeletionsDenied 2 World;
     /// Answers of the cloud get lost, some after the write happened.
     CloudAnswersLost 5 World;
     /// The cloud takes seconds, up to the time limit and beyond.
     CloudSlow 3 World;
     /// Listings fail.
     ListingFails 2 World;
+    /// Listings take up to two minutes.
+    ListingHangs 3 World;
+    /// Listings lack one table now and then.
+    TableHidden 4 Table;
+    /// One table is not programmed any more, for a while or for good; its routes stay.
+    TableUntagged 1 Table;
     /// One table cannot be read.
     TableFails 3 Table;
     /// One table has no room for more routes.
@@ -121,6 +148,14 @@ faults! {
     ForeignRouteMoreSpecific 2 Block;
     /// A foreign route that covers several blocks of a pool.
     ForeignRouteLessSpecific 2 Block;
+    /// A foreign route with the range of a pool.
+    ForeignRouteEqualsPool 2 Block;
+    /// A foreign route that ours take precedence over.
+    ForeignRoutePropagated 3 Block;
+    /// A foreign route where a pool will be added.
+    ForeignRouteBeforePool 2 Table;
+    /// No route of ours may lie in a range, for a while.
+    RangeBarred 2 Block;
     /// A foreign route outside the pools.
     ForeignRouteOutside 1 Table;
     /// Foreign routes vanish.
@@ -133,6 +168,10 @@ faults! {
     RouteDoubled 3 Block;
     /// An instance vanishes; routes to it become blackholes.
     InstanceGone 3 Node;
+    /// An instance is stopped for a while; routes to it are blackholes meanwhile.
+    InstanceStopped 2 Node;
+    /// Packets along a route of ours are dropped for a while, for a cause that has no name.
+    RouteBlackholed 2 Block;
     /// An instance gets another network interface.
     InstanceReplaced 4 Node;
     /// Routes cannot lead to an instance any more.
@@ -147,9 +186,18 @@ faults! {
     TableRemoved 2 Table;
 
     /// A pool is added.
-    PoolAdded 2 World;
-    /// A pool is removed while nodes have its blocks; the next that is added is cut from its range.
-    PoolRemoved 1 World;
+    PoolAdded 3 World;
+    /// A pool is removed while nodes have its blocks.
+    PoolRemoved 2 World;
+    /// The range of a pool that was removed is added again: as it was, cut otherwise, in part or with
+    /// more around it.
+    PoolBack 4 World;
+    /// Pools are preferred in another order.
+    PoolsReordered 1 World;
+    /// A pool is for other nodes than before.
+    SelectorChanged 2 Block;
+    /// Tables are looked at in other periods.
+    CheckPeriodChanged 1 World;
     /// A pool is drained, or made active again.
     PoolDrained 2 Block;
     /// A range is reserved.
@@ -179,20 +227,32 @@ impl Entry {
     /// When its direct effect is over.
     pub(crate) fn ends(&self) -> u64 {
         use Fault::{
-            ApiAnswersLost, ApiDenies, ApiDown, ApiFlaky, ApiSlow, CloudAnswersLost, CloudDenies,
-            CloudDown, CloudSlow, CloudThrottles, ConfigAbsent, ControllerCrashed,
-            ControllerPaused, ControllerStopped, EtcdRestored, ListingFails, NodeAddedBare,
-            QuotaTight, TableFails, WatchBroken, WatchDelayed,
+            AddressInsidePool, ApiAnswersLost, ApiDenies, ApiDown, ApiFlaky, ApiLandsLate, ApiSlow,
+            CloudAnswersLost, CloudDenies, CloudDown, CloudSlow, CloudThrottles,
+            ConditionContested, ConfigAbsent, ControllerCrashed, ControllerHalted,
+            ControllerPaused, ControllerStopped, DeletionsDenied, EtcdRestored, EtcdRestoredFast,
+            InstanceStopped, ListingFails, ListingHangs, NodeAddedBare, NodeUninitialized,
+            PodCidrsRefused, QuotaTight, RangeBarred, RouteBlackholed, TableFails, TableHidden,
+            TableUntagged, WatchBroken, WatchDelayed,
         };
         match self.fault {
             ApiAnswersLost | ApiDenies | ApiDown | ApiFlaky | ApiSlow | CloudAnswersLost
             | CloudDenies | CloudDown | CloudSlow | CloudThrottles | ConfigAbsent
-            | ControllerCrashed | ControllerPaused | ListingFails | QuotaTight | TableFails
-            | WatchBroken | WatchDelayed | NodeAddedBare => self.at + self.millis(),
-            // The writes under way end first.
-            ControllerStopped => self.at + self.millis() + 6_000,
-            // Long enough for every lease to run out, as such a repair is.
-            EtcdRestored => self.at + 20_000,
+            | ControllerCrashed | ControllerPaused | ApiLandsLate | AddressInsidePool
+            | InstanceStopped | NodeUninitialized | RangeBarred | RouteBlackholed | TableHidden
+            | ListingFails | QuotaTight | TableFails | WatchBroken | WatchDelayed
+            | NodeAddedBare => self.at + self.millis(),
+            // The writes under way end first, and settle.
+            ControllerStopped => self.at + self.millis() + 31_000,
+            // Its next write may be a while from now.
+            ControllerHalted => self.at + self.millis() + 30_000,
+            ConditionContested | DeletionsDenied | PodCidrsRefused => self.at + 10 * self.millis(),
+            TableUntagged => self.at + 3 * self.millis(),
+            // An answer may take that long.
+            ListingHangs => self.at + self.millis() + 125_000,
+            EtcdRestoredFast => self.at + 1_000 + self.millis() / 10,
+            // Until every lease has run out.
+            EtcdRestored => self.at + 95_000,
             _ => self.at,
         }
     }

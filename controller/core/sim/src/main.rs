@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::Parser;
-use signpost_sim::{Options, Walk, real, report, run, schedule, walk};
+use signpost_sim::{Options, Walk, real, report, run, schedule, seeds, walk};
 
 /// Simulates Signpost's engine against a model of the API server and of the cloud.
 #[derive(Debug, Parser)]
@@ -19,9 +19,9 @@ struct Arguments {
     /// How many schedules to run
     #[arg(long, default_value_t = 20_000)]
     schedules: u64,
-    /// Seed of the first schedule; the others follow it
-    #[arg(long, default_value_t = 0)]
-    first_seed: u64,
+    /// Seed of the first schedule; the others follow it [default: from the date]
+    #[arg(long)]
+    first_seed: Option<u64>,
     /// Run this schedule only and tell its story
     #[arg(long, conflicts_with_all = ["schedules", "first_seed", "threads"])]
     seed: Option<u64>,
@@ -82,13 +82,21 @@ fn many(arguments: &Arguments, options: Options<'_>) -> ExitCode {
     let threads = arguments
         .threads
         .unwrap_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get));
+    let first = arguments.first_seed.unwrap_or_else(seeds::of_today);
+    println!("first seed {first}");
+    let old = seeds::FIXED.iter().map(|(seed, _)| *seed);
+    let old: Vec<_> = old
+        .map(|seed| run(seed, &schedule(seed), options))
+        .filter(|outcome| outcome.violation.is_some())
+        .collect();
     let plan = Walk {
-        first: arguments.first_seed,
+        first,
         schedules: all,
         threads,
         failures: arguments.failures,
     };
-    let (coverage, failed) = walk(plan, options, &progress);
+    let (coverage, mut failed) = walk(plan, options, &progress);
+    failed.extend(old);
     print!("{}", report::counts(&coverage, began.elapsed()));
     if !failed.is_empty() {
         for outcome in failed {

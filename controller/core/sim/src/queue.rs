@@ -1,8 +1,17 @@
 //! What is on its way, in the order in which it arrives.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+    sync::Arc,
+};
 
-use signpost_core::{Event, Node, NodeKey, Time, event::ApiError, lease::Record};
+use signpost_core::{
+    Event, Node, NodeKey, Time,
+    event::ApiError,
+    lease::Record,
+    shell::{Reading, feed::Version},
+};
 
 use crate::{api::ApiCall, cloud::calls::CloudCall};
 
@@ -20,21 +29,29 @@ pub(crate) enum Message {
     /// What stands in the way of nodes is taken away.
     Heal,
     /// A node that joined without them gets its addresses and provider id.
-    Complete { key: NodeKey },
+    Complete {
+        key: NodeKey,
+        labels: BTreeMap<Arc<str>, Arc<str>>,
+    },
     /// There is a new configuration after the old one was deleted.
     Recreate,
     /// The configuration is there again.
     ConfigBack,
     /// The API server is back as it was at that time.
     Restored { then: u64 },
-    /// Something for one life of a controller.
+    /// Something for one life of a controller, and if so for one leadership of it.
     ToShell {
         shell: usize,
         life: u32,
+        term: Option<u32>,
         what: ToShell,
     },
     /// A request at the API server.
     ToApi { from: Sender, call: ApiCall },
+    /// A write to the API server happens that nobody waits for any more.
+    Lands { from: Sender, call: ApiCall },
+    /// Somebody else writes a node's condition too.
+    Contest { key: NodeKey, until: u64 },
     /// A request at the cloud.
     ToCloud { from: Sender, call: CloudCall },
 }
@@ -44,7 +61,11 @@ pub(crate) enum Message {
 pub(crate) struct Sender {
     pub(crate) shell: usize,
     pub(crate) life: u32,
+    /// Which leadership of that life.
+    pub(crate) term: u32,
     pub(crate) sent: u64,
+    /// The process stood still after it had looked at the fence: it may arrive under another lease.
+    pub(crate) late: bool,
 }
 
 /// What a controller's shell has to deal with.
@@ -57,6 +78,9 @@ pub(crate) enum ToShell {
     /// The lease was written, or not; begun at that time of its own.
     LeaseWritten {
         begun: Time,
+        /// The record that was written over was unheld, and whoever held it before had left
+        /// nothing under way.
+        clean: bool,
         result: Result<(), ApiError>,
     },
     /// The fence may have passed.
@@ -76,15 +100,17 @@ pub(crate) enum ToShell {
     /// The nodes as they were when that many changes had happened.
     Nodes {
         stream: u32,
-        nodes: Vec<Node>,
+        nodes: Vec<(Node, Version)>,
         upto: usize,
     },
-    /// One node as it was when that many changes had happened.
+    /// The node of a name that was read.
     Read {
         key: NodeKey,
-        node: Option<Node>,
-        upto: usize,
+        reading: Reading,
+        node: Option<(Node, Version)>,
     },
+    /// It could not be said whether a read was newer than what was told before.
+    ReadAgain(NodeKey),
     /// An event for the engine, as it is.
     Event(Event),
 }

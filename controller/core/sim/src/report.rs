@@ -6,6 +6,7 @@ use crate::{
     coverage::{Coverage, arrow},
     faults::{Entry, Fault},
     invariants::Violation,
+    rules::Rule,
     run::{Options, Outcome, schedule},
     shrink::shrink,
 };
@@ -55,6 +56,12 @@ pub fn counts(coverage: &Coverage, wall: Duration) -> String {
         let name = arrow(*transition);
         let pad = 26_usize.saturating_sub(name.chars().count());
         let _ = writeln!(text, "  {name}{:pad$} {count:>10}", "");
+    }
+    let _ = writeln!(text, "rules at work:");
+    for rule in Rule::ALL {
+        let count = coverage.rules.get(rule).copied().unwrap_or(0);
+        let name = format!("{rule:?}");
+        let _ = writeln!(text, "  {name:<28} {count:>8}  {}", rule.sentence());
     }
     let hours = coverage.simulated / 3_600_000;
     let (rest, slowest) = coverage.longest_rest;

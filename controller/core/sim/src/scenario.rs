@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
-use signpost_core::{Config, Limits, PoolConfig, PoolState};
+use signpost_core::{Config, Limits, PoolConfig, PoolState, lease::Terms};
 
 use crate::{
     dice::mix,
@@ -34,6 +34,18 @@ pub(crate) enum CloudKind {
     None,
 }
 
+/// How the cloud deals with routes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits {
+    /// Routes of ours carry a mark, as in a kernel's table. Without, they are recognised only where a
+    /// listing is asked to look, as on AWS.
+    pub(crate) marks: bool,
+    /// Routes have names, as in a cloud that cannot replace a route in one step.
+    pub(crate) handles: bool,
+    /// Listings say that packets are dropped by an instance that does not forward.
+    pub(crate) tells_forwarding: bool,
+}
+
 /// What holds for a whole run.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
@@ -43,12 +55,15 @@ pub(crate) struct Scenario {
     pub(crate) tables: u8,
     pub(crate) config: Config,
     pub(crate) nodes: u8,
-    /// Routes have names, as in a cloud that cannot replace a route in one step.
-    pub(crate) handles: bool,
+    pub(crate) habits: Habits,
+    /// The spans of the election.
+    pub(crate) terms: Terms,
+    /// How long a write to the API server is waited for, in milliseconds, and how long it may still
+    /// land once the server has it.
+    pub(crate) api_wait: u64,
+    pub(crate) api_serve: u64,
     /// What listings say of how full a table is.
     pub(crate) tells: Tells,
-    /// Shells tell an engine that it is elected only when its earlier writes have ended.
-    pub(crate) patient: bool,
     /// At the end, what stands in the way of nodes is taken away too.
     pub(crate) heal: bool,
     /// What each controller's clock shows at the start.
@@ -63,6 +78,12 @@ impl Scenario {
             1..=8 => CloudKind::Local,
             _ => CloudKind::Cloud,
         };
+        let terms = terms(&mut rng);
+        // As `Bounds::of` in the program's `api` has it.
+        let longest = terms.longest_write();
+        let serve = Duration::from_secs((longest.as_secs() / 2).max(1));
+        let wait = longest.saturating_sub(serve);
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let limits = match cloud {
             CloudKind::Local => Limits::LOCAL,
             CloudKind::None => Limits {
@@ -77,7 +98,12 @@ impl Scenario {
                 listing_interval: Duration::from_millis(rng.u64(500..=2_000)),
                 route_writes: rng.usize(1..=8),
                 api_writes: rng.usize(1..=8),
+                api_settle: serve,
             },
+        };
+        let limits = Limits {
+            api_settle: serve,
+            ..limits
         };
         Self {
             seed,
@@ -90,10 +116,16 @@ impl Scenario {
             },
             config: config(&mut rng),
             nodes: rng.u8(1..=8),
-            handles: rng.bool(),
+            habits: Habits {
+                marks: cloud == CloudKind::Local || rng.u8(0..3) == 0,
+                handles: rng.bool(),
+                tells_forwarding: rng.bool(),
+            },
+            terms,
+            api_wait: millis(wait),
+            api_serve: millis(serve),
             tells: [Tells::Nothing, Tells::Use, Tells::Limit][rng.usize(0..3)],
             heal: rng.bool(),
-            patient: rng.bool(),
             origins: [rng.u64(0..1_000_000), rng.u64(0..1_000_000)],
         }
     }
@@ -140,6 +172,20 @@ impl Scenario {
             .collect();
         entries.sort_by_key(|entry| entry.at);
         entries
+    }
+}
+
+/// The spans that follow from a lease duration as the command line has them; mostly the default.
+fn terms(rng: &mut fastrand::Rng) -> Terms {
+    if rng.u8(0..8) > 0 {
+        return Terms::default();
+    }
+    let duration = Duration::from_secs([30, 60, 90][rng.usize(0..3)]);
+    Terms {
+        duration,
+        deadline: duration * 2 / 3,
+        renew_every: duration / 5,
+        look_every: duration * 2 / 15,
     }
 }
 

@@ -55,7 +55,11 @@ fn listing(tables: &[TableListing]) -> String {
                 let routes = routes.iter().map(|route| {
                     let hop = route.next_hop.as_ref();
                     let hop = hop.map_or_else(|| "nowhere".into(), ToString::to_string);
-                    let hole = if route.blackhole { " (hole)" } else { "" };
+                    let hole = if route.blackhole.is_some() {
+                        " (hole)"
+                    } else {
+                        ""
+                    };
                     format!(
                         "{} {:?} via {hop}{hole}",
                         route.destination, route.ownership
@@ -92,11 +96,17 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::NodeSeen(seen) => format!("NodeSeen {}", node(seen)),
         Event::NodeGone(key) => format!("NodeGone {}", key.uid),
+        Event::NodeRead { key, node: found } => {
+            let found = found.as_ref().map_or("gone".to_owned(), node);
+            format!("NodeRead {}: {found}", key.uid)
+        }
         Event::PodCidrsSet { node, result } => format!("PodCidrsSet {} {result:?}", node.uid),
         Event::NetworkStatusSet { node, result } => {
             format!("NetworkStatusSet {} {result:?}", node.uid)
         }
-        Event::InstancesRead(instances) => {
+        Event::InstancesRead {
+            answers: instances, ..
+        } => {
             let instances = instances.iter().map(|(key, state)| match state {
                 Ok(state) => format!("{}: {state:?}", key.uid),
                 Err(error) => format!("{}: {}", key.uid, error.kind.category()),
@@ -125,7 +135,7 @@ pub(crate) fn action(action: &Action) -> String {
             let (available, reason) = (status.available, status.reason);
             format!("SetNetworkStatus {} {available} {reason:?}", node.uid)
         }
-        Action::ReadInstances(queries) => {
+        Action::ReadInstances { queries, .. } => {
             let names: Vec<&str> = queries.iter().map(|query| &*query.node.uid).collect();
             format!("ReadInstances {}", names.join(" "))
         }

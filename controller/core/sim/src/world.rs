@@ -1,6 +1,6 @@
 //! The whole world: what is where, and what happens next.
 
-use signpost_core::{Config, Event};
+use signpost_core::{Config, Event, PoolConfig};
 
 use crate::{
     api::Api,
@@ -11,6 +11,7 @@ use crate::{
     faults::{Entry, Fault},
     invariants::{Invariant, Rest, Violation},
     queue::{Message, Queue, ToShell},
+    rules::Rule,
     scenario::Scenario,
     shell::Shell,
     trail::{self, Trail},
@@ -34,11 +35,21 @@ pub(crate) struct World<'a> {
     pub(crate) config: Option<Config>,
     /// What it says when it is there.
     pub(crate) wishes: Config,
+    /// Pools that were removed, the latest last.
+    pub(crate) removed: Vec<PoolConfig>,
+    /// How many pools were added.
+    pub(crate) pools_made: u8,
     pub(crate) watch_delayed: [u64; 2],
     pub(crate) coverage: Coverage,
     pub(crate) trail: Trail,
     pub(crate) rest: Rest,
     pub(crate) violation: Option<Violation>,
+    /// Every write of a route that was ever sent has happened by then, or never will.
+    pub(crate) routes_land: Option<u64>,
+    /// The same for writes to nodes.
+    pub(crate) api_lands: u64,
+    /// Somebody has led before.
+    pub(crate) led: bool,
     /// A write is sent although the fence has passed. Wrong on purpose, for a test.
     pub(crate) unfenced: bool,
     announced: usize,
@@ -53,7 +64,7 @@ impl<'a> World<'a> {
         trail: Trail,
     ) -> Self {
         let shells = (0..2)
-            .map(|shell| Shell::new(shell, make(scenario.limits, 0)))
+            .map(|shell| Shell::new(shell, scenario.terms))
             .collect();
         let calm = entries.iter().map(Entry::ends).max().unwrap_or(0) + 1_000;
         let mut world = Self {
@@ -62,21 +73,26 @@ impl<'a> World<'a> {
             now: 0,
             queue: Queue::default(),
             dice: Dice::new(scenario.seed),
-            api: Api::new(),
-            cloud: Cloud::new(scenario.limits, scenario.handles),
+            api: Api::new(scenario.terms),
+            cloud: Cloud::new(scenario.limits, scenario.habits),
             shells,
             config: Some(scenario.config.clone()),
             wishes: scenario.config.clone(),
+            removed: Vec::new(),
+            pools_made: 0,
             watch_delayed: [0; 2],
             coverage: Coverage::default(),
             trail,
             rest: Rest::new(calm),
             violation: None,
+            routes_land: None,
+            api_lands: 0,
+            led: false,
             unfenced: false,
             announced: 0,
             keeps_past: entries
                 .iter()
-                .any(|entry| entry.fault == Fault::EtcdRestored),
+                .any(|entry| matches!(entry.fault, Fault::EtcdRestored | Fault::EtcdRestoredFast)),
             scenario,
         };
         world.set_up(calm);
@@ -114,7 +130,9 @@ impl<'a> World<'a> {
             self.announce();
         }
         for shell in &self.shells {
-            self.coverage.count(&*shell.brain);
+            if let Some(brain) = &shell.brain {
+                self.coverage.count(&**brain);
+            }
         }
         self.coverage.schedules = 1;
         self.coverage.simulated = self.now;
@@ -137,7 +155,7 @@ impl<'a> World<'a> {
             Message::Start { shell } => self.start(shell),
             Message::Resume { shell } => self.resume(shell),
             Message::Heal => self.heal(),
-            Message::Complete { key } => self.complete(&key),
+            Message::Complete { key, labels } => self.complete(&key, labels),
             Message::Recreate => self.recreate_network(),
             Message::ConfigBack => {
                 self.config = Some(self.wishes.clone());
@@ -146,13 +164,23 @@ impl<'a> World<'a> {
             Message::Restored { then } => {
                 self.api.restore(then);
                 self.note(|| format!("======== restored as of {then}"));
+                if self.shells.iter().any(Shell::leads) {
+                    self.meet(Rule::RestoredWhileLeading);
+                }
                 for shell in 0..self.shells.len() {
                     self.break_watch(shell);
                     self.send_shell(shell, self.now + 1, ToShell::Relist);
                 }
             }
-            Message::ToShell { shell, life, what } => self.shell_message(shell, life, what),
+            Message::ToShell {
+                shell,
+                life,
+                term,
+                what,
+            } => self.shell_message(shell, life, term, what),
             Message::ToApi { from, call } => self.api_arrival(from, call),
+            Message::Lands { from, call } => self.api_lands(from, &call),
+            Message::Contest { key, until } => self.contest(&key, until),
             Message::ToCloud { from, call } => self.cloud_arrival(from, call),
         }
     }
@@ -174,6 +202,11 @@ impl<'a> World<'a> {
         self.trail.note(self.now, line);
     }
 
+    /// A situation was met for which there is a rule.
+    pub(crate) fn meet(&mut self, rule: Rule) {
+        *self.coverage.rules.entry(rule).or_default() += 1;
+    }
+
     /// Notes that an invariant is broken; the first one counts.
     pub(crate) fn broken(&mut self, invariant: Invariant, what: impl FnOnce() -> String) {
         if self.violation.is_none() {
@@ -187,9 +220,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Hands an event to an engine and carries out what it says.
+    /// Hands an event to the engine of a leader and carries out what it says.
     pub(crate) fn tell(&mut self, shell: usize, event: Event) {
-        if self.violation.is_some() {
+        if self.violation.is_some() || !self.shells[shell].leads() {
             return;
         }
         self.coverage.events += 1;
@@ -201,14 +234,21 @@ impl<'a> World<'a> {
             _ => (now.0, 1),
         };
         let busy = place.burst.1 > BUSY;
+        self.meet_event(shell, &event);
+        let place = &mut self.shells[shell];
         place.known.learn(&event, self.now);
-        let actions = place.brain.handle(event, now);
+        let actions = place
+            .brain
+            .as_mut()
+            .map(|brain| brain.handle(event, now))
+            .unwrap_or_default();
         if busy {
             self.broken(Invariant::I7, || "the engine runs in circles".into());
         }
         for action in actions {
             self.act(shell, action);
         }
+        self.check_told(shell);
         self.set_alarm(shell);
     }
 

@@ -1,182 +1,162 @@
-//! Which blocks a node gets, and what becomes of those that it no longer claims.
+//! Which blocks a node gets, and what becomes of those that nobody claims.
 
 use ipnet::IpNet;
 
-use super::{
-    Engine,
-    api::ApiStep,
-    nodes::{NodeId, NodeState},
-    pod_cidrs::Assignment,
-};
+use super::Engine;
 use crate::{
     action::Reason,
-    ipam::{AllocateError, Claim, Fate, Released},
-    node::NodeKey,
-    routes::Trouble,
+    ids::NodeId,
+    ipam::{AllocateError, Fate, Ledger},
+    nodes::NodeState,
+    tables::Want,
+    turn::Trouble,
 };
 
+/// Blocks that were chosen for a node and not written yet are still its to have: nobody else turned
+/// out to claim one, and they would be handed out to it still.
+pub(super) fn is_still_its_own(ledger: &Ledger, id: NodeId, state: &NodeState) -> bool {
+    let mut cidrs = state.cidrs().iter();
+    cidrs.all(|cidr| {
+        ledger.is_undisputed(id, *cidr) && ledger.would_give(*cidr, state.labels())
+    })
+}
+
 impl Engine {
-    pub(super) fn may_allocate(&self) -> bool {
-        self.recovered && self.config.as_ref().is_some_and(|it| !it.teardown)
-    }
-
-    pub(super) fn claim(&mut self, key: &NodeKey, created: i64, cidr: IpNet) {
-        let Some(allocator) = &mut self.allocator else {
-            return;
-        };
-        let other = match allocator.claim(key, created, cidr) {
-            Claim::Owner { displaced } => displaced,
-            Claim::Duplicate { owner } => Some(owner),
-            Claim::OutOfRange(_) => None,
-        };
-        if let Some(id) = other.and_then(|other| self.nodes.id(&other)) {
-            if let Some(state) = self.nodes.get_mut(id) {
-                state.assignment.taken |= !state.assignment.held;
-            }
-            self.nodes.mark(id);
-        }
-        self.refresh_claims(cidr);
-    }
-
-    /// Claims anew what all nodes have, since the pools are others now.
-    pub(super) fn claim_all(&mut self) {
-        let claims: Vec<(NodeKey, i64, Vec<IpNet>)> = self
-            .nodes
-            .living()
-            .map(|(_, state)| {
-                let node = &state.node;
-                let cidrs = state.assignment.cidrs.to_vec();
-                (node.key.clone(), node.created, cidrs)
-            })
-            .collect();
-        for (key, created, cidrs) in claims {
-            for cidr in cidrs {
-                self.claim(&key, created, cidr);
-            }
-        }
-    }
-
-    /// Sees to it that the node gets blocks and has them written.
+    /// Sees to it that a node gets blocks and has them written.
     pub(super) fn ensure_blocks(&mut self, id: NodeId) {
-        let Some(state) = self.nodes.get(id) else {
+        let (Some(state), Some(ledger)) = (self.nodes.get(id), &self.ledger) else {
             return;
         };
-        let assignment = &state.assignment;
-        let excluded = state.node.excluded;
-        let pending = !assignment.cidrs.is_empty() && !assignment.held;
-        if pending && assignment.write.step != ApiStep::Sent && (excluded || self.spoilt(state)) {
-            if assignment.uncertain.is_some() {
-                return self.look_before_withdrawing(id);
+        let excluded = state.is_excluded();
+        let spoilt = excluded || !is_still_its_own(ledger, id, state);
+        if state.may_choose_anew() && spoilt {
+            let Some(cidrs) = self.nodes.withdraw(&mut self.turn, id) else {
+                return;
+            };
+            for cidr in cidrs {
+                self.release(id, cidr);
             }
-            self.withdraw(id);
         }
-        if excluded || !self.may_allocate() {
-            return;
+        if !excluded && self.may_allocate() {
+            self.choose(id);
+            self.nodes.queue_pod_cidrs(&mut self.turn, id);
         }
-        self.choose(id);
-        self.look_for_pod_cidrs(id);
-        self.queue_pod_cidrs(id);
-    }
-
-    /// What was chosen is somebody else's now, or routes came to stand in the way.
-    pub(super) fn spoilt(&self, state: &NodeState) -> bool {
-        let Some(allocator) = &self.allocator else {
-            return false;
-        };
-        let assignment = &state.assignment;
-        let mut cidrs = assignment.cidrs.iter();
-        assignment.taken
-            || cidrs.any(|cidr| {
-                allocator.owner(*cidr) != Some(&state.node.key)
-                    || allocator.is_obstructed(*cidr)
-            })
-    }
-
-    fn withdraw(&mut self, id: NodeId) {
-        let (Some(state), Some(allocator)) = (self.nodes.get_mut(id), &mut self.allocator) else {
-            return;
-        };
-        let write = std::mem::take(&mut state.assignment.write);
-        state.assignment = Assignment::chosen(Vec::new(), write);
-        let released = allocator.release(&state.node.key);
-        self.note_released(released, None, false);
     }
 
     fn choose(&mut self, id: NodeId) {
-        let (Some(state), Some(allocator)) = (self.nodes.get_mut(id), &mut self.allocator) else {
+        let (Some(state), Some(ledger)) = (self.nodes.get(id), &mut self.ledger) else {
             return;
         };
-        if !state.assignment.cidrs.is_empty() {
+        if !state.cidrs().is_empty() || state.is_uninitialized() && ledger.selects() {
             return;
         }
-        let write = std::mem::take(&mut state.assignment.write);
-        let node = &state.node;
-        match allocator.allocate(&node.key, node.created, &node.labels) {
+        match ledger.allocate(&state.claimant(id), state.labels()) {
             Ok(cidrs) => {
-                state.assignment = Assignment::chosen(cidrs, write);
-                self.unserved.remove(&id);
+                self.without_block.remove(&id);
+                self.nodes.assign(id, cidrs.clone());
+                for cidr in cidrs {
+                    self.desire(cidr);
+                }
             }
             Err(error) => {
-                state.assignment.write = write;
-                state.assignment.trouble = Some(Box::new(describe(&error)));
-                self.unserved.insert(id);
+                self.without_block.insert(id);
+                self.nodes.without_block(id, describe(&error));
             }
         }
     }
 
-    /// Networks are no longer claimed: their routes are left over unless somebody else claims them.
-    pub(super) fn note_released(
-        &mut self,
-        released: Vec<Released>,
-        former: Option<NodeId>,
-        dead: bool,
-    ) {
-        for Released { cidr, fate } in released {
-            match fate {
-                Fate::PassedTo(heir) | Fate::StaysWith(heir) => {
-                    if let Some(heir) = self.nodes.id(&heir) {
-                        self.nodes.mark(heir);
-                    }
-                    self.refresh_claims(cidr);
-                }
-                Fate::Quarantined if !self.limits.routes => self.free(cidr),
-                Fate::Quarantined => self.leave_over(cidr, former, dead),
-                Fate::OutOfRange => {
-                    if self.routes.get(cidr).is_some() && !self.claimed(cidr) {
-                        self.leave_over(cidr, former, dead);
-                    }
-                }
+    /// A node no longer claims a network: its routes are orphaned unless somebody else claims it.
+    pub(super) fn release(&mut self, id: NodeId, cidr: IpNet) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        match ledger.release(id, cidr, self.turn.now) {
+            Fate::Has(heir) => self.nodes.mark(heir),
+            Fate::Quarantined if !self.turn.limits.routes => self.free(cidr),
+            Fate::Quarantined => {
+                let settle = self.turn.limits.settle;
+                self.tables.want_listing(self.turn.now.at.after(settle));
             }
+            Fate::Unclaimed => {}
+        }
+        self.desire(cidr);
+    }
+
+    /// Tells the tables what is desired of a destination, from whose it is and where that node is.
+    pub(super) fn desire(&mut self, cidr: IpNet) {
+        let (true, Some(ledger)) = (self.turn.limits.routes, &self.ledger) else {
+            return;
+        };
+        let owner = ledger.owner(cidr).map(|owner| owner.id);
+        let want = match owner {
+            _ if self.is_teardown() => Want::Remove,
+            Some(id) => self.want(id, cidr),
+            None if ledger.is_claimed(cidr) => Want::Keep,
+            None => Want::Remove,
+        };
+        self.tables.set_desired(&self.turn, cidr, owner, want);
+    }
+
+    fn want(&self, id: NodeId, cidr: IpNet) -> Want {
+        let state = self.nodes.get(id);
+        let routable = state.filter(|it| it.has_its_cidrs() && !it.is_excluded());
+        let hop = self.instances.hop(id, cidr);
+        match (routable, hop) {
+            (Some(state), Some(hop)) => Want::Lead(hop.clone(), state.key().clone()),
+            _ => Want::Keep,
+        }
+    }
+
+    /// Frees what is in quarantine and of which no route is left.
+    pub(super) fn end_quarantines(&mut self) {
+        let (Some(ledger), settle) = (&self.ledger, self.turn.limits.settle) else {
+            return;
+        };
+        let clear: Vec<IpNet> = ledger
+            .quarantined()
+            .filter(|cidr| {
+                let released = ledger.quarantine(*cidr).map(|(since, _)| since);
+                released.is_some_and(|since| self.tables.is_clear(*cidr, since, settle))
+            })
+            .collect();
+        for cidr in clear {
+            self.mark_former(cidr);
+            self.tables.forget(cidr);
+            self.free(cidr);
         }
     }
 
     /// No route is left for a block that nobody claims.
-    pub(super) fn free(&mut self, cidr: IpNet) {
-        let Some(allocator) = &mut self.allocator else {
-            return;
-        };
-        if allocator.end_quarantine(cidr) {
-            self.serve();
+    fn free(&mut self, cidr: IpNet) {
+        let freed = self.ledger.as_mut().is_some_and(|it| it.free(cidr));
+        if freed {
+            self.blocks_changed();
         }
     }
 
-    /// Something may have become free for those who found nothing.
-    pub(super) fn serve(&mut self) {
-        for id in &self.unserved {
+    /// Some block may be free now, or not be any more.
+    pub(super) fn blocks_changed(&mut self) {
+        for id in &self.without_block {
             self.nodes.mark(*id);
+        }
+    }
+
+    /// Has the node judged anew that had a network which nobody claims now.
+    pub(super) fn mark_former(&mut self, cidr: IpNet) {
+        let ledger = self.ledger.as_ref();
+        let former = ledger.and_then(|it| it.quarantine(cidr)?.1);
+        if let Some(id) = former {
+            self.nodes.mark(id);
         }
     }
 }
 
-fn describe(error: &AllocateError) -> Trouble {
+/// What is shown of a node without a block; nothing while that is only a matter of time.
+fn describe(error: &AllocateError) -> Option<Trouble> {
     let reason = match error {
         AllocateError::NoMatchingPool => Reason::NoMatchingPool,
         AllocateError::PoolExhausted { .. } => Reason::PoolExhausted,
-        AllocateError::Contested => Reason::DuplicatePodCIDR,
+        AllocateError::NotCovered(_) => return None,
     };
-    Trouble {
-        reason,
-        message: error.to_string(),
-        lasting: true,
-    }
+    Some(Trouble::lasting(reason, error.to_string()))
 }

@@ -1,128 +1,99 @@
 //! Where a node stands, from all that is known of it.
 
 use ipnet::IpNet;
-use smallvec::SmallVec;
 
-use super::{
-    Engine,
-    destinations::next_hop,
-    nodes::{NodeId, NodeState, Progress},
-    quota,
-    waiting::Wait,
-};
+use super::Engine;
 use crate::{
-    Action,
     action::Reason,
-    cloud::{InstanceState, TableId},
+    cloud::InstanceState,
+    ids::NodeId,
     ipam::Family,
-    routes::{Destination, Trouble},
+    nodes::{NodeState, Standing, Wait},
     summary::Phase,
+    turn::Trouble,
 };
-
-/// A node's pod CIDRs, each with what is known of the routes to it.
-pub(super) type Blocks<'a> = SmallVec<[(IpNet, Option<&'a Destination>); 2]>;
 
 impl Engine {
-    pub(super) fn judge_marked(&mut self) {
-        while let Some(id) = self.nodes.next_marked() {
-            self.judge(id);
-        }
-    }
-
-    fn judge(&mut self, id: NodeId) {
+    pub(super) fn judge(&mut self, id: NodeId) {
         let Some(state) = self.nodes.get(id) else {
             return;
         };
-        if state.gone {
+        if state.is_gone() {
             return self.drain(id);
         }
         if self.config.is_none() {
             return;
         }
         self.ensure_blocks(id);
-        self.refresh_blocks(id);
-        self.ensure_instance(id);
-        let Some((phase, trouble)) = self.standing(id) else {
+        let Some(state) = self.nodes.get(id) else {
             return;
         };
-        self.enter(id, phase);
-        self.set_trouble(id, trouble);
-        self.report_routed(id);
-        self.queue_status(id);
+        let blocks: smallvec::SmallVec<[IpNet; 2]> = state.cidrs().iter().copied().collect();
+        if !blocks.is_empty() && !state.is_excluded() {
+            self.instances.ensure(&self.turn, id);
+        }
+        for cidr in blocks {
+            self.desire(cidr);
+        }
+        if let Some(standing) = self.standing(id) {
+            self.stand(id, standing);
+        }
+        self.nodes.queue_condition(&mut self.turn, id);
     }
 
-    fn standing(&self, id: NodeId) -> Option<(Phase, Option<Trouble>)> {
-        let state = self.nodes.get(id)?;
-        let cidrs = state.assignment.cidrs.iter();
-        let blocks: Blocks<'_> = cidrs.map(|cidr| (*cidr, self.routes.get(*cidr))).collect();
-        let trouble = self.trouble(id, state, &blocks);
-        let phase = self.phase_of(id, state, &blocks, trouble.as_ref());
-        let waits = state.wait == Wait::Long && phase == Phase::Routing && trouble.is_none();
-        let waiting = waits.then(|| self.waiting(state, &blocks));
-        Some((phase, trouble.or(waiting)))
+    fn stand(&mut self, id: NodeId, standing: Standing) {
+        let judged = self.nodes.set_standing(&mut self.turn, id, standing);
+        if let Some((from, to)) = judged.moved {
+            self.transitions.count(Some(from), Some(to));
+        }
+        self.tell_of_node(id, judged);
     }
 
     /// The node is gone: what is left of it are its routes.
     fn drain(&mut self, id: NodeId) {
-        self.set_trouble(id, None);
         let Some(state) = self.nodes.get(id) else {
             return;
         };
-        let mut cidrs = state.assignment.cidrs.iter();
+        let phase = state.phase();
+        let ledger = self.ledger.as_ref();
+        let mut cidrs = state.cidrs().iter();
         let left = cidrs.any(|cidr| {
-            self.routes.get(*cidr).is_some_and(|it| {
-                !it.claimed && it.former == Some(id) && (it.has_ours() || it.in_doubt())
-            })
+            let former = ledger.and_then(|it| it.quarantine(*cidr)?.1);
+            former == Some(id) && self.tables.may_have_routes(*cidr)
         });
-        if left {
-            self.enter(id, Phase::Draining);
-        } else {
-            self.transitions.count(Some(state.phase), None);
+        let standing = Standing {
+            phase: if left { Phase::Draining } else { phase },
+            trouble: None,
+            unreachable: false,
+        };
+        self.stand(id, standing);
+        if !left {
+            self.transitions.count(Some(phase), None);
             self.nodes.remove(id);
+            self.instances.forget(id);
         }
     }
 
-    fn enter(&mut self, id: NodeId, phase: Phase) {
-        if let Some(state) = self.nodes.get_mut(id)
-            && state.phase != phase
-        {
-            self.transitions.count(Some(state.phase), Some(phase));
-            state.phase = phase;
-            state.wait = Wait::Short;
-            if phase == Phase::Routing {
-                self.begin_waiting(id);
-            }
-        }
+    fn standing(&self, id: NodeId) -> Option<Standing> {
+        let state = self.nodes.get(id)?;
+        let trouble = self.trouble(id, state).filter(|_| !self.is_teardown());
+        let (trouble, unreachable) = trouble.unzip();
+        let phase = self.phase_of(id, state, trouble.as_ref());
+        let waits = phase == Phase::Routing && state.wait() != Wait::Short && !self.is_teardown();
+        let waiting = || waits.then(|| self.waiting(id, state));
+        Some(Standing {
+            phase,
+            trouble: trouble.or_else(waiting),
+            unreachable: unreachable.unwrap_or_default(),
+        })
     }
 
-    fn report_routed(&mut self, id: NodeId) {
-        let now = self.now.at;
-        if let Some(state) = self.nodes.get_mut(id)
-            && state.phase == Phase::Routed
-            && let Progress::Since(first_seen) = state.progress
-        {
-            let took = now.since(first_seen);
-            state.progress = Progress::Took(took);
-            if !state.was_available {
-                let node = state.node.key.clone();
-                self.actions.push(Action::NodeRouted { node, took });
-            }
-        }
-    }
-
-    fn phase_of(
-        &self,
-        id: NodeId,
-        state: &NodeState,
-        blocks: &Blocks<'_>,
-        trouble: Option<&Trouble>,
-    ) -> Phase {
-        let assignment = &state.assignment;
-        if state.node.excluded || assignment.cidrs.is_empty() {
+    fn phase_of(&self, id: NodeId, state: &NodeState, trouble: Option<&Trouble>) -> Phase {
+        if state.is_excluded() || state.cidrs().is_empty() {
             Phase::Pending
-        } else if !assignment.held {
+        } else if !state.has_its_cidrs() {
             Phase::Allocated
-        } else if trouble.is_none() && self.routed(id, blocks) {
+        } else if trouble.is_none() && self.is_routed(id, state) {
             Phase::Routed
         } else {
             Phase::Routing
@@ -130,144 +101,126 @@ impl Engine {
     }
 
     /// Every table was read back with the right route for every block.
-    fn routed(&self, id: NodeId, blocks: &Blocks<'_>) -> bool {
-        if !self.limits.routes {
+    fn is_routed(&self, id: NodeId, state: &NodeState) -> bool {
+        if !self.turn.limits.routes {
             return true;
         }
-        if self.config.as_ref().is_none_or(|config| config.teardown) {
-            return false;
-        }
-        let tables = 0..self.routes.tables.len();
-        let read_back = |(_, destination): &(IpNet, Option<&Destination>)| {
-            destination.is_some_and(|destination| {
-                destination.owner == Some(id)
-                    && tables.clone().all(|table| destination.read_back(table))
-            })
+        let led_here = |cidr: &IpNet| {
+            let desired = self.tables.desired(*cidr);
+            desired.is_some_and(|(owner, _)| owner == Some(id)) && self.tables.is_routed(*cidr)
         };
-        !tables.is_empty() && blocks.iter().all(read_back) && !self.must_switch(id)
+        !self.is_teardown()
+            && state.cidrs().iter().all(led_here)
+            && !self.instances.must_switch(&self.turn, id)
     }
 
-    /// What keeps a node from being routed, the most telling first.
-    fn trouble(&self, id: NodeId, state: &NodeState, blocks: &Blocks<'_>) -> Option<Trouble> {
-        let assignment = &state.assignment;
-        if state.node.excluded {
+    /// What keeps a node from being routed, the most telling first, and whether packets to it do not
+    /// arrive for that.
+    fn trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
+        if state.is_excluded() {
             return None;
         }
-        // Destinations were just brought up to date with the allocator.
-        let owns = |it: &Destination| it.owner == Some(id);
-        blocks
-            .iter()
-            .filter(|(_, destination)| !destination.is_some_and(owns))
-            .find_map(|(cidr, _)| self.ownership_trouble(state, *cidr))
+        self.ownership_trouble(id, state)
             .or_else(|| {
-                let unwritten = assignment.trouble.as_deref();
-                unwritten.filter(|_| !assignment.held).cloned()
+                let unwritten = state.assignment_trouble();
+                let unwritten = unwritten.filter(|_| !state.has_its_cidrs());
+                Some((unwritten?.clone(), false))
             })
-            .or_else(|| {
-                let trouble = self.instance_trouble(id, state);
-                trouble.filter(|_| !blocks.is_empty())
-            })
-            .or_else(|| self.route_trouble(id, blocks))
+            .or_else(|| self.instance_trouble(id, state))
+            .or_else(|| self.route_trouble(id, state))
     }
 
-    fn ownership_trouble(&self, state: &NodeState, cidr: IpNet) -> Option<Trouble> {
-        let key = &state.node.key;
-        match self.allocator.as_ref()?.owner(cidr) {
-            Some(owner) if owner == key => None,
-            Some(owner) => Some(lasting(
-                Reason::DuplicatePodCIDR,
-                format!(
-                    "node {owner} is older and has the pod CIDR {cidr} too; delete node {key} and \
-                     let it register anew"
+    fn ownership_trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
+        let ledger = self.ledger.as_ref()?;
+        let key = state.key();
+        state.cidrs().iter().find_map(|cidr| match ledger.owner(*cidr) {
+            Some(owner) if owner.id == id => None,
+            Some(owner) => Some((
+                Trouble::lasting(
+                    Reason::DuplicatePodCIDR,
+                    format!(
+                        "node {} is older and has the pod CIDR {cidr} too; delete node {key} and \
+                         let it register anew",
+                        owner.key
+                    ),
                 ),
+                true,
             )),
-            None => Some(lasting(
-                Reason::PodCIDROutOfRange,
-                format!(
-                    "the pod CIDR {cidr} is no block of any pool; add a pool to spec.pools that \
-                     has it, or delete node {key} and let it register anew"
+            // Its network is somebody else's work.
+            None => Some((
+                Trouble::lasting(
+                    Reason::PodCIDROutOfRange,
+                    format!(
+                        "the pod CIDR {cidr} is no block of any pool; add a pool to spec.pools \
+                         that has it, or delete node {key} and let it register anew"
+                    ),
                 ),
+                false,
             )),
-        }
+        })
     }
 
-    fn instance_trouble(&self, id: NodeId, state: &NodeState) -> Option<Trouble> {
-        if !self.limits.routes {
+    fn instance_trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
+        if !self.turn.limits.routes || state.cidrs().is_empty() {
             return None;
         }
-        let key = &state.node.key;
-        match state.instance.state.as_ref() {
-            Some(InstanceState::Gone) => Some(lasting(
+        let key = state.key();
+        let trouble = |reason, message| Some((Trouble::lasting(reason, message), true));
+        match self.instances.state(id) {
+            Some(InstanceState::Gone) => trouble(
                 Reason::InstanceNotFound,
                 format!(
                     "the cloud knows no instance of node {key}; if it is gone, delete the node"
                 ),
-            )),
+            ),
             Some(InstanceState::Unsupported(why)) => {
-                Some(lasting(Reason::InstanceUnsupported, why.to_string()))
+                trouble(Reason::InstanceUnsupported, why.to_string())
             }
-            known => {
-                let hopless = |cidr: &&IpNet| next_hop(known, **cidr).is_none();
-                let hopless = state.assignment.cidrs.iter().find(hopless);
-                let no_hop = hopless.filter(|_| known.is_some()).map(|cidr| {
+            Some(InstanceState::Found(_)) => {
+                let mut cidrs = state.cidrs().iter();
+                let hopless = cidrs.find(|cidr| self.instances.hop(id, **cidr).is_none());
+                if let Some(cidr) = hopless {
                     let family = Family::of(cidr);
-                    lasting(
+                    return trouble(
                         Reason::NoNextHop,
                         format!("node {key} has no {family} address that a route could lead to"),
-                    )
-                });
+                    );
+                }
                 // What is known stays true while it cannot be read again.
-                let failed = state.instance.trouble.as_deref();
-                let matters = known.is_none() || self.must_switch(id);
-                no_hop.or_else(|| failed.filter(|_| matters).cloned())
+                let off = self.instances.must_switch(&self.turn, id);
+                let failed = self.instances.trouble(id).filter(|_| off)?;
+                Some((failed.clone(), true))
             }
+            None => Some((self.instances.trouble(id)?.clone(), false)),
         }
     }
 
-    fn route_trouble(&self, id: NodeId, blocks: &Blocks<'_>) -> Option<Trouble> {
-        if let Some((cidr, (foreign, table))) = blocks
-            .iter()
-            .find_map(|(cidr, _)| Some((cidr, self.conflicts.get(cidr)?)))
-        {
-            return Some(conflict(*cidr, *foreign, table));
-        }
-        for (cidr, destination) in blocks {
-            let Some(destination) = destination.filter(|it| it.owner == Some(id)) else {
-                continue;
-            };
-            for (index, table) in self.routes.tables.iter().enumerate() {
-                let cell = destination.cell(index);
-                if let Some(trouble) = cell.and_then(|cell| cell.trouble.as_deref()) {
-                    return Some(trouble.clone());
-                }
-                let absent = cell.is_none_or(|cell| cell.ours.is_empty());
-                let room = table.room(Family::of(cidr));
-                if absent && destination.want.is_some() && room.full() {
-                    return Some(lasting(
-                        Reason::QuotaExceeded,
-                        quota::no_room(&table.id, *cidr, room.usage()),
-                    ));
-                }
-            }
-        }
-        None
+    fn route_trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
+        let cidrs = state.cidrs().iter().filter(|_| state.has_its_cidrs());
+        let owned = |cidr: &&IpNet| {
+            let desired = self.tables.desired(**cidr);
+            desired.is_some_and(|(owner, _)| owner == Some(id))
+        };
+        cidrs.filter(owned).find_map(|cidr| {
+            let trouble = self.tables.trouble(*cidr)?;
+            Some((trouble, self.tables.is_lost(*cidr)))
+        })
     }
-}
 
-fn lasting(reason: Reason, message: String) -> Trouble {
-    Trouble {
-        reason,
-        message,
-        lasting: true,
+    /// What a node has been waiting for, for long.
+    fn waiting(&self, id: NodeId, state: &NodeState) -> Trouble {
+        let mut cidrs = state.cidrs().iter();
+        let what = match cidrs.find_map(|cidr| self.tables.waits_for(*cidr)) {
+            Some(_) if self.instances.state(id).is_none() => "its instance to be read".to_owned(),
+            Some(missing) => missing,
+            None => "its instance to forward".to_owned(),
+        };
+        let failed = self.tables.listing_error();
+        let failed = failed.map_or(String::new(), |error| format!("; listing failed: {error}"));
+        Trouble {
+            reason: Reason::RoutePending,
+            message: format!("waiting for {what}{failed}"),
+            lasting: state.wait() == Wait::TooLong,
+        }
     }
-}
-
-fn conflict(cidr: IpNet, foreign: IpNet, table: &TableId) -> Trouble {
-    lasting(
-        Reason::RouteConflict,
-        format!(
-            "table {table} has a route for {foreign} that is not Signpost's and lies in the pod \
-             CIDR {cidr}; remove that route, or delete the node and let it register anew"
-        ),
-    )
 }

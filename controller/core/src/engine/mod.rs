@@ -1,211 +1,231 @@
 //! What to do next.
 //!
-//! Everything is level-triggered: an event changes what is known and marks nodes; each marked node
-//! is then judged anew from all that is known of it (`judge`), and queues are
-//! worked off as far as the bounds allow. An action is decided when it is begun, not when it is
-//! queued. So the order of events matters little, and nothing has to be undone.
+//! The engine routes events to three machines and moves values between them; it holds nothing that
+//! one of them could hold.
+//!
+//! ```text
+//!            ┌─────────────┐  who claims, who owns   ┌──────────────────┐
+//!   nodes ──►│    Nodes    │────────────────────────►│      Ledger      │
+//!            │ sightings,  │◄────────────────────────│ blocks: held,    │
+//!            │ assignment, │     blocks              │ quarantined,     │
+//!            │ condition   │                         │ blocked, free    │
+//!            └──────▲──────┘                         └───┬──────────▲───┘
+//!                   │ routed, or why not     what to lead│          │clear, foreign,
+//!            ┌──────┴──────┐                         ┌───▼──────────┴───┐
+//!   cloud ──►│  Instances  │────────────────────────►│      Tables      │◄── cloud
+//!            │ next hops   │     where to            │ listing, writes, │
+//!            └─────────────┘                         │ guard, quota     │
+//!                                                    └──────────────────┘
+//! ```
+//!
+//! Everything is level-triggered: an event changes what is known and marks nodes dirty; each dirty
+//! node is then judged anew from all that is known of it, and queues are worked off as far as the
+//! bounds allow. An action is decided when it is begun, not when it is queued. So the order of events
+//! matters little, and nothing has to be undone.
 //!
 //! | question | module |
 //! |---|---|
-//! | who is there, who is gone | `nodes` |
-//! | which blocks does a node get | `allocation` |
-//! | how do they get onto the node | `pod_cidrs` |
+//! | when may what be done | `recovery` |
+//! | who is there, and what do they claim | `arrivals` |
+//! | which blocks does a node get, when are they free again | `allocation` |
 //! | where does a node stand | `judge` |
-//! | is there room for a route | `quota` |
-//! | does it wait for its routes for long | `waiting` |
-//! | where do routes to it lead | `instances`, `forwarding` |
-//! | which route is written next, how did it end | `destinations`, `writes` |
-//! | when are the tables listed, what follows | `listing` |
-//! | may so much be deleted | `guard` |
-//! | with which configuration, what was read | `state` |
-//! | what do people get to see | `status`, `notices`, `view` |
+//! | what does a listing change | `listed` |
+//! | what do people hear | `notices` |
+//! | what do people get to see | `view` |
 
 mod allocation;
-mod api;
-pub(crate) mod clock;
-mod destinations;
-mod forwarding;
-mod guard;
-mod instances;
+mod arrivals;
 mod judge;
-mod listing;
-pub(crate) mod nodes;
+mod listed;
 mod notices;
-mod pod_cidrs;
-mod quota;
-mod state;
-mod status;
-mod view;
-mod waiting;
-mod writes;
-
+mod recovery;
 #[cfg(test)]
 mod tests;
+mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use ipnet::IpNet;
+use std::collections::BTreeSet;
 
 pub use self::view::Transitions;
-use self::{
-    api::ApiWrites,
-    clock::{Due, Stamp, Timers},
-    guard::Guard,
-    instances::Instances,
-    listing::Listing,
-    nodes::{NodeId, Nodes},
-    notices::Notices,
-    writes::Writes,
-};
+use self::{notices::Notices, recovery::Recovery};
 use crate::{
     Action, Event, Time,
-    backoff::Backoff,
-    cloud::TableId,
     config::{Config, Handover, Limits},
-    ipam::Allocator,
-    routes::Routes,
+    ids::{NodeId, Stamp},
+    instances::Instances,
+    ipam::Ledger,
+    nodes::Nodes,
+    tables::Tables,
+    turn::Turn,
 };
 
-/// The state machine.
+/// The state machine of one leadership.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    limits: Limits,
-    backoff: Backoff,
+    turn: Turn,
     config: Option<Config>,
-    /// The event being handled.
-    now: Stamp,
-    /// Numbers of listings, writes and batches; never used twice.
-    last_number: u64,
-    transitions: Transitions,
-    /// Since when we lead.
-    elected: Stamp,
-    handover: Handover,
-    /// Nodes and routes were read: blocks may be handed out and routes deleted.
-    recovered: bool,
-    allocator: Option<Allocator>,
+    recovery: Recovery,
+    /// Absent until a configuration was read.
+    ledger: Option<Ledger>,
     nodes: Nodes,
-    /// Nodes that found no block.
-    unserved: BTreeSet<NodeId>,
-    routes: Routes,
-    /// Owned or free blocks in which a foreign route lies, with one such route.
-    conflicts: BTreeMap<IpNet, (IpNet, TableId)>,
-    listing: Listing,
+    tables: Tables,
     instances: Instances,
-    api: ApiWrites,
-    writes: Writes,
-    guard: Guard,
+    /// Nodes that found no block.
+    without_block: BTreeSet<NodeId>,
     notices: Notices,
-    timers: Timers,
-    /// The end of teardown was reported.
-    torn_down: bool,
-    actions: Vec<Action>,
+    transitions: Transitions,
 }
 
 impl Engine {
     /// A machine that knows nothing yet and leads from `now` on; each leadership has its own. `seed`
     /// feeds the jitter of retries.
     pub fn new(limits: Limits, seed: u64, handover: Handover, now: Time) -> Self {
+        let elected = Stamp::first(now);
+        let recovery = Recovery::new(limits, handover, elected);
         let mut engine = Self {
-            limits,
-            backoff: Backoff::new(seed),
+            turn: Turn::new(limits, seed, elected),
             config: None,
-            now: Stamp { at: now, seq: 1 },
-            last_number: 0,
-            transitions: Transitions::default(),
-            elected: Stamp { at: now, seq: 1 },
-            handover,
-            recovered: false,
-            allocator: None,
+            ledger: None,
             nodes: Nodes::default(),
-            unserved: BTreeSet::new(),
-            routes: Routes::default(),
-            conflicts: BTreeMap::new(),
-            listing: Listing::default(),
+            tables: Tables::new(elected, recovery.origin()),
+            recovery,
             instances: Instances::default(),
-            api: ApiWrites::default(),
-            writes: Writes::default(),
-            guard: Guard::default(),
+            without_block: BTreeSet::new(),
             notices: Notices::default(),
-            timers: Timers::default(),
-            torn_down: false,
-            actions: Vec::new(),
+            transitions: Transitions::default(),
         };
-        engine.start_leading();
+        engine.tables.want_listing(now);
         engine
     }
 
     /// Takes note of `event` and says what to do.
     pub fn handle(&mut self, event: Event, now: Time) -> Vec<Action> {
-        self.now = Stamp {
-            at: now.max(self.now.at),
-            seq: self.now.seq + 1,
-        };
-        match event {
-            Event::Configured(config) => self.configured(config),
-            Event::RouteWritten { write, result } => self.route_written(write, result),
-            Event::NodesListed(nodes) => self.nodes_listed(nodes),
-            Event::NodeSeen(node) => self.node_seen(node),
-            Event::NodeGone(key) => self.node_gone(&key),
-            Event::PodCidrsSet { node, result } => {
-                self.pod_cidrs_set(&node, result.map_err(|error| error.kind));
-            }
-            Event::NetworkStatusSet { node, result } => {
-                self.status_set(&node, result.map_err(|error| error.kind));
-            }
-            Event::InstancesRead { batch, answers } => self.instances_read(batch, answers),
-            Event::ForwardingEnabled { node, result } => self.forwarding_enabled(&node, result),
-            Event::RoutesListed { listing, result } => self.routes_listed(listing, result),
-            Event::RoutesMayHaveChanged => self.listing.prompt(self.now.at),
-            Event::Wake => {}
-        }
+        self.turn.now = self.turn.now.next(now);
+        self.note(event);
         self.work();
-        std::mem::take(&mut self.actions)
+        self.turn.take()
     }
 
-    /// Judges what was marked and begins what may begin.
+    fn note(&mut self, event: Event) {
+        let turn = &mut self.turn;
+        match event {
+            Event::Configured(config) => self.configured(config),
+            Event::NodesListed(nodes) => self.nodes_listed(nodes),
+            Event::NodeSeen(node) => self.node_seen(node, false),
+            Event::NodeRead { key, node } => self.node_read(&key, node),
+            Event::NodeGone(key) => self.node_gone(&key),
+            Event::PodCidrsSet { node, result } => self.nodes.pod_cidrs_set(turn, &node, result),
+            Event::NetworkStatusSet { node, result } => {
+                if let Some(trouble) = self.nodes.condition_set(turn, &node, result) {
+                    self.tell_of_refused_condition(trouble);
+                }
+            }
+            Event::InstancesRead { batch, answers } => {
+                let find = |key: &_| {
+                    let id = self.nodes.any_id(key)?;
+                    Some((id, self.nodes.id(key).is_some()))
+                };
+                self.instances.read(turn, batch, answers, find);
+            }
+            Event::ForwardingEnabled { node, result } => {
+                let id = self.nodes.any_id(&node);
+                self.instances.switched(turn, id, &node, result);
+            }
+            Event::RoutesListed { listing, result } => self.routes_listed(listing, result),
+            Event::RouteWritten { write, result } => self.tables.write_ended(turn, write, result),
+            Event::RoutesMayHaveChanged => self.tables.prompt(turn),
+            Event::Wake => {}
+        }
+    }
+
+    /// Judges what is dirty and begins what may begin.
     fn work(&mut self) {
-        while let Some(due) = self.timers.pop(self.now.at) {
-            self.fall_due(due);
-        }
+        self.nodes.tick(&self.turn);
+        let Some(config) = &self.config else {
+            return self.judge_dirty();
+        };
+        self.instances.tick(&self.turn, config.check_period);
         self.recover();
-        self.judge_marked();
-        if self.config.is_none() {
-            return;
+        self.judge_dirty();
+        self.ask_for_departed();
+        let query = |id| Some(self.nodes.get(id)?.query());
+        self.instances.begin_reads(&mut self.turn, &query);
+        if !self.is_teardown() {
+            self.instances.begin_switching(&mut self.turn, &query);
         }
-        self.review_deletions();
-        self.begin_instance_reads();
-        self.begin_switching();
         self.begin_api_writes();
-        self.begin_route_writes();
+        self.tables.work(&mut self.turn);
+        self.tell_complaints();
+        // What writes and the guard have changed.
+        self.judge_dirty();
+        self.begin_api_writes();
         self.finish_teardown();
         self.begin_listing();
     }
 
-    fn fall_due(&mut self, due: Due) {
-        match due {
-            Due::Node(id) => self.nodes.mark(id),
-            Due::Instance(id) => self.want_instance(id),
-            Due::Destination(net) => self.consider(net),
-            Due::Waiting => self.tell_of_waiting(),
-            Due::FullTables => self.try_full_tables(),
-            Due::Refresh => self.refresh_instances(),
-            Due::Recheck => {}
+    /// Judges every dirty node, those included that become dirty meanwhile.
+    fn judge_dirty(&mut self) {
+        loop {
+            for cidr in self.tables.take_dirty() {
+                self.destination_changed(cidr);
+            }
+            for cidr in self.tables.take_suspects() {
+                self.ask_for_owner(cidr);
+            }
+            for id in self.instances.take_dirty() {
+                self.instance_changed(id);
+            }
+            let Some(id) = self.nodes.next_dirty() else {
+                return;
+            };
+            self.judge(id);
         }
     }
 
-    fn number(&mut self) -> u64 {
-        self.last_number += 1;
-        self.last_number
+    fn begin_api_writes(&mut self) {
+        loop {
+            let (ledger, may_allocate) = (self.ledger.as_ref(), self.may_allocate());
+            self.nodes.begin_writes(&mut self.turn, |id, state| {
+                may_allocate
+                    && !state.is_excluded()
+                    && (state.has_its_cidrs()
+                        || ledger.is_some_and(|it| allocation::is_still_its_own(it, id, state)))
+            });
+            // What was queued and is no longer wanted may want something else instead.
+            if !self.nodes.any_dirty() {
+                return;
+            }
+            self.judge_dirty();
+        }
+    }
+
+    fn begin_listing(&mut self) {
+        let bulk = self.nodes.writes_wait();
+        if self.turn.limits.routes
+            && self.tables.listing_is_due(&self.turn, bulk)
+            && let Some(ledger) = &self.ledger
+        {
+            self.tables.begin_listing(&mut self.turn, ledger.ranges());
+        }
+    }
+
+    fn is_teardown(&self) -> bool {
+        self.config.as_ref().is_some_and(|config| config.teardown)
     }
 
     /// When [`Event::Wake`] is due, if nothing else happens before.
     pub fn next_wake(&self) -> Option<Time> {
-        if self.config.is_none() {
-            return None;
-        }
-        [self.timers.first(), self.listing_due()]
-            .into_iter()
-            .flatten()
-            .min()
+        self.config.as_ref()?;
+        let tables = self.turn.limits.routes.then(|| {
+            let bulk = self.nodes.writes_wait();
+            self.tables.next_wake(bulk)
+        });
+        [
+            self.nodes.next_wake(),
+            self.instances.next_wake(),
+            tables.flatten(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }

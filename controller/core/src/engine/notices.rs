@@ -1,32 +1,35 @@
 //! What people are told, once for each cause.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{Engine, nodes::NodeId};
+use super::Engine;
 use crate::{
-    Action, Time,
-    action::{Notice, Reason, Subject},
+    Time,
+    action::{Reason, Subject},
     cloud::TableId,
-    event::ApiErrorKind,
-    routes::Trouble,
-    summary::Phase,
+    ids::NodeId,
+    nodes::Judged,
+    turn::Trouble,
 };
 
 /// The same is not said again within this span.
 const SILENCE: Duration = Duration::from_secs(600);
-
-/// Drift of one table is not told more often.
-const DRIFT_SILENCE: Duration = Duration::from_secs(60);
 
 /// What was said.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Notices {
     /// Nodes that have a lasting trouble, by cause.
     pub(super) troubled: BTreeMap<Reason, usize>,
-    told: BTreeMap<Reason, Time>,
-    drift: BTreeMap<TableId, Time>,
+    /// When a cause was told of one node.
+    nodes: Told<(NodeId, Reason)>,
+    /// When a cause was told that is not one node's.
+    network: Told<Reason>,
+    /// When it was told that somebody else has a route inside a node's block.
+    foreign: Told<IpNet>,
+    /// Pools of which something was told, and what.
+    pools: BTreeMap<Arc<str>, (Reason, Time)>,
 }
 
 impl Notices {
@@ -47,7 +50,7 @@ impl Notices {
 }
 
 /// The cause lies not with one node: it is told once for all of them.
-fn common(reason: Reason) -> bool {
+fn is_common(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::PoolExhausted
@@ -55,84 +58,118 @@ fn common(reason: Reason) -> bool {
             | Reason::CloudDenied
             | Reason::CloudUnavailable
             | Reason::WriteRefused
+            | Reason::RangeBarred
     )
 }
 
-impl Engine {
-    pub(super) fn set_trouble(&mut self, id: NodeId, trouble: Option<Trouble>) {
-        let Some(state) = self.nodes.get_mut(id) else {
-            return;
-        };
-        if state.trouble.as_deref() == trouble.as_ref() {
-            if state.phase == Phase::Routed {
-                state.told = None;
-            }
-            return;
-        }
-        let before = state.trouble.take();
-        self.notices.count(before.as_deref(), false);
-        self.notices.count(trouble.as_ref(), true);
-        state.trouble = trouble.clone().map(Box::new);
-        if state.phase == Phase::Routed {
-            state.told = None;
-        }
-        let Some(trouble) = trouble.filter(|it| it.lasting) else {
-            return;
-        };
-        if state.told.replace(trouble.reason) == Some(trouble.reason) {
-            return;
-        }
-        if common(trouble.reason) {
-            self.tell_network(trouble.reason, trouble.message);
-        } else {
-            let subject = Subject::Node(state.node.key.clone());
-            self.actions.push(Action::Notify(Notice {
-                subject,
-                reason: trouble.reason,
-                message: trouble.message,
-            }));
+/// What was said when.
+#[derive(Debug, Clone)]
+struct Told<K> {
+    at: BTreeMap<K, Time>,
+    /// When old entries were last taken out.
+    pruned: Time,
+}
+
+impl<K> Default for Told<K> {
+    fn default() -> Self {
+        Self {
+            at: BTreeMap::new(),
+            pruned: Time::default(),
         }
     }
+}
 
-    fn tell_network(&mut self, reason: Reason, message: String) {
-        let now = self.now.at;
-        let told = self.notices.told.get(&reason);
+impl<K: Ord> Told<K> {
+    /// Whether it is time to say something, perhaps again; notes that it is said.
+    fn is_new(&mut self, key: K, now: Time) -> bool {
+        if now.since(self.pruned) >= SILENCE {
+            self.pruned = now;
+            self.at.retain(|_, at| now.since(*at) < SILENCE);
+        }
+        let told = self.at.get(&key);
         if told.is_some_and(|at| now.since(*at) < SILENCE) {
-            return;
+            return false;
         }
-        self.notices.told.insert(reason, now);
-        self.actions.push(Action::Notify(Notice {
-            subject: Subject::Network,
-            reason,
-            message,
-        }));
+        self.at.insert(key, now);
+        true
+    }
+}
+
+impl Engine {
+    /// Counts what troubles a node now in place of what did before, and tells what was not told yet.
+    pub(super) fn tell_of_node(&mut self, id: NodeId, judged: Judged) {
+        let Some(state) = self.nodes.get(id) else {
+            return;
+        };
+        self.notices.count(judged.trouble_before.as_ref(), false);
+        self.notices.count(state.trouble(), true);
+        let Some(trouble) = judged.news else { return };
+        if is_common(trouble.reason) {
+            return self.tell_network(trouble.reason, trouble.message);
+        }
+        let subject = Subject::Node(state.key().clone());
+        let now = self.turn.now.at;
+        if self.notices.nodes.is_new((id, trouble.reason), now) {
+            self.turn.notify(subject, trouble.reason, trouble.message);
+        }
     }
 
-    pub(super) fn notice_refused_status(&mut self, error: ApiErrorKind) {
-        let message = format!(
-            "writing the condition NetworkUnavailable failed: {error}; grant the controller the \
-             verb patch on nodes/status"
-        );
+    pub(super) fn tell_network(&mut self, reason: Reason, message: String) {
+        let now = self.turn.now.at;
+        if self.notices.network.is_new(reason, now) {
+            self.turn.notify(Subject::Network, reason, message);
+        }
+    }
+
+    pub(super) fn tell_of_refused_condition(&mut self, message: String) {
         self.tell_network(Reason::WriteRefused, message);
     }
 
-    /// Somebody changed or removed routes of ours.
-    pub(super) fn notice_drift(&mut self, table: &TableId, drifted: &[IpNet]) {
-        let Some(first) = drifted.first() else { return };
-        let now = self.now.at;
-        let told = self.notices.drift.get(table);
-        if told.is_some_and(|at| now.since(*at) < DRIFT_SILENCE) {
+    /// Deletions fail for a cause that lasts.
+    pub(super) fn tell_complaints(&mut self) {
+        for trouble in self.tables.take_complaints() {
+            self.tell_network(trouble.reason, trouble.message);
+        }
+    }
+
+    /// Somebody else has a route inside a node's block: some of its packets go elsewhere.
+    pub(super) fn tell_of_foreign(&mut self, foreign: IpNet, table: &TableId) {
+        let ledger = self.ledger.as_ref();
+        let Some((owner, block)) = ledger.and_then(|it| it.owner_around(foreign)) else {
+            return;
+        };
+        let now = self.turn.now.at;
+        if block == foreign || !self.notices.foreign.is_new(foreign, now) {
             return;
         }
-        self.notices.drift.insert(table.clone(), now);
-        let count = drifted.len();
-        self.actions.push(Action::Notify(Notice {
-            subject: Subject::Part(table.0.clone()),
-            reason: Reason::DriftMended,
-            message: format!(
-                "somebody else changed or removed {count} of our routes in table {table} (the \
-                 first for {first}); they are put back"
-            ),
-        }));
+        let message = format!(
+            "table {table} has a route for {foreign} that is not Signpost's and draws packets away \
+             from the pod CIDR {block}; remove it if that is not intended"
+        );
+        let subject = Subject::Node(owner.key.clone());
+        self.turn.notify(subject, Reason::RouteConflict, message);
+    }
+
+    /// Pools that cannot be used as they are, and removed ones that are kept.
+    pub(super) fn tell_of_pools(&mut self) {
+        let Some(ledger) = &self.ledger else { return };
+        let refused = ledger.refused();
+        let refused = refused.map(|(name, why)| (name.clone(), Reason::RangeBarred, why));
+        let removed = ledger.removed();
+        let removed = removed.map(|(name, why)| (name.clone(), Reason::PoolRemoved, why));
+        let (now, told) = (self.turn.now.at, &mut self.notices.pools);
+        for (name, reason, why) in refused.chain(removed) {
+            let before = told.insert(name.clone(), (reason, now));
+            match before {
+                Some((before, at)) if before == reason && now.since(at) < SILENCE => {
+                    told.insert(name, (reason, at));
+                }
+                _ => {
+                    let subject = Subject::Part(name.clone());
+                    let message = format!("pool {name}: {why}");
+                    self.turn.notify(subject, reason, message);
+                }
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ struct Word {
 pub(super) enum Mark {
     /// A node owns it.
     Held,
-    /// A route or a quarantine stands in its way.
+    /// A route, a quarantine, another node's pod CIDR or a barred range stands in its way.
     Barred,
     /// The configuration keeps it back.
     Reserved,
@@ -78,6 +78,17 @@ impl BlockMap {
     /// Blocks without a mark.
     pub(super) fn free(&self) -> u32 {
         self.len - self.counts.held - self.counts.barred - self.counts.reserved
+    }
+
+    /// Whether a block has a mark.
+    pub(super) fn has(&self, index: u32, mark: Mark) -> bool {
+        let word = self.words.get((index / BITS) as usize);
+        let layer = word.map_or(0, |word| match mark {
+            Mark::Held => word.held,
+            Mark::Barred => word.barred,
+            Mark::Reserved => word.reserved,
+        });
+        layer & (1 << (index % BITS)) != 0
     }
 
     /// Sets or clears a mark on all blocks of a range. What lies beyond the end is left out.

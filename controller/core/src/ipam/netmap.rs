@@ -1,6 +1,6 @@
 //! Which networks overlap a network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
@@ -76,6 +76,22 @@ impl<V> NetMap<V> {
             .map
             .range(cidr.trunc()..=network(family, span.last, bits(family)));
         containing.chain(inside).map(|(cidr, value)| (*cidr, value))
+    }
+}
+
+impl NetMap<()> {
+    /// Holds just these networks from now on. Returns those that came or went.
+    pub(super) fn replace(&mut self, wanted: &BTreeSet<IpNet>) -> Vec<IpNet> {
+        let gone = self.map.keys().filter(|cidr| !wanted.contains(cidr));
+        let come = wanted.iter().filter(|cidr| !self.map.contains_key(cidr));
+        let (gone, come): (Vec<_>, Vec<_>) = (gone.copied().collect(), come.copied().collect());
+        for cidr in &gone {
+            self.remove(*cidr);
+        }
+        for cidr in &come {
+            self.insert(*cidr, ());
+        }
+        gone.into_iter().chain(come).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a range is cut into blocks.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
@@ -10,8 +10,9 @@ use super::{
     types::Family,
 };
 use crate::{
+    cloud::Range,
     config::{PoolConfig, PoolState},
-    summary::PoolUse,
+    ids::Stamp,
 };
 
 /// Most blocks that a pool can have, as a power of two.
@@ -21,10 +22,13 @@ const MAX_BLOCK_BITS: u8 = 20;
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
     pub(super) config: PoolConfig,
-    /// No longer configured; stays until its last block has no holder and no quarantine.
-    pub(super) retired: bool,
-    /// Claims and quarantines whose block is counted here.
+    /// Taken out of the configuration; stays until its last block has no claimant and is out of
+    /// quarantine.
+    pub(super) removed: bool,
+    /// Entries of the ledger that are blocks of this pool and of none before it.
     pub(super) entries: usize,
+    /// Since when listings cover it.
+    pub(super) coverage: Coverage,
     pub(super) blocks: BlockMap,
     span: Span,
     /// Bits of an address below a block's prefix.
@@ -35,8 +39,18 @@ pub(super) struct Pool {
     handed_out: bool,
 }
 
+/// Whether a listing has shown what lies in a pool's range. Before, nothing is handed out: a route of
+/// ours or of others may lie there that nobody has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coverage {
+    /// A complete listing is needed that was begun so long after that moment.
+    After(Stamp, Duration),
+    /// Every listing covers it from now on.
+    Covered,
+}
+
 impl Pool {
-    pub(super) fn new(mut config: PoolConfig) -> Self {
+    pub(super) fn new(mut config: PoolConfig, coverage: Coverage) -> Self {
         config.cidr = config.cidr.trunc();
         let own = config.cidr.prefix_len();
         let longest = own
@@ -49,8 +63,9 @@ impl Pool {
         config.node_prefix_length = config.node_prefix_length.clamp(own, longest);
         let shift = bits(Family::of(&config.cidr)) - config.node_prefix_length;
         Self {
-            retired: false,
+            removed: false,
             entries: 0,
+            coverage,
             blocks: BlockMap::new(1 << (config.node_prefix_length - own)),
             span: Span::of(config.cidr),
             shift: shift.into(),
@@ -65,7 +80,7 @@ impl Pool {
     pub(super) fn configured_as(self, other: Self) -> Self {
         Self {
             config: other.config,
-            retired: false,
+            removed: false,
             ..self
         }
     }
@@ -86,8 +101,25 @@ impl Pool {
         wanted.all(|(name, value)| labels.get(name) == Some(value))
     }
 
-    pub(super) fn hands_out(&self) -> bool {
-        !self.retired && self.config.state == PoolState::Active
+    /// New blocks may come from it, apart from what stands in their way.
+    pub(super) fn is_active(&self) -> bool {
+        !self.removed && self.config.state == PoolState::Active
+    }
+
+    /// As listings have to cover it.
+    pub(super) fn range(&self) -> Range {
+        Range {
+            cidr: self.config.cidr,
+            prefix_len: self.config.node_prefix_length,
+        }
+    }
+
+    /// A pod CIDR that is no block of any pool and takes so much of this one that it would leave
+    /// others with little: more than a quarter of the blocks, and at least four. Kubelets may register
+    /// with any pod CIDR, so one of them could exhaust the pool for everybody.
+    pub(super) fn is_oversized(&self, blocks: &RangeInclusive<u32>) -> bool {
+        let count = blocks.end() - blocks.start() + 1;
+        count >= 4 && u64::from(count) * 4 > u64::from(self.blocks.len())
     }
 
     /// Index of the block that is exactly this network.
@@ -161,45 +193,19 @@ impl Pool {
         }
     }
 
-    /// Forgets all marks and entries; keeps where the search stands.
-    pub(super) fn clear(&mut self) {
-        self.blocks = BlockMap::new(self.blocks.len());
-        self.entries = 0;
-    }
-
-    pub(super) fn set(&mut self, blocks: RangeInclusive<u32>, mark: Mark) {
-        self.blocks.mark(blocks, mark, true);
-    }
-
-    pub(super) fn unset(&mut self, blocks: RangeInclusive<u32>, mark: Mark) {
-        self.blocks.mark(blocks, mark, false);
-    }
-
-    pub(super) fn usage(&self) -> PoolUse {
-        let counts = self.blocks.counts();
-        PoolUse {
-            name: self.config.name.clone(),
-            total: self.blocks.len() as usize,
-            allocated: counts.held as usize,
-            quarantined: counts.barred as usize,
-            blocked: 0,
-            reserved: counts.reserved as usize,
-            free: self.blocks.free() as usize,
-            problem: None,
+    /// Sets these marks, and no others, on the blocks of a range.
+    pub(super) fn mark_only(
+        &mut self,
+        blocks: &RangeInclusive<u32>,
+        marks: impl Iterator<Item = (RangeInclusive<u32>, Mark)>,
+    ) {
+        for mark in [Mark::Held, Mark::Barred, Mark::Reserved] {
+            self.blocks.mark(blocks.clone(), mark, false);
         }
-    }
-}
-
-/// Adds up what pools of one name hold (one that was removed, another in its place).
-pub(super) fn add_usage(uses: &mut Vec<PoolUse>, more: PoolUse) {
-    match uses.iter_mut().find(|known| known.name == more.name) {
-        Some(known) => {
-            known.total += more.total;
-            known.allocated += more.allocated;
-            known.quarantined += more.quarantined;
-            known.reserved += more.reserved;
-            known.free += more.free;
+        for (range, mark) in marks {
+            let first = *range.start().max(blocks.start());
+            let last = *range.end().min(blocks.end());
+            self.blocks.mark(first..=last, mark, true);
         }
-        None => uses.push(more),
     }
 }

@@ -1,10 +1,10 @@
-//! What callers of the allocator get to see.
+//! What callers of the ledger get to see.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use ipnet::IpNet;
 
-use crate::{node::NodeKey, summary::PoolUse};
+use crate::{ids::NodeId, node::NodeKey, summary::PoolUse};
 
 /// IPv4 or IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,89 +34,79 @@ impl fmt::Display for Family {
     }
 }
 
-/// How a claim stands. It is remembered in every case.
+/// A node that has a network among its pod CIDRs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
+pub(crate) struct Claimant {
+    pub(crate) id: NodeId,
+    /// `metadata.creationTimestamp` in seconds since 1970.
+    pub(crate) created: i64,
+    pub(crate) key: NodeKey,
+}
+
+impl Claimant {
+    /// Whether it owns what both claim: the older does, of two of one second the one with the lower
+    /// UID.
+    pub(super) fn precedes(&self, other: &Self) -> bool {
+        let this = (self.created, &self.key.uid, &self.key.name);
+        this < (other.created, &other.key.uid, &other.key.name)
+    }
+}
+
+/// How a claim stands. It is remembered in every case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
     /// The node owns the block.
     Owner {
-        /// Owned it until this very claim, by an older node, and is a duplicate from now on.
-        displaced: Option<NodeKey>,
+        /// Owned it until this very claim, or claimed it as well.
+        before: Option<NodeId>,
     },
     /// An older node owns the block.
     Duplicate {
         /// That node.
-        owner: NodeKey,
+        owner: NodeId,
     },
     /// No pool has such a block.
-    OutOfRange(OutOfRange),
-}
-
-/// Why a network is no block.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OutOfRange {
-    /// It lies in no pool.
-    #[error("lies in no pool")]
-    NoPool,
-    /// It overlaps a pool, and is not exactly one of the pool's blocks.
-    #[error(
-        "overlaps the pool {pool:?} but is none of its blocks, which are /{node_prefix_length}"
-    )]
-    NotABlock {
-        /// Name of the first such pool.
-        pool: Arc<str>,
-        /// Prefix length of its blocks.
-        node_prefix_length: u8,
-    },
-}
-
-/// A network that a node no longer claims.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Released {
-    /// The network.
-    pub cidr: IpNet,
-    /// What became of it.
-    pub fate: Fate,
+    OutOfRange,
 }
 
 /// What became of a network that a node no longer claims.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// The oldest of the others that claim it owns it now.
-    PassedTo(NodeKey),
-    /// The node was not its owner, and the owner still is.
-    StaysWith(NodeKey),
-    /// Nobody claims it; it is not handed out before [`end_quarantine`](super::Allocator::end_quarantine).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The oldest of those that still claim it has it now, or had it all the time.
+    Has(NodeId),
+    /// Nobody claims it: it is not handed out, nor forgotten, before a listing shows that no route
+    /// for it is left.
     Quarantined,
-    /// It was no block of any pool.
-    OutOfRange,
+    /// The node did not claim it.
+    Unclaimed,
 }
 
 /// Why a node gets no blocks. Nothing was taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AllocateError {
+pub(crate) enum AllocateError {
     /// No pool's selector matches the node's labels.
     #[error("no pool's nodeSelector matches the node's labels; add a pool or label the node")]
     NoMatchingPool,
+    /// A pool that the node could use was not looked into yet; a listing is on its way.
+    #[error("the route tables have yet to be read for the {0} pools that match the node")]
+    NotCovered(Family),
     /// No active pool of a family that the node needs has a free block.
     #[error("no free {family} block in {}; add a pool", describe(pools))]
     PoolExhausted {
         /// The family.
         family: Family,
-        /// The pools of that family that match the node, in the order of the configuration. One
-        /// that still has free blocks is draining.
+        /// The pools of that family that match the node, in the order of the configuration.
         pools: Vec<PoolUse>,
     },
-    /// The node claims something already, and not all of it is its own; release that first.
-    #[error("the node claims blocks already, and other nodes own some of them")]
-    Contested,
 }
 
 fn describe(pools: &[PoolUse]) -> String {
     let each = pools.iter().map(|pool| {
-        let draining = if pool.free > 0 { ", draining" } else { "" };
+        let problem = pool.problem.as_deref();
+        let problem = problem.map_or(String::new(), |problem| format!("; {problem}"));
         format!(
-            "pool {} ({} blocks: {} allocated, {} quarantined, {} reserved{draining})",
-            pool.name, pool.total, pool.allocated, pool.quarantined, pool.reserved
+            "pool {} ({} blocks: {} allocated, {} quarantined, {} blocked, {} reserved{problem})",
+            pool.name, pool.total, pool.allocated, pool.quarantined, pool.blocked, pool.reserved
         )
     });
     each.collect::<Vec<_>>().join(", ")

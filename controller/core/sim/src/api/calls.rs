@@ -1,23 +1,31 @@
 //! Requests at the model API server, and how they end.
 
-use signpost_core::{Event, event::ApiError};
-
-use crate::{
-    api::ApiCall,
-    queue::{Message, Sender, ToShell},
-    world::World,
+use signpost_core::{
+    Event,
+    event::{ApiError, ApiErrorKind},
 };
 
-/// The longest that a write of a controller may take, in milliseconds: `Terms::longest_write()`.
-pub(crate) const WRITE_LIMIT: u64 = 5_000;
+use crate::{
+    api::{ApiCall, refused},
+    queue::{Message, Sender, ToShell},
+    rules::Rule,
+    world::World,
+};
 
 impl World<'_> {
     pub(crate) fn sender(&self, shell: usize) -> Sender {
         Sender {
             shell,
             life: self.shells[shell].life,
+            term: self.shells[shell].term,
             sent: self.now,
+            late: false,
         }
+    }
+
+    /// How long after now a controller that stands still between fence and send goes on.
+    pub(crate) fn halted(&self, shell: usize) -> u64 {
+        self.shells[shell].halted_until.saturating_sub(self.now)
     }
 
     fn api_lag(&mut self, about: (&'static str, usize)) -> u64 {
@@ -29,23 +37,52 @@ impl World<'_> {
         self.dice.span(range, about)
     }
 
+    /// How long the sender of a request stood still before it sent it.
+    pub(crate) fn halted_before(&self, from: Sender) -> u64 {
+        if from.late {
+            self.now.saturating_sub(from.sent)
+        } else {
+            0
+        }
+    }
+
     /// Sends a request on its way.
     pub(crate) fn send_api(&mut self, shell: usize, call: ApiCall) {
-        let from = self.sender(shell);
+        let mut from = self.sender(shell);
         let lag = self.api_lag(("to api", shell));
-        if lag >= WRITE_LIMIT && is_write(&call) {
+        let halted = self.halted(shell);
+        if lag >= self.scenario.api_wait && is_write(&call) && halted == 0 {
             // The connection is closed before it gets there.
-            self.answer(from, from.sent + WRITE_LIMIT, unknown(call));
+            self.answer(from, from.sent + self.scenario.api_wait, unknown(call));
         } else {
-            self.queue
-                .push(self.now + lag, Message::ToApi { from, call });
+            let lag = lag + halted;
+            from.late = halted > 0;
+            let at = self.now + lag;
+            let ours = matches!(
+                call,
+                ApiCall::SetPodCidrs { .. } | ApiCall::SetStatus { .. }
+            );
+            if ours && !from.late {
+                self.api_lands = self.api_lands.max(at);
+            }
+            self.queue.push(at, Message::ToApi { from, call });
         }
     }
 
     /// Brings an answer to who asked.
     pub(crate) fn answer(&mut self, to: Sender, at: u64, what: ToShell) {
-        let Sender { shell, life, .. } = to;
-        self.queue.push(at, Message::ToShell { shell, life, what });
+        let Sender {
+            shell, life, term, ..
+        } = to;
+        self.queue.push(
+            at,
+            Message::ToShell {
+                shell,
+                life,
+                term: Some(term),
+                what,
+            },
+        );
     }
 
     pub(crate) fn api_arrival(&mut self, from: Sender, call: ApiCall) {
@@ -54,20 +91,21 @@ impl World<'_> {
         match call {
             ApiCall::ReadLease => {
                 let lease = if down {
-                    Err(ApiError::Transient)
+                    Err(refused(ApiErrorKind::Transient))
                 } else {
                     Ok(self.api.lease.clone())
                 };
                 self.answer(from, back, ToShell::LeaseRead(lease));
             }
             // Reads are tried until they succeed.
-            call @ (ApiCall::ListNodes { .. } | ApiCall::ReadNode(_)) if down => {
+            call @ (ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. }) if down => {
                 self.queue
                     .push(self.now + 1_000, Message::ToApi { from, call });
             }
             ApiCall::ListNodes { stream } => {
                 let nodes = self.api.nodes.values();
-                let nodes = nodes.map(|node| node.node.clone()).collect();
+                let nodes = nodes.map(|node| (node.node.clone(), Some(node.version)));
+                let nodes = nodes.collect();
                 let upto = self.api.log.len();
                 let what = ToShell::Nodes {
                     stream,
@@ -76,10 +114,10 @@ impl World<'_> {
                 };
                 self.answer(from, back, what);
             }
-            ApiCall::ReadNode(key) => {
-                let node = self.api.get(&key).map(|node| node.node.clone());
-                let upto = self.api.log.len();
-                self.answer(from, back, ToShell::Read { key, node, upto });
+            ApiCall::ReadNode { key, reading } => {
+                let node = self.api.nodes.get(&key.name);
+                let node = node.map(|node| (node.node.clone(), Some(node.version)));
+                self.answer(from, back, ToShell::Read { key, reading, node });
             }
             write => self.api_write(from, write, down, back),
         }
@@ -89,25 +127,40 @@ impl World<'_> {
         let lease = matches!(call, ApiCall::WriteLease { .. });
         let modes = &self.api.modes;
         let (denies, flaky) = (self.now < modes.denies, self.now < modes.flaky);
+        let refuses = self.now < modes.refuses && matches!(call, ApiCall::SetPodCidrs { .. });
         let lossy = self.now < modes.answers_lost;
-        let limit = from.sent + WRITE_LIMIT;
+        let lands_late = self.now < modes.lands_late;
+        let limit = from.sent + self.halted_before(from) + self.scenario.api_wait;
         let mut rng = self.dice.rng(("api write", from.shell));
-        let refused = if down || (flaky && rng.u8(0..100) < 60) {
-            Some(ApiError::Transient)
+        let refusal = if down || (flaky && rng.u8(0..100) < 60) {
+            Some(ApiErrorKind::Transient)
         } else if denies && !lease {
-            Some(ApiError::Denied)
+            Some(ApiErrorKind::Denied)
+        } else if refuses {
+            Some(ApiErrorKind::Invalid)
         } else {
             None
         };
+        if refusal.is_none() && lands_late && rng.u8(0..100) < 60 {
+            // The connection breaks while the server works on it.
+            let serve = self.scenario.api_serve;
+            let gone = (self.now + rng.u64(1..=200)).min(limit).max(self.now);
+            self.answer(from, gone, unknown(call.clone()));
+            let at = self.now + rng.u64(0..=serve);
+            if !lease && !from.late {
+                self.api_lands = self.api_lands.max(at);
+            }
+            return self.queue.push(at, Message::Lands { from, call });
+        }
         let lost = lossy && rng.u8(0..100) < 60;
-        if refused.is_none() && lost && rng.bool() {
+        if refusal.is_none() && lost && rng.bool() {
             // Lost on its way there.
             let at = if rng.bool() { back } else { limit };
             self.answer(from, at.min(limit), unknown(call));
             return;
         }
-        let result = match refused {
-            Some(error) => Err(error),
+        let result = match refusal {
+            Some(kind) => Err(refused(kind)),
             None => self.api_commit(from, &call),
         };
         if lost || back > limit {
@@ -118,7 +171,20 @@ impl World<'_> {
         }
     }
 
-    fn api_commit(&mut self, from: Sender, call: &ApiCall) -> Result<(), ApiError> {
+    /// A write happens that nobody waits for any more.
+    pub(crate) fn api_lands(&mut self, from: Sender, call: &ApiCall) {
+        if self.now >= self.api.modes.down {
+            self.note(|| "  late:".into());
+            // There is nobody who could be told how it ended.
+            let landed = self.api_commit(from, call).is_ok();
+            if landed && matches!(call, ApiCall::SetPodCidrs { .. }) {
+                self.meet(Rule::LateLanding);
+            }
+        }
+    }
+
+    /// Lets a write happen. For one of the lease it tells whether that was clean.
+    fn api_commit(&mut self, from: Sender, call: &ApiCall) -> Result<bool, ApiError> {
         match call {
             ApiCall::WriteLease { over, holder, .. } => {
                 let result = self.api.write_lease(over.as_ref(), holder, self.now);
@@ -135,10 +201,15 @@ impl World<'_> {
                     .is_some_and(|node| node.node.pod_cidrs.is_empty());
                 let result = self.api.set_pod_cidrs(node, cidrs);
                 self.note(|| format!("  API: {node} gets {cidrs:?}: {result:?}"));
-                if new && result.is_ok() {
-                    self.check_given(node, cidrs);
+                if new && result.is_ok() && from.late {
+                    // What a process does that was stopped after it looked at the fence is as if
+                    // somebody else had done it.
+                    self.api.made_by_hand(node, cidrs, self.now);
+                } else if new && result.is_ok() {
+                    self.check_given(from, node, cidrs);
+                    self.meet_given(from.shell, node, cidrs);
                 }
-                result
+                result.map(|()| false)
             }
             ApiCall::SetStatus { node, status } => {
                 self.check_fenced(from, "SetNetworkStatus");
@@ -147,9 +218,9 @@ impl World<'_> {
                     let (available, reason) = (status.available, status.reason);
                     format!("  API: {node} available={available} {reason:?}: {result:?}")
                 });
-                result
+                result.map(|()| false)
             }
-            ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode(_) => Ok(()),
+            ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. } => Ok(false),
         }
     }
 }
@@ -162,14 +233,22 @@ fn is_write(call: &ApiCall) -> bool {
 }
 
 fn unknown(call: ApiCall) -> ToShell {
-    ended(call, Err(ApiError::Unknown))
+    ended(call, Err(refused(ApiErrorKind::Unknown)))
 }
 
-fn ended(call: ApiCall, result: Result<(), ApiError>) -> ToShell {
+fn ended(call: ApiCall, result: Result<bool, ApiError>) -> ToShell {
+    let clean = matches!(result, Ok(true));
+    let result = result.map(|_| ());
     match call {
-        ApiCall::WriteLease { begun, .. } => ToShell::LeaseWritten { begun, result },
+        ApiCall::WriteLease { begun, .. } => ToShell::LeaseWritten {
+            begun,
+            clean,
+            result,
+        },
         ApiCall::SetPodCidrs { node, .. } => ToShell::Event(Event::PodCidrsSet { node, result }),
         ApiCall::SetStatus { node, .. } => ToShell::Event(Event::NetworkStatusSet { node, result }),
-        ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode(_) => ToShell::Relist,
+        ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. } => {
+            ToShell::Relist
+        }
     }
 }

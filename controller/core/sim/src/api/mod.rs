@@ -2,18 +2,20 @@
 
 pub(crate) mod calls;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use ipnet::IpNet;
 use signpost_core::{
-    Node, NodeKey, action::NetworkStatus, event::ApiError, lease::Record, node::NetworkCondition,
+    Node, NodeKey,
+    action::NetworkStatus,
+    event::{ApiError, ApiErrorKind},
+    lease::{Record, Terms},
+    node::NetworkCondition,
+    shell::Reading,
 };
 
 /// A request of a controller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum ApiCall {
     /// Read the lease.
     ReadLease,
@@ -26,7 +28,7 @@ pub(crate) enum ApiCall {
     /// List all nodes, consistently, for that watch.
     ListNodes { stream: u32 },
     /// Read one node.
-    ReadNode(NodeKey),
+    ReadNode { key: NodeKey, reading: Reading },
     /// Set the pod CIDRs.
     SetPodCidrs { node: NodeKey, cidrs: Vec<IpNet> },
     /// Set the network condition.
@@ -34,6 +36,11 @@ pub(crate) enum ApiCall {
         node: NodeKey,
         status: NetworkStatus,
     },
+}
+
+/// An error in words of the model.
+pub(crate) fn refused(kind: ApiErrorKind) -> ApiError {
+    ApiError::new(kind, "as the schedule has it")
 }
 
 /// Who gave a node its pod CIDRs.
@@ -50,22 +57,17 @@ pub(crate) enum Origin {
 pub(crate) struct ApiNode {
     pub(crate) node: Node,
     pub(crate) origin: Origin,
+    /// It joined without the labels that it has now.
+    pub(crate) labelled_later: bool,
+    /// Of its last change.
+    pub(crate) version: u64,
 }
 
 /// One entry of the log.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    Seen(Node),
-    Gone(NodeKey),
-}
-
-impl Change {
-    pub(crate) fn key(&self) -> &NodeKey {
-        match self {
-            Self::Seen(node) => &node.key,
-            Self::Gone(key) => key,
-        }
-    }
+    Seen(Node, u64),
+    Gone(NodeKey, u64),
 }
 
 /// Until when the API server misbehaves, and how.
@@ -75,6 +77,8 @@ pub(crate) struct ApiModes {
     pub(crate) flaky: u64,
     pub(crate) denies: u64,
     pub(crate) answers_lost: u64,
+    pub(crate) lands_late: u64,
+    pub(crate) refuses: u64,
     pub(crate) slow: u64,
 }
 
@@ -87,41 +91,49 @@ pub(crate) struct Api {
     pub(crate) log: Vec<Change>,
     pub(crate) lease: Option<Record>,
     pub(crate) lease_created: u64,
+    /// The lease is unheld, and who held it before, if anybody did, had left nothing under way.
+    pub(crate) lease_clean: bool,
+    /// The record was put back by a restoration and not written since: its holder need not hold it.
+    pub(crate) lease_put_back: bool,
     pub(crate) modes: ApiModes,
-    /// Which node somebody ever gave which block.
-    pub(crate) by_hand: BTreeSet<(Arc<str>, IpNet)>,
+    /// Which node somebody ever gave which block, and when.
+    pub(crate) by_hand: BTreeMap<(Arc<str>, IpNet), u64>,
     /// What was stored when, for a restoration.
     past: Vec<(u64, Nodes, Option<Record>)>,
     version: u64,
     uids: u64,
+    terms: Terms,
 }
 
 impl Api {
     /// No nodes yet, and the unheld lease that the manifests come with.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(terms: Terms) -> Self {
         let mut api = Self {
             nodes: Nodes::new(),
             log: Vec::new(),
             lease: None,
             lease_created: 0,
+            lease_clean: true,
+            lease_put_back: false,
             modes: ApiModes::default(),
-            by_hand: BTreeSet::new(),
+            by_hand: BTreeMap::new(),
             past: Vec::new(),
             version: 0,
             uids: 0,
+            terms,
         };
-        let version = api.next_version();
+        let version = api.next_version().to_string().into();
         api.lease = Some(Record {
             holder: None,
-            duration: std::time::Duration::from_secs(15),
+            duration: terms.duration,
             version,
         });
         api
     }
 
-    fn next_version(&mut self) -> Arc<str> {
+    fn next_version(&mut self) -> u64 {
         self.version += 1;
-        self.version.to_string().into()
+        self.version
     }
 
     /// A UID that was never given before.
@@ -141,22 +153,36 @@ impl Api {
         if let Some((_, nodes, lease)) = self.past.iter().rfind(|(at, ..)| *at <= then) {
             self.nodes = nodes.clone();
             self.lease = lease.clone();
+            // Somebody may have led since.
+            self.lease_clean = false;
+            self.lease_put_back = true;
         }
     }
 
-    pub(crate) fn put(&mut self, node: ApiNode) {
-        self.log.push(Change::Seen(node.node.clone()));
+    /// A new node.
+    pub(crate) fn put(&mut self, node: Node) {
+        let version = self.next_version();
+        self.log.push(Change::Seen(node.clone(), version));
+        let origin = Origin::Ours;
+        let node = ApiNode {
+            node,
+            origin,
+            labelled_later: false,
+            version,
+        };
         self.nodes.insert(node.node.key.name.clone(), node);
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<NodeKey> {
         let gone = self.nodes.remove(name)?;
-        self.log.push(Change::Gone(gone.node.key.clone()));
+        let version = self.next_version();
+        self.log.push(Change::Gone(gone.node.key.clone(), version));
         Some(gone.node.key)
     }
 
     /// Changes a node that is there.
     pub(crate) fn change(&mut self, name: &str, change: impl FnOnce(&mut ApiNode)) -> bool {
+        let version = self.next_version();
         let Some(node) = self.nodes.get_mut(name) else {
             return false;
         };
@@ -165,8 +191,26 @@ impl Api {
         if node.node == before {
             return false;
         }
-        self.log.push(Change::Seen(node.node.clone()));
+        node.version = version;
+        self.log.push(Change::Seen(node.node.clone(), version));
         true
+    }
+
+    /// Somebody other than a leader gave the node these pod CIDRs.
+    pub(crate) fn made_by_hand(&mut self, node: &NodeKey, cidrs: &[IpNet], now: u64) {
+        let given = cidrs.iter().map(|cidr| ((node.name.clone(), *cidr), now));
+        self.by_hand.extend(given);
+        if let Some(node) = self.nodes.get_mut(&node.name) {
+            node.origin = Origin::Hand;
+        }
+    }
+
+    /// How things stood then, if a leader had the lease.
+    pub(crate) fn was_led(&self, then: u64) -> bool {
+        let past = self.past.iter().rfind(|(at, ..)| *at <= then);
+        let lease = past.and_then(|(.., lease)| lease.as_ref());
+        let holder = lease.and_then(|lease| lease.holder.as_ref());
+        holder.is_some_and(|holder| !holder.is_empty())
     }
 
     /// The node with this name and UID.
@@ -179,16 +223,16 @@ impl Api {
     /// Carries out [`signpost_core::Action::SetPodCidrs`].
     pub(crate) fn set_pod_cidrs(&mut self, key: &NodeKey, cidrs: &[IpNet]) -> Result<(), ApiError> {
         let Some(node) = self.nodes.get(&key.name) else {
-            return Err(ApiError::NotFound);
+            return Err(refused(ApiErrorKind::NotFound));
         };
         if node.node.key != *key {
-            return Err(ApiError::Conflict);
+            return Err(refused(ApiErrorKind::Conflict));
         }
         if node.node.pod_cidrs == cidrs {
             return Ok(());
         }
         if !node.node.pod_cidrs.is_empty() {
-            return Err(ApiError::Conflict);
+            return Err(refused(ApiErrorKind::Conflict));
         }
         self.change(&key.name, |node| {
             node.node.pod_cidrs = cidrs.to_vec();
@@ -200,7 +244,7 @@ impl Api {
     /// Carries out [`signpost_core::Action::SetNetworkStatus`].
     pub(crate) fn set_status(&mut self, key: &NodeKey, available: bool) -> Result<(), ApiError> {
         if self.get(key).is_none() {
-            return Err(ApiError::NotFound);
+            return Err(refused(ApiErrorKind::NotFound));
         }
         self.change(&key.name, |node| {
             node.node.network = if available {
@@ -212,26 +256,28 @@ impl Api {
         Ok(())
     }
 
-    /// Writes the lease if it still has that version.
+    /// Writes the lease if it still has that version. Tells whether nothing of anybody's was under
+    /// way before.
     pub(crate) fn write_lease(
         &mut self,
         over: Option<&Arc<str>>,
         holder: &Arc<str>,
         now: u64,
-    ) -> Result<(), ApiError> {
+    ) -> Result<bool, ApiError> {
         if self.lease.as_ref().map(|lease| &lease.version) != over {
-            return Err(ApiError::Conflict);
+            return Err(refused(ApiErrorKind::Conflict));
         }
         if over.is_none() {
             self.lease_created = now;
         }
-        let version = self.next_version();
+        let version = self.next_version().to_string().into();
         self.lease = Some(Record {
             holder: Some(holder.clone()),
-            duration: std::time::Duration::from_secs(15),
+            duration: self.terms.duration,
             version,
         });
-        Ok(())
+        self.lease_put_back = false;
+        Ok(std::mem::take(&mut self.lease_clean))
     }
 
     /// Who holds the lease as the record says.

@@ -1,14 +1,18 @@
 //! Carries out the entries of a schedule.
 
+mod claims;
+mod machines;
 mod nodes;
+mod pools;
 mod routes;
 
-use signpost_core::PoolState;
+use std::time::Duration;
+
+use signpost_core::Time;
 
 use crate::{
     faults::{Entry, Fault, Target},
     queue::{Message, ToShell},
-    scenario::pool,
     shell::State,
     world::World,
 };
@@ -43,14 +47,22 @@ impl World<'_> {
                 self.shells[shell].state = State::Paused;
                 self.queue.push(ends, Message::Resume { shell });
             }
+            Fault::ControllerHalted => {
+                // Only what it begins can be sent late; a lease that lasts long covers it.
+                self.shells[shell].halts = Some((entry.millis(), self.now + 25_000));
+            }
             _ => {
                 if self.shells[shell].stopping {
                     return false;
                 }
                 self.shells[shell].stopping = true;
                 self.depose(shell);
-                // By then all writes under way have ended.
-                self.send_shell(shell, self.now + 5_001, ToShell::Release);
+                // By then all writes under way have ended. Some wait until they show too.
+                let mut at = Time(self.now).after(Duration::from_millis(5_001));
+                if self.dice.percent(50, ("release", shell)) {
+                    at = at.after(self.scenario.limits.settle);
+                }
+                self.send_shell(shell, at.0, ToShell::Release);
             }
         }
         true
@@ -58,6 +70,8 @@ impl World<'_> {
 
     fn apply_to_all(&mut self, entry: Entry) -> bool {
         let ends = entry.ends();
+        let then = self.now.saturating_sub(2 * entry.millis());
+        let was_led = self.api.was_led(then);
         let (api, cloud) = (&mut self.api.modes, &mut self.cloud.modes);
         match entry.fault {
             Fault::ApiDown => api.down = ends.max(api.down),
@@ -65,9 +79,21 @@ impl World<'_> {
             Fault::ApiDenies => api.denies = ends,
             Fault::ApiAnswersLost => api.answers_lost = ends,
             Fault::ApiSlow => api.slow = ends,
+            Fault::ApiLandsLate => api.lands_late = ends,
+            Fault::PodCidrsRefused => api.refuses = ends,
             Fault::EtcdRestored => {
+                // Longer than any lease, as such a repair is.
+                let lapse = self.scenario.terms.duration + Duration::from_secs(5);
+                let ends = ends.max(Time(self.now).after(lapse).0);
                 api.down = ends.max(api.down);
-                let then = self.now.saturating_sub(2 * entry.millis());
+                self.queue.push(ends, Message::Restored { then });
+            }
+            Fault::EtcdRestoredFast => {
+                if !was_led {
+                    // Who starts afresh would take a lease that is unheld, at once.
+                    return false;
+                }
+                api.down = ends.max(api.down);
                 self.queue.push(ends, Message::Restored { then });
             }
             Fault::LeaseDeleted => return self.delete_lease(),
@@ -76,6 +102,8 @@ impl World<'_> {
             Fault::CloudDenies => cloud.denies = ends,
             Fault::CloudAnswersLost => cloud.answers_lost = ends,
             Fault::CloudSlow => cloud.slow = ends,
+            Fault::DeletionsDenied => cloud.denies_deletions = ends,
+            Fault::ListingHangs => cloud.listing_hangs = self.now + entry.millis(),
             Fault::ListingFails => cloud.listing_fails = ends,
             Fault::ConfigAbsent => {
                 self.config = None;
@@ -90,53 +118,8 @@ impl World<'_> {
     /// Not right after it was created: whether a lease was created and deleted again between two
     /// looks nobody can tell.
     fn delete_lease(&mut self) -> bool {
-        let fresh = self.now < self.api.lease_created + 15_000;
+        let duration = self.scenario.terms.duration;
+        let fresh = self.now < Time(self.api.lease_created).after(duration).0;
         !fresh && self.api.lease.take().is_some()
-    }
-
-    fn apply_to_config(&mut self, entry: Entry) -> bool {
-        let amount = entry.amount;
-        match entry.fault {
-            Fault::PoolAdded => {
-                let number = self.wishes.pools.len();
-                let cidr = format!("10.{}.0.0/26", 100 + number);
-                let added = pool(&format!("added-{number}"), &cidr, 28);
-                self.configure(|config| config.pools.push(added));
-            }
-            Fault::PoolRemoved => {
-                if self.wishes.pools.len() < 2 {
-                    return false;
-                }
-                self.configure(|config| {
-                    config.pools.pop();
-                });
-            }
-            Fault::PercentChanged => {
-                let percent = [0, 10, 50, 100][usize::from(amount) % 4];
-                if self.wishes.max_deletion_percent == percent {
-                    return false;
-                }
-                self.configure(|config| config.max_deletion_percent = percent);
-            }
-            _ => {
-                let rare = amount.is_multiple_of(3) && !self.wishes.teardown;
-                if rare {
-                    self.configure(|config| config.teardown = true);
-                }
-                return rare;
-            }
-        }
-        true
-    }
-
-    pub(crate) fn toggle_pool(&mut self, nth: u8) {
-        self.configure(|config| {
-            let count = config.pools.len();
-            let pool = &mut config.pools[usize::from(nth) % count];
-            pool.state = match pool.state {
-                PoolState::Active => PoolState::Draining,
-                PoolState::Draining => PoolState::Active,
-            };
-        });
     }
 }

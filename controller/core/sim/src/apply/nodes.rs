@@ -1,22 +1,25 @@
 //! Carries out the entries of a schedule.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use ipnet::IpNet;
 use signpost_core::{Node, NodeKey, node::NetworkCondition};
 
 use crate::{
-    api::{ApiNode, Origin},
     cloud::{Machine, MachineState},
     faults::{Entry, Fault},
     queue::Message,
-    scenario::{CloudKind, NAMES, blocks, label, net},
+    scenario::{NAMES, label},
     world::World,
 };
 
-fn machine_id(node: &NodeKey) -> Arc<str> {
+pub(super) fn machine_id(node: &NodeKey) -> Arc<str> {
     format!("i-{}", node.uid).into()
 }
+
+/// The number of the node that joins when all is well.
+const PROBE: u8 = NAMES;
+
+type Labels = BTreeMap<Arc<str>, Arc<str>>;
 
 fn addresses(node: u8, dual: bool) -> Vec<IpAddr> {
     let v4 = IpAddr::from([192, 168, 0, node + 10]);
@@ -35,7 +38,8 @@ impl World<'_> {
         let id = name(target);
         match entry.fault {
             Fault::NodeAdded => self.join(target),
-            Fault::NodeAddedBare => self.join_bare(target, entry.ends()),
+            Fault::NodeAddedBare => self.join_bare(target, entry.ends(), false),
+            Fault::NodeUninitialized => self.join_bare(target, entry.ends(), true),
             Fault::NodesAdded => several().filter(|node| self.join(*node)).count() > 1,
             Fault::NodeDeleted => self.leave(target, amount.is_multiple_of(2)),
             Fault::NodesDeleted => {
@@ -59,42 +63,21 @@ impl World<'_> {
                 };
                 self.api.change(&id, |node| node.node.network = to)
             }
-            Fault::CidrByHandFree => {
-                let taken = self.taken();
-                let free = blocks(&self.wishes.pools[0])
-                    .into_iter()
-                    .find(|block| !taken.contains(block));
-                free.is_some_and(|block| self.by_hand(&id, vec![block]))
+            Fault::AddressInsidePool => self.move_into_pool(target, amount, entry.ends()),
+            Fault::ConditionContested => {
+                let Some(node) = self.api.nodes.get(&id) else {
+                    return false;
+                };
+                let key = node.node.key.clone();
+                let until = entry.ends();
+                self.queue.push(self.now, Message::Contest { key, until });
+                true
             }
-            Fault::CidrByHandDuplicate => {
-                let nth = usize::from(amount);
-                let others = self.api.nodes.values();
-                let with: Vec<&ApiNode> = others
-                    .filter(|node| !node.node.pod_cidrs.is_empty())
-                    .collect();
-                let other = with.get(nth % with.len().max(1));
-                let cidrs = other.map(|node| node.node.pod_cidrs.clone());
-                cidrs.is_some_and(|cidrs| self.by_hand(&id, cidrs))
-            }
-            Fault::CidrByHandOutOfRange => self.by_hand(&id, vec![net("172.16.5.0/24")]),
-            _ => self.apply_to_machine(entry),
+            fault => match self.claim(fault, &id, usize::from(amount)) {
+                Some(claimed) => claimed,
+                None => self.apply_to_machine(entry),
+            },
         }
-    }
-
-    fn taken(&self) -> Vec<IpNet> {
-        let nodes = self.api.nodes.values();
-        nodes.flat_map(|node| node.node.pod_cidrs.clone()).collect()
-    }
-
-    fn by_hand(&mut self, name: &str, cidrs: Vec<IpNet>) -> bool {
-        let given = cidrs.iter().map(|cidr| (Arc::from(name), *cidr));
-        self.api.by_hand.extend(given);
-        self.api.change(name, |node| {
-            if node.node.pod_cidrs.is_empty() {
-                node.node.pod_cidrs = cidrs;
-                node.origin = Origin::Hand;
-            }
-        })
     }
 
     /// A node joins on a machine of its own.
@@ -116,13 +99,11 @@ impl World<'_> {
             pod_cidrs: Vec::new(),
             network: NetworkCondition::Unknown,
             excluded: rng.u8(0..40) == 0,
+            uninitialized: false,
         };
         let (v4, v6) = (rng.u8(0..40) > 0, rng.u8(0..10) > 0);
         let forwarding = rng.bool();
-        self.api.put(ApiNode {
-            node,
-            origin: Origin::Ours,
-        });
+        self.api.put(node);
         let hop = self.cloud.next_hop();
         self.cloud.machines.insert(
             machine,
@@ -131,30 +112,65 @@ impl World<'_> {
                 v4: v4.then(|| hop.clone()),
                 v6: v6.then_some(hop),
                 forwarding,
+                stopped: 0,
+                changed: false,
             },
         );
         true
     }
 
-    fn join_bare(&mut self, target: u8, complete: u64) -> bool {
+    /// A node joins that nothing stands in the way of. False: nobody could give it a block.
+    pub(crate) fn join_probe(&mut self) -> bool {
+        if !self.join(PROBE) {
+            return false;
+        }
+        let id = name(PROBE);
+        let machine = self.machine_of(&id).and_then(|machine| {
+            machine.v4 = machine.v4.take().or_else(|| machine.v6.clone());
+            machine.v6 = machine.v6.take().or_else(|| machine.v4.clone());
+            machine.v4.clone()
+        });
+        self.api.change(&id, |node| {
+            node.node.excluded = false;
+            node.node.internal_ips = addresses(PROBE, true);
+        });
+        let node = &self.api.nodes[&id];
+        if machine.is_some() && self.must_be_served(node) {
+            return true;
+        }
+        self.leave(PROBE, true);
+        false
+    }
+
+    pub(crate) fn probe_key(&self) -> Option<NodeKey> {
+        let node = self.api.nodes.get(&name(PROBE))?;
+        Some(node.node.key.clone())
+    }
+
+    fn join_bare(&mut self, target: u8, complete: u64, uninitialized: bool) -> bool {
         let joined = self.join(target);
         if joined {
+            let labels = self.api.nodes[&name(target)].node.labels.clone();
             self.api.change(&name(target), |node| {
                 node.node.internal_ips.clear();
                 node.node.provider_id = None;
+                if uninitialized {
+                    node.node.uninitialized = true;
+                    node.node.labels.clear();
+                }
             });
             // Nobody has seen it otherwise.
             let bare = self.api.log.pop();
             self.api.log.pop();
             self.api.log.extend(bare);
             let key = self.api.nodes[&name(target)].node.key.clone();
-            self.queue.push(complete, Message::Complete { key });
+            self.queue.push(complete, Message::Complete { key, labels });
         }
         joined
     }
 
     /// A node that joined bare gets what it lacks.
-    pub(crate) fn complete(&mut self, key: &NodeKey) {
+    pub(crate) fn complete(&mut self, key: &NodeKey, labels: Labels) {
         if self.api.get(key).is_none() {
             return;
         }
@@ -162,7 +178,42 @@ impl World<'_> {
         self.api.change(&key.name, |node| {
             node.node.internal_ips = addresses(number, true);
             node.node.provider_id = Some(machine_id(key));
+            if node.node.uninitialized {
+                node.node.uninitialized = false;
+                node.labelled_later = true;
+                node.node.labels = labels;
+            }
         });
+    }
+
+    /// Gives a node an address inside a pool until then.
+    fn move_into_pool(&mut self, target: u8, amount: u8, until: u64) -> bool {
+        let pools = &self.wishes.pools;
+        let pool = pools[usize::from(amount) % pools.len()].cidr;
+        let Some(address) = pool.hosts().nth(usize::from(amount)) else {
+            return false;
+        };
+        let id = name(target);
+        let Some(node) = self.api.nodes.get(&id) else {
+            return false;
+        };
+        let (key, labels) = (node.node.key.clone(), node.node.labels.clone());
+        self.queue.push(until, Message::Complete { key, labels });
+        self.api
+            .change(&id, |node| node.node.internal_ips.push(address))
+    }
+
+    /// Somebody else writes the condition of a node, and will again.
+    pub(crate) fn contest(&mut self, key: &NodeKey, until: u64) {
+        if self.now >= until || self.api.get(key).is_none() {
+            return;
+        }
+        self.api.change(&key.name, |node| {
+            node.node.network = NetworkCondition::Unavailable;
+        });
+        let next = self.now + self.dice.span(1_000..=5_000, ("contest", key));
+        let key = key.clone();
+        self.queue.push(next, Message::Contest { key, until });
     }
 
     fn leave(&mut self, target: u8, machine_too: bool) -> bool {
@@ -193,10 +244,7 @@ impl World<'_> {
             network: NetworkCondition::Unknown,
             ..before.node
         };
-        self.api.put(ApiNode {
-            node,
-            origin: Origin::Ours,
-        });
+        self.api.put(node);
         true
     }
 
@@ -207,37 +255,5 @@ impl World<'_> {
                 *address = [a, b, amount, d].into();
             }
         })
-    }
-
-    pub(crate) fn machine_of(&mut self, name: &str) -> Option<&mut Machine> {
-        let id = self.api.nodes.get(name)?.node.provider_id.as_ref()?;
-        self.cloud.machines.get_mut(id)
-    }
-
-    fn apply_to_machine(&mut self, entry: Entry) -> bool {
-        if self.scenario.cloud != CloudKind::Cloud {
-            return false;
-        }
-        let hop = self.cloud.next_hop();
-        let forwards = self.cloud.limits.forwarding;
-        let Some(machine) = self.machine_of(&name(entry.target)) else {
-            return false;
-        };
-        if machine.state != MachineState::Running {
-            return false;
-        }
-        match entry.fault {
-            Fault::InstanceGone => machine.state = MachineState::Gone,
-            Fault::InstanceUnsupported => machine.state = MachineState::Unsupported,
-            Fault::InstanceReplaced => {
-                machine.v4 = machine.v4.is_some().then(|| hop.clone());
-                machine.v6 = machine.v6.is_some().then_some(hop);
-            }
-            Fault::AddressFamilyLost if entry.amount.is_multiple_of(2) => machine.v4 = None,
-            Fault::AddressFamilyLost => machine.v6 = None,
-            _ if !forwards || !machine.forwarding => return false,
-            _ => machine.forwarding = false,
-        }
-        true
     }
 }

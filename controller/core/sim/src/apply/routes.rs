@@ -15,6 +15,9 @@ impl World<'_> {
         let Some(id) = self.cloud.pick(entry.target) else {
             return false;
         };
+        let now = self.now;
+        let tagged = self.cloud.tables.values();
+        let several = tagged.filter(|table| now >= table.untagged).count() > 1;
         let ends = entry.ends();
         match entry.fault {
             Fault::TableAdded if self.cloud.tables.len() < 4 => {
@@ -33,12 +36,24 @@ impl World<'_> {
             Fault::ForeignRouteOutside => {
                 return self.foreign(&id, net("172.31.0.0/16"));
             }
+            Fault::ForeignRouteBeforePool => {
+                let ranges = self.removed.iter().map(|pool| pool.cidr);
+                let range = ranges.chain([self.next_pool().cidr]).last();
+                let block = range.and_then(|range| {
+                    let mut blocks = range.subnets(28.max(range.prefix_len())).ok()?;
+                    blocks.nth(usize::from(entry.amount) % 2)
+                });
+                return block.is_some_and(|block| self.foreign(&id, block));
+            }
             Fault::ForeignRoutesGone => {
                 let now = self.now;
-                return self
+                let mut gone = self
                     .cloud
-                    .edit(&id, now, |routes| routes.retain(|_, held| held.ours))
-                    && self.changed_by_hand();
+                    .edit(&id, now, |routes| routes.retain(|_, held| held.ours));
+                if let Some(table) = self.cloud.tables.get_mut(&id) {
+                    gone |= !std::mem::take(&mut table.propagated).is_empty();
+                }
+                return gone && self.changed_by_hand();
             }
             fault => {
                 let Some(table) = self.cloud.tables.get_mut(&id) else {
@@ -46,6 +61,18 @@ impl World<'_> {
                 };
                 if fault == Fault::TableFails {
                     table.fails = ends;
+                } else if fault == Fault::TableHidden {
+                    if self.scenario.cloud != CloudKind::Cloud {
+                        return false;
+                    }
+                    (table.hidden, table.doubtful) = (ends, true);
+                } else if fault == Fault::TableUntagged {
+                    if !several {
+                        return false;
+                    }
+                    let forever = entry.amount.is_multiple_of(2);
+                    table.untagged = if forever { u64::MAX } else { ends };
+                    table.doubtful = true;
                 } else {
                     let families = [net("0.0.0.0/0"), net("::/0")];
                     let held = families.map(|family| count(&table.routes, &family));
@@ -63,14 +90,39 @@ impl World<'_> {
         let pool = &pools[usize::from(target) % pools.len()];
         let all = blocks(pool);
         let (cidr, length) = (pool.cidr, pool.node_prefix_length);
+        let marks = self.scenario.habits.marks;
         let block = all[usize::from(target) / 2 % all.len()];
         let Some(id) = self.cloud.pick(amount) else {
             return false;
         };
         match entry.fault {
             Fault::ForeignRouteEqual => self.foreign(&id, block),
+            Fault::ForeignRouteEqualsPool => self.foreign(&id, cidr),
+            Fault::ForeignRoutePropagated => {
+                let table = self.cloud.tables.get_mut(&id);
+                table.is_some_and(|table| table.propagated.insert(block))
+            }
+            Fault::RangeBarred => {
+                // A block, the whole pool, or a part that the pool lies in.
+                let wide = IpNet::new(cidr.addr(), cidr.prefix_len() - 1).map(|net| net.trunc());
+                let range = match amount % 3 {
+                    0 => block,
+                    1 => cidr,
+                    _ => wide.unwrap_or(cidr),
+                };
+                if let Some(table) = self.cloud.tables.get_mut(&id) {
+                    table.barred.push((range, entry.ends()));
+                }
+                self.changed_by_hand()
+            }
+            Fault::SelectorChanged => self.change_selector(target, amount),
             Fault::ForeignRouteMoreSpecific => {
-                let inner = block.subnets(length + 2).ok();
+                let length = if amount.is_multiple_of(2) {
+                    length + 2
+                } else {
+                    block.max_prefix_len()
+                };
+                let inner = block.subnets(length).ok();
                 let inner = inner.and_then(|mut inner| inner.next());
                 inner.is_some_and(|inner| self.foreign(&id, inner))
             }
@@ -82,6 +134,7 @@ impl World<'_> {
             Fault::RouteDeletedByHand
             | Fault::RouteAlteredByHand
             | Fault::RouteDoubled
+            | Fault::RouteBlackholed
             | Fault::ForeignRouteInstead => {
                 let table = self.cloud.tables.get(&id);
                 let ours: Vec<IpNet> = table
@@ -95,14 +148,23 @@ impl World<'_> {
                 }
                 let one = ours[usize::from(target) % ours.len()];
                 let now = self.now;
+                if entry.fault == Fault::RouteBlackholed {
+                    if let Some(table) = self.cloud.tables.get_mut(&id) {
+                        table.dropped.insert(one, entry.ends());
+                    }
+                    return self.changed_by_hand();
+                }
+                let elsewhere = self.elsewhere(amount);
                 if entry.fault == Fault::RouteDoubled {
                     return self.cloud.double(&id, one, now, amount) && self.changed_by_hand();
                 }
                 self.cloud.edit(&id, now, |routes| match entry.fault {
                     Fault::RouteAlteredByHand => {
-                        let other = NextHop::Target("somewhere-else".into());
-                        let hop = (!amount.is_multiple_of(4)).then_some(other);
-                        routes.entry(one).and_modify(|held| held.hop = hop);
+                        routes.entry(one).and_modify(|held| {
+                            // Without a mark it is ours only if it leads to an instance of ours.
+                            held.ours &= marks || elsewhere.is_some();
+                            held.hop = elsewhere;
+                        });
                     }
                     Fault::ForeignRouteInstead => {
                         routes.insert(one, Held::foreign());
@@ -125,6 +187,19 @@ impl World<'_> {
                 true
             }
         }
+    }
+
+    /// Where somebody leads a route of ours.
+    fn elsewhere(&self, how: u8) -> Option<NextHop> {
+        if self.scenario.habits.marks {
+            let other = NextHop::Target("somewhere-else".into());
+            return (!how.is_multiple_of(4)).then_some(other);
+        }
+        let machines = self.cloud.machines.values();
+        let hops: Vec<&NextHop> = machines.filter_map(|machine| machine.v4.as_ref()).collect();
+        let nth = usize::from(how) % hops.len().max(1);
+        let hop = hops.get(nth).copied().cloned();
+        hop.filter(|_| !how.is_multiple_of(4))
     }
 
     fn foreign(&mut self, id: &TableId, destination: IpNet) -> bool {
@@ -159,6 +234,7 @@ impl World<'_> {
                 && machine.state != MachineState::Running
             {
                 machine.state = MachineState::Running;
+                machine.changed = true;
                 machine.v4 = machine.v4.is_some().then(|| hop.clone());
                 machine.v6 = machine.v6.is_some().then_some(hop);
             }

@@ -1,28 +1,32 @@
 //! Requests at the model cloud, and how they end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ipnet::IpNet;
 use signpost_core::{
     Event, NodeKey,
-    cloud::{CloudError, CloudErrorKind, InstanceQuery, RouteChange},
+    cloud::{CloudError, CloudErrorKind, InstanceQuery, Range, RouteChange},
 };
 
 use crate::{
-    api::calls::WRITE_LIMIT,
     cloud::MachineState,
     queue::{Message, Sender, ToShell},
     scenario::CloudKind,
     world::World,
 };
 
+/// The longest that a write of a controller is waited for, in milliseconds, and that it may take.
+pub(crate) const WRITE_LIMIT: u64 = 5_000;
+
 /// A request of a controller.
 #[derive(Debug)]
 pub(crate) enum CloudCall {
-    /// List all tables, with the foreign routes in these ranges.
-    List { listing: u64, ranges: Vec<IpNet> },
+    /// List all tables, with the routes in these ranges.
+    List { listing: u64, ranges: Arc<[Range]> },
     /// Look up machines.
-    ReadInstances(Vec<InstanceQuery>),
+    ReadInstances {
+        batch: u64,
+        queries: Vec<InstanceQuery>,
+    },
     /// Switch forwarding on.
     EnableForwarding(InstanceQuery),
     /// Change a route. Unless `mute`, who asked is told how it ended.
@@ -46,16 +50,19 @@ impl World<'_> {
 
     /// Sends a request on its way.
     pub(crate) fn send_cloud(&mut self, shell: usize, call: CloudCall) {
-        let from = self.sender(shell);
+        let mut from = self.sender(shell);
         let lag = self.cloud_lag(("to cloud", shell));
+        let halted = self.halted(shell);
+        from.late = halted > 0;
         let lossy = self.now < self.cloud.modes.answers_lost;
         let call = match call {
-            CloudCall::Write { write, .. } if lag >= WRITE_LIMIT => {
+            CloudCall::Write { write, .. } if lag >= WRITE_LIMIT && !from.late => {
                 let what = written(write, Err(gave_up(CloudErrorKind::Unknown)));
                 return self.answer(from, from.sent + WRITE_LIMIT, what);
             }
             CloudCall::Write { write, change, .. }
                 if lossy
+                    && !from.late
                     && self.scenario.cloud == CloudKind::Cloud
                     && self.dice.percent(25, ("cut off", shell)) =>
             {
@@ -69,14 +76,17 @@ impl World<'_> {
                     mute: true,
                 }
             }
-            CloudCall::EnableForwarding(query) if lag >= WRITE_LIMIT => {
+            CloudCall::EnableForwarding(query) if lag >= WRITE_LIMIT && !from.late => {
                 let what = forwarded(query.node, Err(gave_up(CloudErrorKind::Unknown)));
                 return self.answer(from, from.sent + WRITE_LIMIT, what);
             }
             call => call,
         };
-        self.queue
-            .push(self.now + lag, Message::ToCloud { from, call });
+        let at = self.now + halted + lag;
+        if matches!(call, CloudCall::Write { .. }) && !from.late {
+            self.routes_land = self.routes_land.max(Some(at));
+        }
+        self.queue.push(at, Message::ToCloud { from, call });
     }
 
     /// Why the cloud refuses a request right away, if it does.
@@ -102,9 +112,16 @@ impl World<'_> {
             CloudCall::List { listing, ranges } => {
                 let result = self.list(from, &ranges);
                 let event = Event::RoutesListed { listing, result };
-                self.answer(from, back, ToShell::Event(event));
+                let hangs = self.now < self.cloud.modes.listing_hangs
+                    && self.dice.percent(60, ("hangs", from.shell));
+                let hang = if hangs {
+                    self.dice.span(16_000..=120_000, ("hang", from.shell))
+                } else {
+                    0
+                };
+                self.answer(from, back + hang, ToShell::Event(event));
             }
-            CloudCall::ReadInstances(queries) => {
+            CloudCall::ReadInstances { batch, queries } => {
                 let refusal = self.cloud_refusal(from, false);
                 let mut answers = Vec::new();
                 for query in &queries {
@@ -117,7 +134,8 @@ impl World<'_> {
                     };
                     answers.push((query.node.clone(), answer));
                 }
-                self.answer(from, back, ToShell::Event(Event::InstancesRead(answers)));
+                let event = Event::InstancesRead { batch, answers };
+                self.answer(from, back, ToShell::Event(event));
             }
             CloudCall::EnableForwarding(query) => {
                 let result = match self.cloud_refusal(from, true) {
@@ -125,7 +143,8 @@ impl World<'_> {
                     None => self.forward(from, &query),
                 };
                 let what = forwarded(query.node, result);
-                self.answer(from, back.min(from.sent + WRITE_LIMIT), what);
+                let limit = from.sent + self.halted_before(from) + WRITE_LIMIT;
+                self.answer(from, back.min(limit).max(self.now), what);
             }
             CloudCall::Write {
                 write,
@@ -143,7 +162,10 @@ impl World<'_> {
         mute: bool,
         back: u64,
     ) {
-        let refusal = self.cloud_refusal(from, true);
+        let deletion = matches!(change, RouteChange::Delete { .. });
+        let denied = deletion && self.now < self.cloud.modes.denies_deletions;
+        let denied = denied.then(|| gave_up(CloudErrorKind::Denied));
+        let refusal = self.cloud_refusal(from, true).or(denied);
         let lossy = self.now < self.cloud.modes.answers_lost;
         let mut rng = self.dice.rng(("cloud write", from.shell));
         let lost = refusal.is_none() && lossy && rng.u8(0..100) < 60;
@@ -158,7 +180,7 @@ impl World<'_> {
         if mute {
             return;
         }
-        let limit = from.sent + WRITE_LIMIT;
+        let limit = from.sent + self.halted_before(from) + WRITE_LIMIT;
         let result = if lost || back > limit {
             Err(gave_up(CloudErrorKind::Unknown))
         } else {
@@ -176,7 +198,18 @@ impl World<'_> {
             let ended = result.as_ref().map_err(|error| error.kind);
             format!("  cloud: {}: {ended:?}", crate::trail::change(change))
         });
+        if result.is_ok()
+            && from.late
+            && let Some(table) = self.cloud.tables.get_mut(change.table())
+        {
+            table.late.insert(change.destination());
+        }
         if result.is_ok() {
+            let table = self.cloud.tables.get(change.table());
+            let left = table.and_then(|table| table.routes.get(&change.destination()));
+            let doubled = left.is_some_and(|held| held.ours);
+            self.meet_written(from.shell, change, doubled);
+            self.check_after_teardown(change, from);
             self.check_leads_to_owner(from, change);
             self.check_guard(from, change);
             self.routes_changed(50);

@@ -3,13 +3,21 @@
 pub(crate) mod calls;
 mod reads;
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 use signpost_core::{
     Limits,
-    cloud::{CloudError, CloudErrorKind, NextHop, ObservedRoute, Route, RouteChange, TableId},
+    cloud::{
+        Blackhole, CloudError, CloudErrorKind, NextHop, ObservedRoute, Route, RouteChange, TableId,
+    },
 };
+
+use crate::scenario::Habits;
 
 /// A route as it truly is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +56,26 @@ pub(crate) struct Table {
     pub(crate) tight: (u64, usize),
     /// It cannot be read until then.
     pub(crate) fails: u64,
+    /// Listings lack it now and then until then.
+    pub(crate) hidden: u64,
+    /// It is not programmed until then: all listings lack it.
+    pub(crate) untagged: u64,
+    /// Routes of others that ours take precedence over.
+    pub(crate) propagated: BTreeSet<IpNet>,
+    /// Where no route of ours may lie, each until then.
+    pub(crate) barred: Vec<(IpNet, u64)>,
+    /// Routes of ours along which packets are dropped for another cause, until then.
+    pub(crate) dropped: BTreeMap<IpNet, u64>,
+    /// Since when a route of somebody else is there.
+    pub(crate) foreign_since: BTreeMap<IpNet, u64>,
+    /// Where one ever was.
+    pub(crate) foreign_ever: BTreeSet<IpNet>,
+    /// When the routes of a destination were changed last.
+    pub(crate) changed: BTreeMap<IpNet, u64>,
+    /// Listings ever lacked it.
+    pub(crate) doubtful: bool,
+    /// Writes that came from a process which was stopped before it sent them.
+    pub(crate) late: BTreeSet<IpNet>,
     /// What it held since when, where reads may be late.
     past: Vec<(u64, Routes)>,
 }
@@ -82,6 +110,10 @@ pub(crate) struct Machine {
     pub(crate) v4: Option<NextHop>,
     pub(crate) v6: Option<NextHop>,
     pub(crate) forwarding: bool,
+    /// It does not run until then.
+    pub(crate) stopped: u64,
+    /// Something of it was ever changed.
+    pub(crate) changed: bool,
 }
 
 impl Machine {
@@ -102,6 +134,8 @@ pub(crate) struct CloudModes {
     pub(crate) answers_lost: u64,
     pub(crate) slow: u64,
     pub(crate) listing_fails: u64,
+    pub(crate) listing_hangs: u64,
+    pub(crate) denies_deletions: u64,
 }
 
 /// The cloud.
@@ -112,20 +146,19 @@ pub(crate) struct Cloud {
     /// By `spec.providerID`.
     pub(crate) machines: BTreeMap<Arc<str>, Machine>,
     pub(crate) modes: CloudModes,
-    /// Routes have names.
-    handles: bool,
+    pub(crate) habits: Habits,
     named: u64,
     hops: u64,
 }
 
 impl Cloud {
-    pub(crate) fn new(limits: Limits, handles: bool) -> Self {
+    pub(crate) fn new(limits: Limits, habits: Habits) -> Self {
         Self {
             limits,
             tables: BTreeMap::new(),
             machines: BTreeMap::new(),
             modes: CloudModes::default(),
-            handles,
+            habits,
             named: 0,
             hops: 0,
         }
@@ -162,6 +195,26 @@ impl Cloud {
         if table.routes == before {
             return false;
         }
+        let Table {
+            routes,
+            foreign_since,
+            foreign_ever,
+            changed,
+            ..
+        } = table;
+        for (net, held) in routes.iter() {
+            if before.get(net) != Some(held) {
+                changed.insert(*net, now);
+            }
+        }
+        for net in before.keys().filter(|net| !routes.contains_key(net)) {
+            changed.insert(*net, now);
+        }
+        foreign_since.retain(|net, _| routes.get(net).is_some_and(|held| !held.ours));
+        for (net, _) in routes.iter().filter(|(_, held)| !held.ours) {
+            foreign_since.entry(*net).or_insert(now);
+            foreign_ever.insert(*net);
+        }
         if late {
             table.past.push((now, table.routes.clone()));
         }
@@ -177,13 +230,33 @@ impl Cloud {
             })
     }
 
-    /// Whether packets along the route are dropped.
-    pub(crate) fn blackhole(&self, route: &Held) -> bool {
-        route.ours
-            && route
-                .hop
-                .as_ref()
-                .is_some_and(|hop| self.leads_nowhere(hop))
+    /// Whether packets along the route are dropped, and why.
+    pub(crate) fn blackhole(
+        &self,
+        table: &Table,
+        destination: &IpNet,
+        route: &Held,
+        now: u64,
+    ) -> Option<Blackhole> {
+        let hop = route.hop.as_ref().filter(|_| route.ours)?;
+        if self.leads_nowhere(hop) {
+            return Some(Blackhole::TargetGone);
+        }
+        let dropped = table.dropped.get(destination);
+        if dropped.is_some_and(|until| now < *until) {
+            return Some(Blackhole::Other);
+        }
+        let mut machines = self.machines.values();
+        let machine = machines
+            .find(|it| it.v4.as_ref() == Some(hop) || it.v6.as_ref() == Some(hop))
+            .filter(|_| matches!(hop, NextHop::Target(_)))?;
+        if now < machine.stopped {
+            Some(Blackhole::TargetStopped)
+        } else if self.habits.tells_forwarding && self.limits.forwarding && !machine.forwarding {
+            Some(Blackhole::NotForwarding)
+        } else {
+            None
+        }
     }
 
     /// A second route of ours for the destination, in clouds whose routes have names: it leads
@@ -218,7 +291,9 @@ impl Cloud {
 
     fn handle(&mut self) -> Option<Arc<str>> {
         self.named += 1;
-        self.handles.then(|| format!("r-{}", self.named).into())
+        self.habits
+            .handles
+            .then(|| format!("r-{}", self.named).into())
     }
 
     /// Carries out a change, as a provider promises it.
@@ -236,7 +311,6 @@ impl Cloud {
         };
         match change {
             RouteChange::Create { table, route } => match &there {
-                Some(held) if held.ours && held.hop.as_ref() == Some(&route.next_hop) => Ok(()),
                 Some(_) => fail(CloudErrorKind::AlreadyExists, "the destination has a route"),
                 None if full => fail(CloudErrorKind::QuotaExceeded, "the table is full"),
                 None => self.set(table, route, None, now),
@@ -259,7 +333,7 @@ impl Cloud {
     /// Half of a replacement in a cloud that has to remove the old route first.
     pub(crate) fn write_half(&mut self, change: &RouteChange, now: u64) {
         if let RouteChange::Replace { table, old, .. } = change
-            && self.handles
+            && self.habits.handles
         {
             let delete = RouteChange::Delete {
                 table: table.clone(),

@@ -3,12 +3,12 @@
 use ipnet::IpNet;
 use signpost_core::cloud::{
     CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, ObservedRoute, Ownership,
-    TableListing, TableUsage, Usage,
+    Range, TableListing, TableUsage, Usage,
 };
 
 use super::{MachineState, Table, address_hop, calls::gave_up, count};
 use crate::{
-    api::calls::WRITE_LIMIT,
+    cloud::calls::WRITE_LIMIT,
     dice::mix,
     queue::Sender,
     scenario::{CloudKind, Tells, net},
@@ -48,7 +48,7 @@ impl World<'_> {
     pub(super) fn list(
         &mut self,
         from: Sender,
-        ranges: &[IpNet],
+        ranges: &[Range],
     ) -> Result<Vec<TableListing>, CloudError> {
         if let Some(error) = self.cloud_refusal(from, false) {
             return Err(error);
@@ -61,28 +61,42 @@ impl World<'_> {
         let oldest = from.sent.saturating_sub(settle.saturating_sub(WRITE_LIMIT));
         let nonce = self.dice.span(0..=u64::MAX, ("views", from.shell));
         let cloud = &self.cloud;
-        let listed = cloud.tables.iter().enumerate().map(|(index, (id, table))| {
+        let (now, marks) = (self.now, self.scenario.habits.marks);
+        let shown = |(index, (_, table)): &(usize, (_, &Table))| {
+            let hidden = now < table.hidden && mix(nonce, *index as u64 + 99) % 100 < 60;
+            now >= table.untagged && !hidden
+        };
+        let tables = cloud.tables.iter().enumerate().filter(shown);
+        let listed = tables.map(|(index, (id, table))| {
             let then = if settle == 0 || mix(nonce, index as u64).is_multiple_of(3) {
                 self.now
             } else {
                 oldest + mix(nonce, index as u64) % (self.now - oldest + 1)
             };
             let usage = usage(table, then, self.now, self.scenario.tells);
-            let shown = table.view(then).iter().filter(|(destination, held)| {
-                held.ours || ranges.iter().any(|range| range.contains(*destination))
-            });
+            let inside = |net: &IpNet| ranges.iter().any(|range| range.cidr.contains(net));
+            let shown = table
+                .view(then)
+                .iter()
+                .filter(|(destination, held)| (held.ours && marks) || inside(destination));
             let shown = shown
                 .flat_map(|(destination, held)| held.all().map(move |held| (destination, held)));
             let routes = shown.map(|(destination, held)| ObservedRoute {
                 destination: *destination,
                 next_hop: held.hop.clone(),
-                ownership: if held.ours {
+                ownership: if held.ours && (marks || recognised(destination, ranges)) {
                     Ownership::Ours
                 } else {
                     Ownership::Foreign
                 },
-                blackhole: cloud.blackhole(held),
+                blackhole: cloud.blackhole(table, destination, held, now),
                 handle: held.handle.clone(),
+            });
+            let propagated = table.propagated.iter().filter(|net| inside(net));
+            let routes = routes.chain(propagated.map(outranked));
+            let barred = table.barred.iter().filter(|(range, until)| {
+                let touches = |it: &Range| it.cidr.contains(range) || range.contains(&it.cidr);
+                now < *until && ranges.iter().any(touches)
             });
             TableListing {
                 table: id.clone(),
@@ -92,9 +106,25 @@ impl World<'_> {
                     Ok(routes.collect())
                 },
                 usage,
+                barred: barred.map(|(range, _)| *range).collect(),
             }
         });
         Ok(listed.collect())
+    }
+}
+
+/// A route that carries no mark is ours where it is for a block of a range that was asked for.
+fn recognised(destination: &IpNet, ranges: &[Range]) -> bool {
+    ranges.iter().any(|range| range.has(destination))
+}
+
+fn outranked(destination: &IpNet) -> ObservedRoute {
+    ObservedRoute {
+        destination: *destination,
+        next_hop: None,
+        ownership: Ownership::Outranked,
+        blackhole: None,
+        handle: None,
     }
 }
 

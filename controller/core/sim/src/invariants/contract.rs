@@ -1,18 +1,13 @@
 //! The bounds that the documentation of the actions and of the limits states.
 
-use std::collections::BTreeSet;
-
 use ipnet::IpNet;
-use signpost_core::{
-    Action,
-    cloud::{Ownership, RouteChange},
-};
+use signpost_core::{Action, Time, cloud::RouteChange};
 
 use super::Invariant;
-use crate::{queue::Sender, world::World};
+use crate::{knowledge::GIVEN_UP, world::World};
 
-/// Deletions that are at most so many milliseconds apart count together.
-const GUARDED: u64 = 30_000;
+/// After so many milliseconds without an answer a second listing may be begun.
+const PATIENCE: u64 = 15_000;
 
 /// A full table is not tried again within so many milliseconds.
 const RARELY: u64 = 15_000;
@@ -27,7 +22,7 @@ impl World<'_> {
         let v4 = matches!(route.destination, IpNet::V4(_));
         let now = self.now;
         let known = &mut self.shells[shell].known;
-        let Some(tried) = known.full.get_mut(&(table.clone(), v4)) else {
+        let Some(tried) = known.tables.full.get_mut(&(table.clone(), v4)) else {
             return;
         };
         if tried.replace(now).is_some_and(|tried| now < tried + RARELY) {
@@ -38,15 +33,35 @@ impl World<'_> {
         }
     }
 
+    /// Two listings at once are the most, and the second only when the first takes long.
+    fn listing_complaint(&self, shell: usize) -> Option<String> {
+        let tables = &self.shells[shell].known.tables;
+        let interval = self.scenario.limits.listing_interval;
+        let soon = tables
+            .last_begun
+            .filter(|last| self.now < Time(*last).after(interval).0);
+        if let Some(last) = soon {
+            return Some(format!("a listing right after the one of {last} ms"));
+        }
+        let waited_for = tables.asked.iter();
+        let mut waited_for = waited_for.filter(|(_, it)| self.now < it.begun + GIVEN_UP);
+        let young = |begun: u64| self.now < begun + PATIENCE;
+        match (waited_for.next(), waited_for.next()) {
+            (Some((other, asked)), None) if young(asked.begun) => {
+                Some(format!("listing {other} is still under way"))
+            }
+            (Some(_), Some(_)) => Some("two listings are under way".into()),
+            _ => None,
+        }
+    }
+
     /// An engine is about to begin something beside what is under way.
     pub(crate) fn check_bounds(&mut self, shell: usize, action: &Action) {
         let known = &self.shells[shell].known;
         let limits = &self.scenario.limits;
         let api_writes = known.cidr_writes.len() + known.status_writes.len();
         let complaint = match action {
-            Action::ListRoutes { .. } => known
-                .listing
-                .map(|(other, _)| format!("listing {other} is still under way")),
+            Action::ListRoutes { .. } => self.listing_complaint(shell),
             Action::WriteRoute { .. } if !limits.routes => Some("there are no routes here".into()),
             Action::WriteRoute { write, change } => {
                 let same = known.route_writes.iter().find(|(_, other)| {
@@ -54,8 +69,8 @@ impl World<'_> {
                 });
                 if let Some((other, _)) = same {
                     Some(format!("write {write} while {other} is under way"))
-                } else if known.route_writes.len() >= limits.route_writes {
-                    Some("too many route writes at once".into())
+                } else if known.writes_like(change) >= limits.route_writes {
+                    Some("too many route writes of a kind at once".into())
                 } else {
                     None
                 }
@@ -71,47 +86,6 @@ impl World<'_> {
         if let Some(complaint) = complaint {
             self.broken(Invariant::Contract, || {
                 format!("controller {shell}: {complaint}")
-            });
-        }
-    }
-
-    /// A route was deleted. Deletions beyond the share that may vanish at once are held back.
-    pub(crate) fn check_guard(&mut self, from: Sender, change: &RouteChange) {
-        let RouteChange::Delete { route, .. } = change else {
-            return;
-        };
-        let place = &self.shells[from.shell];
-        let known = &place.known;
-        let config = known.config.as_ref();
-        let lost = route.next_hop.as_ref();
-        let lost = route.blackhole || lost.is_some_and(|hop| self.cloud.leads_nowhere(hop));
-        let teardown = config.is_none_or(|config| config.teardown);
-        let percent = config.map_or(0, |config| config.max_deletion_percent);
-        let earlier = place.life != from.life || from.sent <= known.guarded_since;
-        let table = self.cloud.tables.get(change.table());
-        let left = table.and_then(|table| table.routes.get(&route.destination));
-        let doubled = left.is_some_and(|held| held.ours);
-        if lost || teardown || earlier || doubled {
-            return;
-        }
-        let now = self.now;
-        let known = &mut self.shells[from.shell].known;
-        let deleted = &mut known.deleted;
-        deleted.retain(|(at, destination)| now < at + GUARDED && *destination != route.destination);
-        deleted.push((now, route.destination));
-        let deleted = known.deleted.iter().map(|(_, destination)| *destination);
-        let listed = known.tables.values().flatten();
-        let listed = listed.flat_map(|seen| seen.routes.iter());
-        let ours = listed.filter(|route| route.ownership == Ownership::Ours);
-        let ours = ours.map(|route| route.destination);
-        let written = known.written.keys().map(|(_, destination)| *destination);
-        let all: BTreeSet<IpNet> = ours.chain(deleted).chain(written).collect();
-        // A block that was deleted and is in use again counts twice.
-        let (count, all) = (known.deleted.len(), all.len() + known.deleted.len());
-        let allowed = (all * usize::from(percent) / 100).max(2);
-        if count > allowed {
-            self.broken(Invariant::Contract, || {
-                format!("{count} of {all} destinations deleted although {percent} % may be")
             });
         }
     }

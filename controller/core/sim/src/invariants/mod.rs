@@ -1,17 +1,26 @@
 //! What must always hold, checked after each step.
 
+mod condition;
 mod contract;
+mod could;
 mod fence;
+mod figures;
+mod guard;
+mod living;
+mod notices;
 mod ownership;
+mod pools;
 mod read_back;
 mod rest;
 mod routes;
+mod teardown;
 mod well;
 
 use std::fmt;
 
 use signpost_core::Action;
 
+pub(crate) use could::covers_much;
 pub(crate) use rest::Rest;
 
 use crate::world::World;
@@ -33,6 +42,10 @@ pub enum Invariant {
     I6,
     /// Once faults stop, everything comes to rest.
     I7,
+    /// A node that lives does not lose its last route, nor its service without a cause.
+    I8,
+    /// People are told what they have to know, once for each cause.
+    I9,
     /// The bounds that the actions' documentation states.
     Contract,
 }
@@ -47,6 +60,8 @@ impl fmt::Display for Invariant {
             Self::I5 => "I5 (routed only after read-back)",
             Self::I6 => "I6 (no write without the lease)",
             Self::I7 => "I7 (once faults stop, everything comes to rest)",
+            Self::I8 => "I8 (no living node loses its last route, nor its service)",
+            Self::I9 => "I9 (people are told, once for each cause)",
             Self::Contract => "contract (bounds of the actions)",
         })
     }
@@ -66,20 +81,30 @@ pub struct Violation {
 impl World<'_> {
     /// Judges an action at the moment in which it is begun.
     pub(crate) fn check_action(&mut self, shell: usize, action: &Action) {
+        self.meet_action(shell, action);
         self.check_bounds(shell, action);
         match action {
-            Action::SetPodCidrs { node, cidrs } => self.check_gives(shell, node, cidrs),
+            Action::SetPodCidrs { node, cidrs } => {
+                self.check_gives(shell, node, cidrs);
+                self.check_chosen(shell, node, cidrs);
+            }
             Action::WriteRoute { change, .. } => {
                 self.check_room(shell, change);
                 self.check_route_write(shell, change);
+                self.check_last_route(shell, change);
+                self.check_not_barred(shell, change);
             }
             Action::SetNetworkStatus { node, status } => {
                 self.check_opted_in(shell, node);
                 if status.available {
                     self.check_read_back(shell, node);
+                } else {
+                    self.check_withdrawal(shell, node, status.reason);
                 }
+                self.check_contest(shell, node);
             }
             Action::NodeRouted { node, .. } => self.check_read_back(shell, node),
+            Action::Notify(notice) => self.check_notice(shell, notice),
             _ => {}
         }
     }

@@ -1,10 +1,10 @@
 //! I1 and I2: whose a block is.
 
 use ipnet::IpNet;
-use signpost_core::{NodeKey, cloud::Ownership};
+use signpost_core::{NodeKey, Time, cloud::TableId};
 
-use super::Invariant;
-use crate::{api::Origin, world::World};
+use super::{Invariant, could::covers_much};
+use crate::{api::Origin, cloud::Table, knowledge::range, queue::Sender, world::World};
 
 fn overlap(a: IpNet, b: IpNet) -> bool {
     a.contains(&b) || b.contains(&a)
@@ -19,6 +19,7 @@ impl World<'_> {
             // Tried again after a lost answer.
             return;
         }
+        let known_before = self.shells[shell].known.claims.may_have(node, cidrs);
         let known = self.shells[shell].known.knows(node);
         if let Some(known) = known
             && !known.pod_cidrs.is_empty()
@@ -34,19 +35,35 @@ impl World<'_> {
             let truly = self.api.get(&other.key);
             other.key != *node
                 && truly.is_some_and(|truly| truly.node.pod_cidrs == other.pod_cidrs)
-                && overlaps(&other.pod_cidrs, cidrs)
+                && self.bars(shell, &other.pod_cidrs, cidrs)
         });
         if let Some(other) = other.map(|other| other.key.clone()) {
             return self.broken(Invariant::I1, || {
                 format!("{node} is to get {cidrs:?}, which {other} is known to have")
             });
         }
-        self.check_no_foreign(shell, node, cidrs);
-        self.check_no_leftover(node, cidrs);
+        if !known_before {
+            self.check_no_foreign(shell, node, cidrs);
+        }
+        self.check_no_leftover(shell, node, cidrs);
+    }
+
+    /// One of `held` bars one of `cidrs`: they overlap, and it does not cover so much that it is not
+    /// minded.
+    fn bars(&self, shell: usize, held: &[IpNet], cidrs: &[IpNet]) -> bool {
+        let config = self.shells[shell].known.config.as_ref();
+        let pool = |cidr: &IpNet| {
+            let mut pools = config?.pools.iter();
+            pools.find(|pool| range(pool).has(cidr))
+        };
+        cidrs.iter().any(|cidr| {
+            let mut held = held.iter().filter(|held| overlap(**held, *cidr));
+            held.any(|held| !pool(cidr).is_some_and(|pool| covers_much(held, pool)))
+        })
     }
 
     /// The blocks were written to the node just now.
-    pub(crate) fn check_given(&mut self, node: &NodeKey, cidrs: &[IpNet]) {
+    pub(crate) fn check_given(&mut self, from: Sender, node: &NodeKey, cidrs: &[IpNet]) {
         let other = self.api.nodes.values().find(|other| {
             other.node.key != *node
                 && other.origin == Origin::Ours
@@ -57,15 +74,19 @@ impl World<'_> {
                 format!("{node} got {cidrs:?}, which {other} got before")
             });
         }
-        self.check_no_leftover(node, cidrs);
+        self.check_no_leftover(from.shell, node, cidrs);
     }
 
     /// No route of ours may be there that leads, or led, to somebody else.
-    fn check_no_leftover(&mut self, node: &NodeKey, cidrs: &[IpNet]) {
+    fn check_no_leftover(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet]) {
+        let known = &self.shells[shell].known;
         let by_hand = self.api.nodes.values().any(|other| {
             other.node.key != *node
                 && other.origin == Origin::Hand
                 && overlaps(&other.node.pod_cidrs, cidrs)
+                && known
+                    .knows(&other.node.key)
+                    .is_none_or(|it| it.pod_cidrs.is_empty())
         });
         if by_hand {
             // Somebody gave it to another node at the same time; the older one keeps it.
@@ -74,6 +95,9 @@ impl World<'_> {
         for cidr in cidrs {
             let hop = self.hop_of(node, *cidr);
             let left = self.cloud.tables.iter().find_map(|(id, table)| {
+                if !self.must_know(shell, id, table) || table.late.contains(cidr) {
+                    return None;
+                }
                 let mut held = table.routes.get(cidr)?.all();
                 let other = held.find(|held| held.ours && held.hop != hop)?;
                 Some((id.clone(), other.hop.clone()))
@@ -86,20 +110,41 @@ impl World<'_> {
         }
     }
 
-    /// No foreign route may be there that the engine was told of.
+    /// An engine has to reckon with what lies in the table: it was shown it in this leadership, and
+    /// it was not missing for so long that it may be forgotten, or no listing ever lacked it.
+    pub(crate) fn must_know(&self, shell: usize, id: &TableId, table: &Table) -> bool {
+        let known = self.shells[shell].known.tables.by_id.get(id);
+        let counts = known.is_some_and(|known| known.counts(self.scenario.limits.settle));
+        counts || !table.doubtful
+    }
+
+    /// No foreign route may truly be there that was there before the pool was, or before the
+    /// leadership, or that a listing had to show.
     fn check_no_foreign(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet]) {
-        let seen = self.shells[shell].known.tables.iter();
-        let seen = seen.filter_map(|(id, seen)| seen.last().map(|seen| (id, seen)));
-        let conflict = seen
-            .flat_map(|(id, seen)| seen.routes.iter().map(move |route| (id, route)))
-            .filter(|(_, route)| route.ownership == Ownership::Foreign)
-            .find(|(id, route)| {
-                let table = self.cloud.tables.get(*id);
-                let still = table.and_then(|table| table.routes.get(&route.destination));
-                still.is_some_and(|held| !held.ours)
-                    && cidrs.iter().any(|cidr| cidr.contains(&route.destination))
+        let known = &self.shells[shell].known;
+        let settle = self.scenario.limits.settle;
+        if !self.scenario.limits.routes {
+            return;
+        }
+        let conflict = self.cloud.tables.iter().find_map(|(id, table)| {
+            if !self.must_know(shell, id, table) {
+                return None;
+            }
+            let inside = |net: &IpNet| cidrs.iter().find(|cidr| cidr.contains(net));
+            table.foreign_since.iter().find_map(|(net, since)| {
+                let cidr = inside(net)?;
+                let shows = Time(*since).after(settle).0;
+                let pools = known.pools.iter();
+                let pool = pools.filter(|(range, _)| range.has(cidr));
+                let configured = pool.map(|(_, since)| *since).max()?;
+                let base = configured.max(known.since);
+                let seen = known.tables.by_id.get(id);
+                let seen = seen.into_iter().flat_map(|known| known.seen.iter());
+                let mut seen = seen.filter(|seen| seen.prompt && seen.covers(cidr));
+                let told = seen.any(|seen| seen.begun >= shows);
+                (told || shows <= base).then(|| (id.clone(), *net))
             })
-            .map(|(id, route)| (id.clone(), route.destination));
+        });
         if let Some((table, destination)) = conflict {
             self.broken(Invariant::I2, || {
                 format!("{node} is to get {cidrs:?}; {table} has a foreign route {destination}")

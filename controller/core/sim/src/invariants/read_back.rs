@@ -21,6 +21,7 @@ impl World<'_> {
 
     fn read_back(&self, shell: usize, node: &NodeKey) -> Result<(), String> {
         let known = &self.shells[shell].known;
+        let settle = self.scenario.limits.settle;
         let Some(node) = known.knows(node) else {
             return Err("does not know it".into());
         };
@@ -30,20 +31,20 @@ impl World<'_> {
         if !self.scenario.limits.routes {
             return Ok(());
         }
-        if known.tables.is_empty() {
+        if known.tables.counting(settle).next().is_none() {
             return Err("no table was read".into());
         }
         let Some(InstanceState::Found(instance)) = known.instances.get(&node.key.uid) else {
             return Err("its instance was not found".into());
         };
-        for (id, seen) in &known.tables {
+        for (id, seen) in known.tables.counting(settle) {
             for cidr in &node.pod_cidrs {
                 let hop = match cidr {
                     IpNet::V4(_) => instance.next_hop_v4.as_ref(),
                     IpNet::V6(_) => instance.next_hop_v6.as_ref(),
                 };
                 let written = known.written.get(&(id.clone(), *cidr)).copied();
-                self.shown(seen, *cidr, hop, written)
+                self.shown(&seen.seen, *cidr, hop, written)
                     .map_err(|why| format!("{cidr} in {id} {why}"))?;
             }
         }
@@ -63,7 +64,7 @@ impl World<'_> {
             let routes = seen.routes.iter();
             let ours = routes
                 .filter(|it| it.destination == cidr && it.ownership == Ownership::Ours)
-                .map(|it| it.next_hop.as_ref() == hop && !it.blackhole);
+                .map(|it| it.next_hop.as_ref() == hop && it.blackhole.is_none());
             // One of them, and no other that leads elsewhere.
             ours.reduce(|some, other| some && other) == Some(true)
         };

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use signpost_core::Time;
+use signpost_core::{NodeKey, Time, node::NetworkCondition};
 
 use super::Invariant;
-use crate::{queue::Message, world::World};
+use crate::{queue::Message, rules::Rule, world::World};
 
 /// From the end of the last fault to rest.
 pub(crate) const BOUND: Duration = Duration::from_secs(600);
 /// A change by somebody else is seen at most so long after the last fault, since listings may have failed before.
 const NOTICED: Duration = Duration::from_secs(120);
+/// A node that joins when all is well is routed within that time and what reads need to settle.
+const SOON: Duration = Duration::from_secs(12);
+/// And that much later if a table was full before.
+const RARELY: Duration = Duration::from_secs(150);
 /// For so many check periods from then on the tables may be looked at more often.
 const WATCHFUL: u32 = 5;
 /// How often all is looked at then.
@@ -20,14 +24,16 @@ const LOOK_EVERY: u64 = 1_000;
 #[derive(Debug)]
 pub(crate) struct Rest {
     /// When the last fault, or the last consent of the operator, was over.
-    calm: u64,
+    pub(super) calm: u64,
     /// Since when all is well.
-    well_since: Option<u64>,
+    pub(super) well_since: Option<u64>,
     /// What stood in the way at the last look.
     waits_for: String,
     /// The operator allowed the deletions that were held back.
     pub(super) allowed: bool,
     pub(super) torn_down: bool,
+    /// A node joined when all was well, and when.
+    probe: Option<(NodeKey, u64)>,
     /// Listings begun since all is well.
     listings: u64,
     /// All is well and stays so.
@@ -42,6 +48,7 @@ impl Rest {
             waits_for: String::new(),
             allowed: false,
             torn_down: false,
+            probe: None,
             listings: 0,
             reached: false,
         }
@@ -64,6 +71,7 @@ impl Rest {
 impl World<'_> {
     /// Looks whether all is well.
     pub(crate) fn inspect(&mut self) {
+        self.check_probe();
         match self.well() {
             Err(why) => {
                 self.rest.well_since = None;
@@ -89,6 +97,41 @@ impl World<'_> {
         }
     }
 
+    /// Lets a node join now that all is well. False: there would be no block for it.
+    fn probe(&mut self) -> bool {
+        let joined = !self.wishes.teardown && self.join_probe();
+        let Some(key) = joined.then(|| self.probe_key()).flatten() else {
+            return false;
+        };
+        self.note(|| format!("======== {} joins", key.uid));
+        self.rest.probe = Some((key, self.now));
+        self.rest.well_since = None;
+        self.rest.calm = self.now;
+        true
+    }
+
+    /// The node that joined is routed soon.
+    fn check_probe(&mut self) {
+        let Some((key, since)) = &self.rest.probe else {
+            return;
+        };
+        let limits = self.scenario.limits;
+        // A limit that was learnt is tried rarely.
+        let learnt = self.cloud.tables.values().any(|table| table.tight.0 > 0);
+        let tries = if learnt { RARELY } else { Duration::ZERO };
+        let bound = SOON + limits.settle + limits.listing_interval * 5 + tries;
+        let late = self.now > Time(*since).after(bound).0;
+        let routed = self.api.get(key).is_none_or(|node| {
+            node.node.network == NetworkCondition::Available || !self.must_be_served(node)
+        });
+        if late && !routed {
+            let name = key.name.clone();
+            self.broken(Invariant::I7, || {
+                format!("{name} joined when all was well and is not routed after {bound:?}")
+            });
+        }
+    }
+
     fn not_yet(&mut self) {
         let latest = Time(self.rest.calm).after(BOUND).0;
         if self.rest.well_since.unwrap_or(self.now) > latest {
@@ -99,6 +142,16 @@ impl World<'_> {
             });
         }
         self.queue.push(self.now + LOOK_EVERY, Message::Inspect);
+    }
+
+    /// Counts the situations that last.
+    fn meet_lasting(&mut self) {
+        if self.has_removed_pool_held() {
+            self.meet(Rule::RemovedPoolHeld);
+        }
+        if self.has_removed_pool_overlapped() {
+            self.meet(Rule::RemovedPoolOverlapped);
+        }
     }
 
     fn at_rest(&mut self, since: u64) {
@@ -128,39 +181,14 @@ impl World<'_> {
             self.configure(|config| config.max_deletion_percent = 100);
             return self.queue.push(self.now + LOOK_EVERY, Message::Inspect);
         }
+        if self.rest.probe.is_none() && self.probe() {
+            return self.queue.push(self.now + LOOK_EVERY, Message::Inspect);
+        }
+        if self.rest.probe.is_some() {
+            self.meet(Rule::JoinedInCalm);
+        }
+        self.meet_lasting();
         self.note(|| "======== at rest".into());
         self.rest.reached = true;
-    }
-
-    /// A controller says that everything of ours is gone.
-    pub(crate) fn torn_down(&mut self, shell: usize) {
-        let known = self.shells[shell].known.config.as_ref();
-        if known.is_none_or(|config| !config.teardown) {
-            return self.broken(Invariant::I5, || "torn down unasked".into());
-        }
-        if !self.wishes.teardown || self.rest.torn_down {
-            // It does not know the latest yet.
-            return;
-        }
-        let left = self.leftover(|_| true);
-        if let Some(left) = left {
-            self.broken(Invariant::I5, || format!("torn down, but {left} is there"));
-        }
-        self.rest.torn_down = true;
-        self.config = None;
-        self.config_changed();
-        if self.dice.percent(50, "recreate") {
-            let later = self.now + self.dice.span(100..=15_000, "recreate");
-            self.rest.calm = self.rest.calm.max(later);
-            self.queue.push(later, Message::Recreate);
-        }
-    }
-
-    /// Somebody creates the configuration again after it was deleted.
-    pub(crate) fn recreate_network(&mut self) {
-        self.rest.torn_down = false;
-        self.rest.well_since = None;
-        self.config = Some(self.wishes.clone());
-        self.configure(|config| config.teardown = false);
     }
 }

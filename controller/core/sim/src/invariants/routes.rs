@@ -44,12 +44,12 @@ impl World<'_> {
         let known = &self.shells[shell].known;
         let owner = known
             .nodes
-            .get(&route.node)
+            .get(&route.node.name)
             .filter(|node| node.pod_cidrs.contains(&route.destination));
         let truly = self
             .api
             .nodes
-            .get(&route.node)
+            .get(&route.node.name)
             .filter(|node| node.node.pod_cidrs.contains(&route.destination));
         let Some(key) = owner
             .map(|node| &node.key)
@@ -76,9 +76,9 @@ impl World<'_> {
 
     /// A route that is changed was not listed as foreign, unless that listing was late.
     fn check_was_ours(&mut self, shell: usize, change: &RouteChange, old: &ObservedRoute) {
-        let seen = self.shells[shell].known.tables.get(change.table());
+        let seen = self.shells[shell].known.tables.by_id.get(change.table());
         let shown = seen
-            .and_then(|seen| seen.last())
+            .and_then(|known| known.seen.last())
             .and_then(|seen| {
                 let mut routes = seen.routes.iter();
                 routes.find(|route| route.destination == old.destination)
@@ -125,20 +125,20 @@ impl World<'_> {
             return;
         }
         let place = &self.shells[from.shell];
-        let believed = place.known.nodes.get(&route.node);
+        let believed = place.known.nodes.get(&route.node.name);
         let believed = believed.is_some_and(|node| node.pod_cidrs.contains(&route.destination));
         if believed && place.life == from.life {
             // It does not know yet that a duplicate made by hand is gone.
             return;
         }
-        let given = (route.node.clone(), route.destination);
-        if self.api.by_hand.contains(&given) {
+        let given = (route.node.name.clone(), route.destination);
+        if from.late || self.api.by_hand.contains_key(&given) {
             // The duplicate went while the write was on its way.
             return;
         }
         let other = owners
             .iter()
-            .find(|owner| owner.node.key.name != route.node)
+            .find(|owner| owner.node.key.name != route.node.name)
             .map(|owner| owner.node.key.clone());
         if let Some(other) = other {
             self.broken(Invariant::I2, || {

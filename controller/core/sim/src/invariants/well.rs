@@ -1,39 +1,46 @@
 //! What "all is well" means.
 
 use ipnet::IpNet;
-use signpost_core::{Config, PoolConfig, PoolState, node::NetworkCondition, summary::NodeView};
+use signpost_core::{Config, node::NetworkCondition};
 
 use crate::{
     api::ApiNode,
-    cloud::{Held, MachineState},
-    scenario::{CloudKind, blocks},
+    brain::Brain,
+    cloud::{Held, Table},
+    knowledge::range,
     world::World,
 };
 
 impl World<'_> {
+    pub(super) fn leader(&self) -> Option<&dyn Brain> {
+        self.shells.iter().find_map(|shell| shell.brain.as_deref())
+    }
+
     pub(super) fn held(&self) -> usize {
-        let leader = self.shells.iter().find(|shell| shell.leader);
-        leader.map_or(0, |shell| shell.brain.summary().deletions_held)
+        self.leader()
+            .map_or(0, |brain| brain.summary().deletions_held)
     }
 
     pub(super) fn leftover(&self, counts: impl Fn(&IpNet) -> bool) -> Option<String> {
-        self.cloud.tables.iter().find_map(|(id, table)| {
-            let mut routes = table.routes.iter();
+        let mut tables = self.cloud.tables.iter();
+        tables.find_map(|(id, table)| {
+            // What lies in a table that is not programmed any more is nobody's business.
+            let mut routes = table.routes.iter().filter(|_| self.now >= table.untagged);
             let left = routes.find(|(destination, held)| held.ours && counts(destination));
             left.map(|(destination, _)| format!("{destination} in {id}"))
         })
     }
 
     pub(super) fn well(&self) -> Result<(), String> {
-        let leaders = self.shells.iter().filter(|shell| shell.leader).count();
+        let leaders = self.shells.iter().filter(|shell| shell.leads()).count();
         if leaders != 1 {
             return Err(format!("there are {leaders} leaders"));
         }
         if self.wishes.teardown {
-            return if self.rest.torn_down {
-                Ok(())
-            } else {
-                Err("it is not torn down".into())
+            return match self.leftover(|_| true) {
+                _ if !self.rest.torn_down => Err("it is not torn down".into()),
+                Some(left) => Err(format!("it is torn down, but {left} is there")),
+                None => Ok(()),
             };
         }
         let nodes: Vec<&ApiNode> = self.api.nodes.values().collect();
@@ -50,60 +57,26 @@ impl World<'_> {
                 Ok(())
             };
         }
+        self.changes_are_told()?;
+        let known = self.shells.iter().find(|shell| shell.leads());
+        let known = known.map(|shell| &shell.known);
+        let marks = self.scenario.habits.marks;
         let stale = self.leftover(|destination| {
-            !nodes
-                .iter()
-                .any(|node| node.node.pod_cidrs.contains(destination))
+            // Without a mark nobody can know it who was never told of the pool or of the node.
+            let seen = known.is_some_and(|known| {
+                let mut ever = known.ever.iter();
+                known.held.contains(destination) || ever.any(|(range, _)| range.has(destination))
+            });
+            if !marks && !seen {
+                return false;
+            }
+            let mut nodes = nodes.iter();
+            !nodes.any(|node| node.node.pod_cidrs.contains(destination))
         });
         match stale {
             Some(stale) => Err(format!("{stale} belongs to no node")),
             None => Ok(()),
         }
-    }
-
-    /// The engine knows all nodes and no others.
-    fn views_are_well(&self) -> Result<(), String> {
-        let leader = self.shells.iter().find(|shell| shell.leader);
-        let views: Vec<NodeView> = leader.map(|shell| shell.brain.nodes()).unwrap_or_default();
-        let ghost = views.iter().find(|view| {
-            self.api.get(&view.key).is_none()
-                && view.phase != signpost_core::summary::Phase::Draining
-        });
-        match ghost {
-            Some(ghost) => Err(format!("the engine believes in {}", ghost.key.uid)),
-            None => Ok(()),
-        }
-    }
-
-    /// The summary agrees with itself and with the world.
-    fn figures_are_well(&self) -> Result<(), String> {
-        let Some(leader) = self.shells.iter().find(|shell| shell.leader) else {
-            return Ok(());
-        };
-        let summary = leader.brain.summary();
-        if !summary.recovered {
-            return Err("the engine has not recovered".into());
-        }
-        for (pool, figures) in self.wishes.pools.iter().zip(&summary.pools) {
-            let sum = figures.allocated + figures.quarantined + figures.reserved + figures.free;
-            if figures.name != pool.name || figures.total != blocks(pool).len() {
-                return Err(format!("{figures:?} is not what {} has", pool.name));
-            }
-            if figures.total != sum {
-                return Err(format!("{figures:?} does not add up"));
-            }
-            let routed = self.cloud.tables.values().any(|table| {
-                let mut routes = table.routes.keys();
-                routes.any(|destination| pool.cidr.contains(destination))
-            });
-            if !routed && figures.quarantined > 0 {
-                return Err(format!("{figures:?} has a quarantine without a route"));
-            }
-        }
-        if summary.pools.len() < self.wishes.pools.len() {
-            return Err(format!("there are {} pools", summary.pools.len()));
-        }
-        Ok(())
     }
 
     fn node_is_well(&self, node: &ApiNode, all: &[&ApiNode]) -> Result<(), String> {
@@ -120,10 +93,11 @@ impl World<'_> {
             };
         }
         if !self.must_be_routed(node, config, all) {
-            return Ok(());
+            return self.says_so(node);
         }
         if self.scenario.limits.routes {
-            for (id, table) in &self.cloud.tables {
+            let programmed = self.cloud.tables.iter();
+            for (id, table) in programmed.filter(|(_, table)| self.now >= table.untagged) {
                 for cidr in &node.node.pod_cidrs {
                     let hop = self.hop_of(key, *cidr);
                     let held = table.routes.get(cidr);
@@ -147,67 +121,51 @@ impl World<'_> {
         Ok(())
     }
 
+    /// A node that cannot be routed and that no table leads to does not say that it is available.
+    fn says_so(&self, node: &ApiNode) -> Result<(), String> {
+        let key = &node.node.key;
+        let available = node.node.network == NetworkCondition::Available;
+        let mut cidrs = node.node.pod_cidrs.iter();
+        let in_pools = cidrs.all(|cidr| {
+            let mut pools = self.wishes.pools.iter();
+            pools.any(|pool| range(pool).has(cidr))
+        });
+        if !available || !self.scenario.limits.routes || !in_pools {
+            return Ok(());
+        }
+        let leads = |table: &Table, cidr: &IpNet| {
+            let held = table.routes.get(cidr);
+            let mut held = held.into_iter().flat_map(Held::all);
+            let hop = self.hop_of(key, *cidr);
+            hop.is_some() && held.any(|held| held.ours && held.hop == hop)
+        };
+        let tables = self.cloud.tables.values();
+        let programmed: Vec<&Table> = tables.filter(|table| self.now >= table.untagged).collect();
+        let mut cidrs = node.node.pod_cidrs.iter();
+        let reached = |cidr| programmed.iter().any(|table| leads(table, cidr));
+        if programmed.is_empty() || cidrs.all(reached) {
+            return Ok(());
+        }
+        Err("no table leads there and it says that it is available".into())
+    }
+
     /// Nothing stands in the way of the node's routes.
-    fn must_be_routed(&self, node: &ApiNode, config: &Config, all: &[&ApiNode]) -> bool {
+    pub(super) fn must_be_routed(&self, node: &ApiNode, config: &Config, all: &[&ApiNode]) -> bool {
         let key = &node.node.key;
         node.node.pod_cidrs.iter().all(|cidr| {
-            let in_pool = config.pools.iter().any(|pool| {
-                pool.cidr.contains(cidr) && cidr.prefix_len() == pool.node_prefix_length
-            });
+            let in_pool = config.pools.iter().any(|pool| range(pool).has(cidr));
             let alone = all.iter().all(|other| {
                 other.node.key == *key
                     || !other.node.pod_cidrs.contains(cidr)
                     || (other.node.created > node.node.created && !other.node.excluded)
             });
-            let clear = self.cloud.tables.values().all(|table| {
-                let mut routes = table.routes.iter();
-                !routes.any(|(destination, held)| !held.ours && cidr.contains(destination))
-            });
+            let clear = self
+                .cloud
+                .tables
+                .values()
+                .all(|table| table.routes.get(cidr).is_none_or(|held| held.ours));
             let reachable = self.hop_of(key, *cidr).is_some() || !self.scenario.limits.routes;
             in_pool && alone && clear && reachable
         })
-    }
-
-    /// There is a block for the node in each family.
-    fn could_have(&self, node: &ApiNode, config: &Config, all: &[&ApiNode]) -> bool {
-        let machine = node.node.provider_id.as_ref();
-        let machine = machine.and_then(|id| self.cloud.machines.get(id));
-        let there = machine.is_some_and(|machine| machine.state == MachineState::Running);
-        if !there && self.scenario.cloud == CloudKind::Cloud {
-            return false;
-        }
-        let matching: Vec<&PoolConfig> = config
-            .pools
-            .iter()
-            .filter(|pool| {
-                let mut wanted = pool.node_selector.iter();
-                wanted.all(|(key, value)| node.node.labels.get(key) == Some(value))
-            })
-            .collect();
-        let of_family = |v4: bool| {
-            let mut pools = matching
-                .iter()
-                .filter(move |pool| matches!(pool.cidr, IpNet::V4(_)) == v4)
-                .peekable();
-            pools.peek().is_none() || pools.any(|pool| self.has_free_block(pool, config, all))
-        };
-        !matching.is_empty() && of_family(true) && of_family(false)
-    }
-
-    fn has_free_block(&self, pool: &PoolConfig, config: &Config, all: &[&ApiNode]) -> bool {
-        let touches = |a: &IpNet, b: &IpNet| a.contains(b) || b.contains(a);
-        pool.state == PoolState::Active
-            && blocks(pool).iter().any(|block| {
-                let owned = |node: &&ApiNode| {
-                    let mut cidrs = node.node.pod_cidrs.iter();
-                    cidrs.any(|cidr| touches(cidr, block))
-                };
-                let routed = self.cloud.tables.values().any(|table| {
-                    let mut routes = table.routes.keys();
-                    routes.any(|destination| touches(destination, block))
-                });
-                let reserved = config.reserved.iter().any(|range| touches(range, block));
-                !all.iter().any(owned) && !routed && !reserved
-            })
     }
 }

@@ -6,13 +6,15 @@ mod watch;
 use std::{collections::VecDeque, sync::Arc};
 
 use signpost_core::{
-    Event, Time,
+    Config, Event, Time,
+    cloud::{CloudError, CloudErrorKind},
+    event::ApiErrorKind,
     lease::{Election, Terms},
+    shell::{Ended, Feed, Place, Writes},
 };
 
 use crate::{
     brain::Brain,
-    dice::mix,
     knowledge::Knowledge,
     queue::{Message, ToShell},
     world::World,
@@ -37,13 +39,27 @@ pub(crate) struct Shell {
     /// Stops in good order: begins nothing new.
     pub(crate) stopping: bool,
     /// What arrived while it stood still.
-    backlog: VecDeque<ToShell>,
+    /// At its next write, if that is begun in time, it stands still for so long after it looked at
+    /// the fence.
+    pub(crate) halts: Option<(u64, u64)>,
+    /// Until when it does.
+    pub(crate) halted_until: u64,
+    /// No write to the API server can land any more from then on (on its own clock).
+    pub(crate) landed: Time,
+    backlog: VecDeque<(Option<u32>, ToShell)>,
     pub(crate) election: Election,
-    /// The engine was told that it is elected.
-    pub(crate) leader: bool,
-    pub(crate) brain: Box<dyn Brain>,
+    /// Counts the leaderships of this process.
+    pub(crate) term: u32,
+    /// The engine of the present leadership; `None` unless it leads.
+    pub(crate) brain: Option<Box<dyn Brain>>,
     /// What the engine was told and what it began.
     pub(crate) known: Knowledge,
+    /// What the engine was told of nodes.
+    feed: Feed,
+    /// What this process has written.
+    pub(crate) writes: Writes,
+    /// The configuration as it was read last.
+    config: Option<Config>,
     /// The last list that was told, with which the watch begins.
     pub(crate) stream: u32,
     /// The watch brings changes; it does not while it is broken or a list is on its way.
@@ -64,16 +80,22 @@ pub(crate) fn identity(shell: usize, life: u32) -> Arc<str> {
 }
 
 impl Shell {
-    pub(crate) fn new(shell: usize, brain: Box<dyn Brain>) -> Self {
+    pub(crate) fn new(shell: usize, terms: Terms) -> Self {
         Self {
             life: 0,
             state: State::Down,
             stopping: false,
+            halts: None,
+            halted_until: 0,
+            landed: Time(0),
             backlog: VecDeque::new(),
-            election: Election::new(identity(shell, 0), Terms::default()),
-            leader: false,
-            brain,
+            election: Election::new(identity(shell, 0), terms),
+            term: 0,
+            brain: None,
             known: Knowledge::default(),
+            feed: Feed::default(),
+            writes: Writes::default(),
+            config: None,
             stream: 0,
             watching: false,
             streams: 0,
@@ -82,6 +104,11 @@ impl Shell {
             wake_at: None,
             burst: (0, 0),
         }
+    }
+
+    /// It may write, or did not notice yet that it may not.
+    pub(crate) fn leads(&self) -> bool {
+        self.brain.is_some()
     }
 }
 
@@ -100,23 +127,31 @@ impl World<'_> {
     /// Sends something to the present life of a controller.
     pub(crate) fn send_shell(&mut self, shell: usize, at: u64, what: ToShell) {
         let life = self.shells[shell].life;
-        self.queue.push(at, Message::ToShell { shell, life, what });
+        let term = None;
+        self.queue.push(
+            at,
+            Message::ToShell {
+                shell,
+                life,
+                term,
+                what,
+            },
+        );
     }
 
     pub(crate) fn start(&mut self, shell: usize) {
         let life = self.shells[shell].life + 1;
-        let seed = mix(mix(self.scenario.seed, shell as u64), u64::from(life));
-        let mut fresh = Shell::new(shell, (self.make)(self.scenario.limits, seed));
+        let terms = self.scenario.terms;
+        let mut fresh = Shell::new(shell, terms);
         fresh.life = life;
         fresh.state = State::Up;
-        fresh.election = Election::new(identity(shell, life), Terms::default());
+        fresh.election = Election::new(identity(shell, life), terms);
         self.shells[shell] = fresh;
         self.note(|| format!("controller {shell} starts"));
         let config = self.dice.span(1..=2_000, ("first config", shell));
         self.send_shell(shell, self.now + config, ToShell::Config);
         let look = self.dice.span(1..=500, ("first look", shell));
         self.send_shell(shell, self.now + look, ToShell::Look);
-        self.send_shell(shell, self.now + 1, ToShell::Relist);
     }
 
     /// Ends a process at once.
@@ -124,10 +159,9 @@ impl World<'_> {
         if self.shells[shell].state == State::Down {
             return false;
         }
-        self.coverage.count(&*self.shells[shell].brain);
+        self.end_leadership(shell);
         let life = self.shells[shell].life;
-        let brain = (self.make)(self.scenario.limits, 0);
-        self.shells[shell] = Shell::new(shell, brain);
+        self.shells[shell] = Shell::new(shell, self.scenario.terms);
         self.shells[shell].life = life;
         self.queue
             .push(self.now + back_after, Message::Start { shell });
@@ -139,36 +173,49 @@ impl World<'_> {
             self.shells[shell].state = State::Up;
         }
         while self.shells[shell].state == State::Up
-            && let Some(what) = self.shells[shell].backlog.pop_front()
+            && let Some((term, what)) = self.shells[shell].backlog.pop_front()
         {
-            self.step(shell, what);
+            self.step(shell, term, what);
         }
     }
 
-    pub(crate) fn shell_message(&mut self, shell: usize, life: u32, what: ToShell) {
+    pub(crate) fn shell_message(
+        &mut self,
+        shell: usize,
+        life: u32,
+        term: Option<u32>,
+        what: ToShell,
+    ) {
         let place = &mut self.shells[shell];
         if place.life != life {
             return;
         }
         match place.state {
             State::Down => {}
-            State::Paused => place.backlog.push_back(what),
-            State::Up => self.step(shell, what),
+            State::Paused => place.backlog.push_back((term, what)),
+            State::Up => self.step(shell, term, what),
         }
     }
 
-    fn step(&mut self, shell: usize, what: ToShell) {
+    fn step(&mut self, shell: usize, term: Option<u32>, what: ToShell) {
         let now = self.local(shell);
-        let lapsed = self.shells[shell].leader && !self.shells[shell].election.may_write(now);
+        let lapsed = self.shells[shell].leads() && !self.shells[shell].election.may_write(now);
         // A real shell may take the message or the timer first.
         let event_first = lapsed && self.dice.percent(50, ("fence", shell));
         if lapsed && !event_first {
             self.depose(shell);
         }
+        let earlier = term.is_some_and(|term| term != self.shells[shell].term);
         match what {
+            // Nobody is there any more who asked.
+            ToShell::Read { .. } | ToShell::ReadAgain(_) if earlier => {}
             ToShell::Look => self.look(shell),
             ToShell::LeaseRead(record) => self.lease_read(shell, record),
-            ToShell::LeaseWritten { begun, result } => self.lease_written(shell, begun, result),
+            ToShell::LeaseWritten {
+                begun,
+                clean,
+                result,
+            } => self.lease_written(shell, begun, clean, result.is_ok()),
             ToShell::Fence => {}
             ToShell::Release => self.release(shell),
             ToShell::Wake => {
@@ -181,6 +228,7 @@ impl World<'_> {
             ToShell::Elect => self.elect(shell),
             ToShell::Config => {
                 let config = self.config.clone();
+                self.shells[shell].config.clone_from(&config);
                 self.tell(shell, Event::Configured(config));
             }
             ToShell::Relist => self.relist(shell),
@@ -195,23 +243,55 @@ impl World<'_> {
                 if stream == place.streams && stream > place.stream {
                     (place.stream, place.next, place.base) = (stream, upto, upto);
                     place.watching = true;
-                    self.tell(shell, Event::NodesListed(nodes));
+                    let event = place.feed.listed(nodes);
+                    self.tell(shell, event);
                     self.watch_goes_on(shell);
                 }
             }
-            ToShell::Read { key, node, upto } => self.node_read(shell, &key, node, upto),
-            ToShell::Event(event) => self.tell(shell, event),
+            ToShell::Read { key, reading, node } => self.node_read(shell, key, &reading, node),
+            ToShell::ReadAgain(key) => self.read_node(shell, &key),
+            ToShell::Event(event) => {
+                self.end_write(shell, &event);
+                if !earlier {
+                    self.tell(shell, event);
+                }
+            }
         }
-        if event_first && self.shells[shell].leader {
+        if event_first {
             self.depose(shell);
         }
+    }
+
+    /// The end of a write is heard of, also when the leadership is over that began it.
+    fn end_write(&mut self, shell: usize, event: &Event) {
+        let (place, in_doubt) = match event {
+            Event::PodCidrsSet { result, .. } | Event::NetworkStatusSet { result, .. } => {
+                let error = result.as_ref().err();
+                let doubt = error.is_some_and(|error| error.kind == ApiErrorKind::Unknown);
+                (Place::Api, doubt)
+            }
+            Event::RouteWritten { result, .. } => (Place::Routes, is_in_doubt(result)),
+            Event::ForwardingEnabled { result, .. } => (Place::Instance, is_in_doubt(result)),
+            _ => return,
+        };
+        let ended = if in_doubt {
+            Ended::InDoubt
+        } else {
+            Ended::Known
+        };
+        let now = self.local(shell);
+        if in_doubt {
+            self.shells[shell].landed = now.after(self.scenario.limits.api_settle);
+        }
+        let writes = &mut self.shells[shell].writes;
+        writes.ended(place, ended, self.scenario.limits, now);
     }
 
     /// Has the engine woken when it wants to be.
     pub(crate) fn set_alarm(&mut self, shell: usize) {
         let now = self.local(shell);
         let place = &mut self.shells[shell];
-        let Some(wake) = place.brain.next_wake() else {
+        let Some(wake) = place.brain.as_ref().and_then(|brain| brain.next_wake()) else {
             return;
         };
         let wake = wake.max(now);
@@ -221,4 +301,9 @@ impl World<'_> {
             self.send_shell(shell, at, ToShell::Wake);
         }
     }
+}
+
+fn is_in_doubt(result: &Result<(), CloudError>) -> bool {
+    let error = result.as_ref().err();
+    error.is_some_and(|error| error.kind == CloudErrorKind::Unknown)
 }

@@ -1,16 +1,26 @@
 //! A controller's watch of the nodes.
 
-use signpost_core::{Event, Node, NodeKey};
+use signpost_core::{
+    Node, NodeKey,
+    shell::{Reading, Told, feed::Version},
+};
 
 use crate::{
     api::{ApiCall, Change},
     queue::ToShell,
+    rules::Rule,
     world::World,
 };
+
+/// The pause after a read that could not be placed.
+const READ_AGAIN: u64 = 500;
 
 impl World<'_> {
     pub(super) fn relist(&mut self, shell: usize) {
         let place = &mut self.shells[shell];
+        if !place.leads() {
+            return;
+        }
         place.watching = false;
         place.streams += 1;
         let stream = place.streams;
@@ -60,34 +70,39 @@ impl World<'_> {
         {
             let next = self.shells[shell].next;
             self.shells[shell].next += 1;
+            let feed = &mut self.shells[shell].feed;
             let event = match &self.api.log[next] {
-                Change::Seen(node) => Event::NodeSeen(node.clone()),
-                Change::Gone(key) => Event::NodeGone(key.clone()),
+                Change::Seen(node, version) => feed.watched(node.clone(), Some(*version)),
+                Change::Gone(key, version) => feed.deleted(key.clone(), Some(*version)),
             };
             self.tell(shell, event);
         }
     }
 
-    /// A node that was read on request. What the watch brought meanwhile is newer.
+    /// Reads one node beside the watch.
+    pub(crate) fn read_node(&mut self, shell: usize, key: &NodeKey) {
+        let reading = self.shells[shell].feed.begin_read(key);
+        let key = key.clone();
+        self.send_api(shell, ApiCall::ReadNode { key, reading });
+    }
+
+    /// A node was read; the name may have another one by now.
     pub(super) fn node_read(
         &mut self,
         shell: usize,
-        key: &NodeKey,
-        node: Option<Node>,
-        upto: usize,
+        key: NodeKey,
+        reading: &Reading,
+        node: Option<(Node, Version)>,
     ) {
-        let newer = self.api.log[upto..self.shells[shell].next.max(upto)]
-            .iter()
-            .rfind(|change| change.key().name == key.name);
-        let node = match newer {
-            Some(Change::Seen(node)) => Some(node.clone()),
-            Some(Change::Gone(_)) => None,
-            None => node,
-        };
-        let event = match node {
-            Some(node) if node.key == *key => Event::NodeSeen(node),
-            _ => Event::NodeGone(key.clone()),
-        };
-        self.tell(shell, event);
+        match self.shells[shell].feed.answered(reading, node) {
+            Told::Event(event) => self.tell(shell, event),
+            Told::Nothing => self.meet(Rule::ReadTooOld),
+            Told::ReadAgain => {
+                self.meet(Rule::ReadBetweenLists);
+                let again = ToShell::ReadAgain(key);
+                let sender = self.sender(shell);
+                self.answer(sender, self.now + READ_AGAIN, again);
+            }
+        }
     }
 }

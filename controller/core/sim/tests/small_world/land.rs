@@ -6,7 +6,7 @@ use signpost_core::{
         CloudError, CloudErrorKind, ObservedRoute, Ownership, RouteChange, TableId, TableListing,
         TableUsage,
     },
-    event::ApiError,
+    event::{ApiError, ApiErrorKind},
 };
 
 use crate::world::{Entry, Lie, What, World, next_hop};
@@ -40,16 +40,16 @@ impl World {
     fn set_pod_cidrs(&mut self, key: &NodeKey, cidrs: &[IpNet]) -> Result<(), ApiError> {
         let node = self.nodes[World::place(key)]
             .as_ref()
-            .ok_or(ApiError::NotFound)?;
+            .ok_or_else(|| refused(ApiErrorKind::NotFound))?;
         if node.key != *key {
-            return Err(ApiError::Conflict);
+            return Err(refused(ApiErrorKind::Conflict));
         }
         if !node.pod_cidrs.is_empty() {
             let same = node.pod_cidrs == cidrs;
             return if same {
                 Ok(())
             } else {
-                Err(ApiError::Conflict)
+                Err(refused(ApiErrorKind::Conflict))
             };
         }
         for cidr in cidrs {
@@ -94,13 +94,14 @@ impl World {
             } else {
                 Ownership::Foreign
             },
-            blackhole: false,
+            blackhole: None,
             handle: None,
         });
         TableListing {
             table: TableId("main".into()),
             routes: Ok(routes.collect()),
             usage: TableUsage::default(),
+            barred: Vec::new(),
         }
     }
 
@@ -131,6 +132,10 @@ impl World {
     }
 }
 
+pub(crate) fn refused(kind: ApiErrorKind) -> ApiError {
+    ApiError::new(kind, "refused")
+}
+
 /// The answer that says that nobody knows.
 pub(crate) fn unknown(what: What) -> Event {
     let lost = CloudError {
@@ -141,7 +146,7 @@ pub(crate) fn unknown(what: What) -> Event {
     match what {
         What::SetPodCidrs(node, _) => Event::PodCidrsSet {
             node,
-            result: Err(ApiError::Unknown),
+            result: Err(refused(ApiErrorKind::Unknown)),
         },
         What::List(listing) => Event::RoutesListed {
             listing,

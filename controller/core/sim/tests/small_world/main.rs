@@ -148,7 +148,7 @@ const NOTHING: Budget = Budget {
     joins: 0,
     leaves: 0,
     crashes: 0,
-    depositions: 0,
+    releases: 0,
     losses: 0,
 };
 
@@ -204,7 +204,7 @@ fn the_leadership_changes() {
     let world = after_one(Budget {
         joins: 1,
         leaves: 1,
-        depositions: 1,
+        releases: 1,
         ..NOTHING
     });
     explore(world, 14, &[BOTH_ROUTED, USED_AGAIN]);

@@ -4,10 +4,11 @@ use signpost_core::{
     Action, Event, NodeKey, Time,
     action::NetworkStatus,
     cloud::{Instance, InstanceState, Ownership},
-    event::ApiError,
+    event::ApiErrorKind,
     node::NetworkCondition,
 };
 
+use crate::land::refused;
 use crate::world::{Call, Entry, What, World, next_hop};
 
 impl World {
@@ -32,36 +33,30 @@ impl World {
                 .collect();
         }
         let now = Time(self.now);
-        for action in self.controllers[by].engine.handle(event, now) {
+        let Some(engine) = &mut self.controllers[by].engine else {
+            return;
+        };
+        for action in engine.handle(event, now) {
             self.begin(by, action);
         }
     }
 
     fn begin(&mut self, by: usize, action: Action) {
-        if self.leader != Some(by) {
-            self.break_promise(format!(
-                "controller {by} acts and does not lead: {action:?}"
-            ));
-            return;
-        }
         match action {
             Action::SetPodCidrs { node, cidrs } => self.send(by, What::SetPodCidrs(node, cidrs)),
-            Action::ListRoutes { listing } => self.send(by, What::List(listing)),
+            Action::ListRoutes { listing, .. } => self.send(by, What::List(listing)),
             Action::WriteRoute { write, change } => self.send(by, What::Write(write, change)),
             Action::SetNetworkStatus { node, status } => self.set_status(by, &node, &status),
             Action::ReadNode(key) => {
                 let node = self.node(&key).cloned();
                 let place = World::place(&key);
-                let event = match node {
-                    Some(node) => {
-                        self.controllers[by].view[place] = Some(node.clone());
-                        Event::NodeSeen(node)
-                    }
-                    None => Event::NodeGone(key),
-                };
+                if let Some(node) = &node {
+                    self.controllers[by].view[place] = Some(node.clone());
+                }
+                let event = Event::NodeRead { key, node };
                 self.tell(by, event);
             }
-            Action::ReadInstances(queries) => {
+            Action::ReadInstances { batch, queries } => {
                 let answers = queries.into_iter().map(|query| {
                     let state = InstanceState::Found(Instance {
                         id: query.node.uid.clone(),
@@ -72,7 +67,7 @@ impl World {
                     (query.node, Ok(state))
                 });
                 let answers = answers.collect();
-                self.tell(by, Event::InstancesRead(answers));
+                self.tell(by, Event::InstancesRead { batch, answers });
             }
             Action::EnableForwarding(query) => {
                 let node = query.node;
@@ -122,7 +117,7 @@ impl World {
             }
             Ok(())
         } else {
-            Err(ApiError::NotFound)
+            Err(refused(ApiErrorKind::NotFound))
         };
         let node = key.clone();
         self.tell(by, Event::NetworkStatusSet { node, result });

@@ -1,6 +1,6 @@
 //! What can happen in the small world.
 
-use signpost_core::{Event, Time, lease::Terms};
+use signpost_core::{Engine, Event, Handover, Limits, Time, lease::Terms};
 
 use crate::{
     land::unknown,
@@ -26,8 +26,8 @@ pub(crate) enum Step {
     Wake,
     /// The leader dies and starts anew.
     Crash,
-    /// The leader's lease runs out.
-    Depose,
+    /// The leader gives its lease back once its writes have ended.
+    Release,
     Elect(usize),
 }
 
@@ -71,8 +71,8 @@ impl World {
             if self.budget.crashes > 0 {
                 steps.push(Step::Crash);
             }
-            if self.budget.depositions > 0 {
-                steps.push(Step::Depose);
+            if self.budget.releases > 0 && self.calls.iter().all(|call| !call.is_write()) {
+                steps.push(Step::Release);
             }
         } else {
             steps.extend(
@@ -83,14 +83,14 @@ impl World {
         }
     }
 
-    /// Whether the process that sent this still runs.
+    /// Whether the leadership that sent this still lasts.
     pub(crate) fn asks(&self, call: &Call) -> bool {
         self.controllers[call.by].life == call.life
     }
 
     /// When the leader wants to be woken, if no write would be under way for too long by then.
     fn wake(&self) -> Option<u64> {
-        let engine = &self.controllers[self.leader?].engine;
+        let engine = self.controllers[self.leader?].engine.as_ref()?;
         let at = engine.next_wake()?.0.max(self.now);
         let limit = Terms::default().longest_write();
         let ends = |call: &Call| Time(call.sent).after(limit).0;
@@ -140,33 +140,35 @@ impl World {
             }
             Step::Crash => {
                 self.budget.crashes -= 1;
-                if let Some(leader) = self.leader.take() {
-                    let life = self.controllers[leader].life;
-                    self.calls.retain(|call| {
-                        let write = !matches!(call.what, What::List(_));
-                        call.by != leader || (write && call.answer.is_none())
-                    });
-                    self.controllers[leader] = Controller::new(life + 1);
-                }
+                self.end_leadership(Handover::Unclean);
             }
-            Step::Depose => {
-                self.budget.depositions -= 1;
-                if let Some(leader) = self.leader.take() {
-                    self.tell(leader, Event::Deposed);
-                }
+            Step::Release => {
+                self.budget.releases -= 1;
+                self.end_leadership(Handover::Clean);
             }
             Step::Elect(controller) => self.elect(controller),
         }
     }
 
+    fn end_leadership(&mut self, handover: Handover) {
+        self.handover = handover;
+        if let Some(leader) = self.leader.take() {
+            let life = self.controllers[leader].life;
+            self.calls
+                .retain(|call| call.by != leader || (call.is_write() && call.answer.is_none()));
+            self.controllers[leader] = Controller::new(life + 1);
+        }
+    }
+
     fn elect(&mut self, controller: usize) {
+        let engine = Engine::new(Limits::LOCAL, 7, self.handover, Time(self.now));
         self.leader = Some(controller);
         let place = &mut self.controllers[controller];
         place.listed.clear();
         place.view.clone_from(&self.nodes);
+        place.engine = Some(engine);
         let nodes = self.nodes.iter().flatten().cloned().collect();
         self.tell(controller, Event::Configured(Some(config())));
-        self.tell(controller, Event::Elected);
         self.tell(controller, Event::NodesListed(nodes));
     }
 

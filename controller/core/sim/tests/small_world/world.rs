@@ -8,7 +8,7 @@ use std::{
 };
 
 use signpost_core::{
-    Config, Engine, IpNet, Limits, Node, NodeKey, PoolConfig, PoolState, Time,
+    Config, Engine, Handover, IpNet, Node, NodeKey, PoolConfig, PoolState, Time,
     cloud::{NextHop, RouteChange},
     event::Event,
     node::NetworkCondition,
@@ -29,7 +29,7 @@ pub(crate) struct Budget {
     pub(crate) joins: u8,
     pub(crate) leaves: u8,
     pub(crate) crashes: u8,
-    pub(crate) depositions: u8,
+    pub(crate) releases: u8,
     pub(crate) losses: u8,
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Lie {
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) by: usize,
-    /// The process that asked; a crash makes another one of it.
+    /// The leadership that asked.
     pub(crate) life: u8,
     pub(crate) sent: u64,
     pub(crate) what: What,
@@ -67,6 +67,12 @@ pub(crate) enum What {
     Write(u64, RouteChange),
 }
 
+impl Call {
+    pub(crate) fn is_write(&self) -> bool {
+        !matches!(self.what, What::List(_))
+    }
+}
+
 /// One entry of the only route table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -77,7 +83,9 @@ pub(crate) struct Entry {
 /// A controller's process.
 #[derive(Debug, Clone)]
 pub(crate) struct Controller {
-    pub(crate) engine: Engine,
+    /// `None` unless it leads.
+    pub(crate) engine: Option<Engine>,
+    /// Counts leaderships.
     pub(crate) life: u8,
     /// What its watch has shown.
     pub(crate) view: [Option<Node>; NODES],
@@ -93,6 +101,8 @@ pub(crate) struct World {
     pub(crate) table: BTreeMap<IpNet, Entry>,
     pub(crate) controllers: Vec<Controller>,
     pub(crate) leader: Option<usize>,
+    /// How the last leadership ended.
+    pub(crate) handover: Handover,
     pub(crate) calls: Vec<Call>,
     pub(crate) budget: Budget,
     pub(crate) lie: Lie,
@@ -145,7 +155,7 @@ pub(crate) fn next_hop(place: usize) -> NextHop {
 impl Controller {
     pub(crate) fn new(life: u8) -> Self {
         Self {
-            engine: Engine::new(Limits::LOCAL, 7),
+            engine: None,
             life,
             view: [const { None }; NODES],
             listed: BTreeMap::new(),
@@ -163,6 +173,7 @@ impl World {
             table: BTreeMap::from([foreign_route()]),
             controllers: (0..CONTROLLERS).map(|_| Controller::new(0)).collect(),
             leader: None,
+            handover: Handover::Clean,
             calls: Vec::new(),
             budget,
             lie: Lie::None,
@@ -208,6 +219,7 @@ impl World {
             pod_cidrs: Vec::new(),
             network: NetworkCondition::Unknown,
             excluded: false,
+            uninitialized: false,
         });
     }
 
@@ -264,7 +276,8 @@ impl World {
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:?}", (&self.nodes, self.born, &self.table))?;
-        writeln!(f, "{:?} {:?} {:?}", self.leader, self.budget, self.breach)?;
+        let leader = (self.leader, self.handover);
+        writeln!(f, "{leader:?} {:?} {:?}", self.budget, self.breach)?;
         writeln!(f, "{:?} {:?}", self.left, self.reused)?;
         for call in &self.calls {
             writeln!(f, "{} {:?}", self.title(call), call.answer)?;

@@ -6,7 +6,7 @@ use super::driver::*;
 use crate::{
     Action, Event,
     action::Reason,
-    cloud::{CloudErrorKind, InstanceState, RouteChange},
+    cloud::{Blackhole, CloudErrorKind, InstanceState, RouteChange},
     node::NetworkCondition,
     summary::Phase,
 };
@@ -160,7 +160,7 @@ fn the_route_to_an_instance_that_is_gone_stays_until_the_node_goes() {
         .table("main")
         .get_mut(&cidr)
         .expect("routed")
-        .blackhole = true;
+        .blackhole = Some(Blackhole::TargetGone);
     driver.pass(Duration::from_secs(100));
     assert_eq!(driver.problem("a"), Some(Reason::InstanceNotFound));
     assert_eq!(driver.nodes["a"].network, NetworkCondition::Unavailable);

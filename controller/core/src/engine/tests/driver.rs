@@ -8,13 +8,14 @@ use std::{
 };
 
 use crate::{
-    Action, Config, Engine, Event, IpNet, Limits, Node, NodeKey, PoolConfig, PoolState, Time,
+    Action, Config, Engine, Event, Handover, IpNet, Limits, Node, NodeKey, PoolConfig, PoolState,
+    Time,
     action::Reason,
     cloud::{
         CloudError, CloudErrorKind, Instance, InstanceState, NextHop, ObservedRoute, Ownership,
-        RouteChange, TableId, TableListing, TableUsage, Usage,
+        Range, RouteChange, TableId, TableListing, TableUsage, Usage,
     },
-    event::ApiError,
+    event::{ApiError, ApiErrorKind},
     node::NetworkCondition,
     summary::Phase,
 };
@@ -33,7 +34,7 @@ pub(super) enum Answer {
     /// Nothing happens, and this is said.
     Cloud(CloudErrorKind),
     /// Nothing happens, and this is said.
-    Api(ApiError),
+    Api(ApiErrorKind),
     /// It happens, and "no answer" is said.
     Lost,
     /// Nothing happens or is said until [`Driver::release`].
@@ -42,12 +43,17 @@ pub(super) enum Answer {
 
 pub(super) struct Driver {
     pub(super) engine: Engine,
+    pub(super) limits: Limits,
+    pub(super) config: Config,
+    pub(super) handover: Handover,
     pub(super) now: Time,
     pub(super) nodes: BTreeMap<Arc<str>, Node>,
     pub(super) tables: BTreeMap<TableId, BTreeMap<IpNet, ObservedRoute>>,
     pub(super) instances: BTreeMap<Arc<str>, InstanceState>,
     pub(super) log: Vec<Action>,
     pub(super) fault: Fault,
+    /// Where no route of ours may lie.
+    pub(super) barred: Vec<IpNet>,
     /// Listings do not show this yet.
     pub(super) hidden: Option<IpNet>,
     /// Most routes of a table, and whether listings name that limit.
@@ -79,7 +85,7 @@ pub(super) fn route(cidr: &str, node: &str) -> ObservedRoute {
         destination: net(cidr),
         next_hop: Some(hop(node)),
         ownership: Ownership::Ours,
-        blackhole: false,
+        blackhole: None,
         handle: None,
     }
 }
@@ -120,22 +126,27 @@ pub(super) fn node(name: &str, pod_cidrs: &[&str]) -> Node {
         pod_cidrs: pod_cidrs.iter().map(|cidr| net(cidr)).collect(),
         network: NetworkCondition::Unknown,
         excluded: false,
+        uninitialized: false,
     }
 }
 
 impl Driver {
     /// Not elected yet; one table `main`.
     pub(super) fn new(limits: Limits, config: Config) -> Self {
-        let mut engine = Engine::new(limits, 1);
-        engine.handle(Event::Configured(Some(config)), Time(0));
+        let now = Time(1_000);
+        let handover = Handover::Unclean;
         Self {
-            engine,
-            now: Time(1_000),
+            engine: Engine::new(limits, 1, handover, now),
+            limits,
+            config,
+            handover,
+            now,
             nodes: BTreeMap::new(),
             tables: BTreeMap::from([(table("main"), BTreeMap::new())]),
             instances: BTreeMap::new(),
             log: Vec::new(),
             fault: Box::new(|_| None),
+            barred: Vec::new(),
             hidden: None,
             quota: None,
             lenient: false,
@@ -156,8 +167,15 @@ impl Driver {
         for node in nodes {
             self.nodes.insert(node.key.name.clone(), node);
         }
-        self.tell(Event::Elected);
+        self.engine = Engine::new(self.limits, 1, self.handover, self.now);
+        self.configure(|_| ());
         self.list_nodes();
+    }
+
+    /// Changes the configuration.
+    pub(super) fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.tell(Event::Configured(Some(self.config.clone())));
     }
 
     pub(super) fn list_nodes(&mut self) {
@@ -228,8 +246,8 @@ impl Driver {
         }
         let refused = matches!(answer, Some(Answer::Cloud(_) | Answer::Api(_)));
         let api = match answer {
-            Some(Answer::Api(error)) => Err(error),
-            Some(Answer::Lost) => Err(ApiError::Unknown),
+            Some(Answer::Api(kind)) => Err(ApiError::new(kind, "as told")),
+            Some(Answer::Lost) => Err(ApiError::new(ApiErrorKind::Unknown, "as told")),
             _ => Ok(()),
         };
         let cloud = match answer {
@@ -241,20 +259,23 @@ impl Driver {
             Action::SetPodCidrs { node, cidrs } => {
                 let result = match self.nodes.get_mut(&node.name) {
                     _ if refused => api,
-                    Some(known) if known.key != node => Err(ApiError::Conflict),
+                    Some(known) if known.key != node => {
+                        Err(ApiError::new(ApiErrorKind::Conflict, "other"))
+                    }
                     Some(known) if known.pod_cidrs.is_empty() => {
                         known.pod_cidrs = cidrs;
                         api
                     }
                     Some(known) if known.pod_cidrs == cidrs => api,
-                    Some(_) => Err(ApiError::Conflict),
-                    None => Err(ApiError::NotFound),
+                    Some(_) => Err(ApiError::new(ApiErrorKind::Conflict, "other")),
+                    None => Err(ApiError::new(ApiErrorKind::NotFound, "none")),
                 };
                 Some(Event::PodCidrsSet { node, result })
             }
             Action::ReadNode(key) => {
                 let known = self.nodes.get(&key.name).filter(|it| it.key == key);
-                Some(known.map_or(Event::NodeGone(key), |it| Event::NodeSeen(it.clone())))
+                let node = known.cloned();
+                Some(Event::NodeRead { key, node })
             }
             Action::SetNetworkStatus { node, status } => {
                 if let Some(known) = self.nodes.get_mut(&node.name).filter(|_| !refused) {
@@ -266,22 +287,23 @@ impl Driver {
                 }
                 Some(Event::NetworkStatusSet { node, result: api })
             }
-            Action::ReadInstances(queries) => {
+            Action::ReadInstances { batch, queries } => {
                 let answers = queries.into_iter().map(|query| {
                     let name = &query.node.name;
                     let state = self.instances.get(name).cloned();
                     let state = state.unwrap_or_else(|| found(name));
                     (query.node, cloud.clone().map(|()| state))
                 });
-                Some(Event::InstancesRead(answers.collect()))
+                let answers = answers.collect();
+                Some(Event::InstancesRead { batch, answers })
             }
             Action::EnableForwarding(query) => Some(Event::ForwardingEnabled {
                 node: query.node,
                 result: cloud,
             }),
-            Action::ListRoutes { listing } => Some(Event::RoutesListed {
+            Action::ListRoutes { listing, ranges } => Some(Event::RoutesListed {
                 listing,
-                result: cloud.map(|()| self.list()),
+                result: cloud.map(|()| self.list(&ranges)),
             }),
             Action::WriteRoute { write, change } => {
                 let result = if refused {
@@ -295,12 +317,16 @@ impl Driver {
         }
     }
 
-    pub(super) fn list(&self) -> Vec<TableListing> {
+    pub(super) fn list(&self, ranges: &[Range]) -> Vec<TableListing> {
+        let covered = |route: &ObservedRoute| {
+            let mut ranges = ranges.iter();
+            ranges.any(|range| range.cidr.contains(&route.destination))
+        };
         let listing = |(table, routes): (&TableId, &BTreeMap<_, ObservedRoute>)| TableListing {
             table: table.clone(),
             routes: Ok(routes
                 .values()
-                .filter(|route| Some(route.destination) != self.hidden)
+                .filter(|route| Some(route.destination) != self.hidden && covered(route))
                 .cloned()
                 .collect()),
             usage: TableUsage {
@@ -310,6 +336,7 @@ impl Driver {
                 }),
                 v6: None,
             },
+            barred: self.barred.clone(),
         };
         self.tables.iter().map(listing).collect()
     }
@@ -335,7 +362,7 @@ impl Driver {
                     destination: cidr,
                     next_hop: Some(route.next_hop.clone()),
                     ownership: Ownership::Ours,
-                    blackhole: false,
+                    blackhole: None,
                     handle: None,
                 };
                 routes.insert(cidr, written);

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::driver::*;
-use crate::{Action, Config, Event, action::Reason, cloud::InstanceState};
+use crate::{
+    Action, Config, Event,
+    action::Reason,
+    cloud::{Blackhole, InstanceState},
+};
 
 fn ten() -> Driver {
     let nodes = (0..10).map(|number| node(&format!("n{number}"), &[]));
@@ -84,7 +88,7 @@ fn routes_to_instances_that_are_gone_are_not_held() {
             driver.instances.insert(name.into(), InstanceState::Gone);
         }
     }
-    let asked = |action: &Action| matches!(action, Action::ReadInstances(_));
+    let asked = |action: &Action| matches!(action, Action::ReadInstances { .. });
     assert!(driver.log.iter().any(asked));
     driver.pass(Duration::from_secs(40));
     assert_eq!(routes(&driver), 4, "six are gone for certain");
@@ -99,7 +103,7 @@ fn a_route_that_is_alive_in_one_table_counts_though_it_leads_nowhere_in_another(
         let cidr = format!("10.0.{number}.0/24");
         driver.put("main", route(&cidr, "x"));
         let mut hole = route(&cidr, "x");
-        hole.blackhole = true;
+        hole.blackhole = Some(Blackhole::TargetGone);
         driver.put("second", hole);
     }
     driver.elect(vec![]);

@@ -1,0 +1,124 @@
+//! I8: what a living node keeps.
+
+use signpost_core::{NodeKey, Time, action::Reason, cloud::InstanceState};
+use signpost_core::{cloud::RouteChange, node::NetworkCondition};
+
+use super::Invariant;
+use crate::world::World;
+
+impl World<'_> {
+    /// An engine is about to delete a route. It is not the last one for a block that a node has.
+    pub(crate) fn check_last_route(&mut self, shell: usize, change: &RouteChange) {
+        let RouteChange::Delete { route, .. } = change else {
+            return;
+        };
+        let known = &self.shells[shell].known;
+        if known.config.as_ref().is_none_or(|config| config.teardown) {
+            return;
+        }
+        let has = |node: &signpost_core::Node| node.pod_cidrs.contains(&route.destination);
+        let lives = |node: &&signpost_core::Node| self.api.get(&node.key).is_some();
+        let mut holders = known.nodes.values().filter(|node| has(node));
+        let excluded = known.nodes.values().any(|node| node.excluded && has(node));
+        let Some(holder) = holders.find(lives).map(|node| node.key.clone()) else {
+            return;
+        };
+        let table = self.cloud.tables.get(change.table());
+        let held = table.and_then(|table| table.routes.get(&route.destination));
+        let last = held.is_some_and(|held| {
+            let same = held.handle == route.handle && held.hop == route.next_hop;
+            held.ours && held.double.is_none() && same
+        });
+        if last && !excluded {
+            self.broken(Invariant::I8, || {
+                let what = crate::trail::change(change);
+                format!("controller {shell}: {what}, the last route of {holder}")
+            });
+        }
+    }
+
+    /// An engine is about to take a node out of service, or to say that it never was in service.
+    pub(crate) fn check_withdrawal(&mut self, shell: usize, node: &NodeKey, reason: Reason) {
+        if reason == Reason::RoutePending {
+            return self.broken(Invariant::Contract, || {
+                format!("{node} waits for its routes and is said to be out of service")
+            });
+        }
+        let brain = self.shells[shell].brain.as_ref();
+        if brain.is_some_and(|brain| !brain.summary().recovered) {
+            return self.broken(Invariant::Contract, || {
+                format!("{node} is said to be out of service before all was read")
+            });
+        }
+        if let Some(table) = self.still_leads(shell, node) {
+            self.broken(Invariant::I8, || {
+                format!(
+                    "{node} is taken out of service ({reason:?}); {table} leads there as before"
+                )
+            });
+        }
+    }
+
+    /// A node that is in service, for whose service there is no less than ever in this leadership.
+    fn still_leads(&self, shell: usize, key: &NodeKey) -> Option<String> {
+        let known = &self.shells[shell].known;
+        let limits = &self.scenario.limits;
+        let node = known.knows(key)?;
+        let truly = self.api.get(key)?;
+        let in_service = node.network == NetworkCondition::Available
+            && truly.node.network == NetworkCondition::Available;
+        if !in_service || node.excluded || !limits.routes {
+            return None;
+        }
+        let others = known.nodes.values().filter(|other| other.key != *key);
+        let shared = others.flat_map(|other| other.pod_cidrs.iter());
+        let mut shared = shared.filter(|net| {
+            let mut own = node.pod_cidrs.iter();
+            own.any(|own| own.contains(*net) || net.contains(own))
+        });
+        let Some(InstanceState::Found(_)) = known.instances.get(&key.uid) else {
+            return None;
+        };
+        if shared.next().is_some() || !self.runs(key) {
+            return None;
+        }
+        // Reads may be late, twice; whatever changed so lately does not count.
+        let settled = |since: u64| self.now >= Time(since).after(limits.settle * 2).0 + 30_000;
+        let mut leads = None;
+        for (id, known) in known.tables.counting(limits.settle) {
+            let table = self.cloud.tables.get(id)?;
+            let mut all = true;
+            for cidr in &node.pod_cidrs {
+                let hop = self.hop_of(key, *cidr)?;
+                let shown = known.seen.iter().any(|seen| {
+                    let mut routes = seen.routes.iter();
+                    routes.any(|it| it.destination == *cidr && it.next_hop.as_ref() == Some(&hop))
+                });
+                let held = table.routes.get(cidr);
+                let right = held.is_some_and(|it| it.ours && it.hop.as_ref() == Some(&hop));
+                let whole = held.is_some_and(|it| it.double.is_none());
+                let dropped = table.dropped.contains_key(cidr);
+                let still = table.changed.get(cidr).copied().unwrap_or(0);
+                match (shown, right && whole && !dropped && settled(still)) {
+                    (true, false) => return None,
+                    (true, true) => {}
+                    (false, _) => all = false,
+                }
+            }
+            if all {
+                leads = Some(id.to_string());
+            }
+        }
+        leads
+    }
+
+    /// The node's instance runs, forwards, and has done so for a while.
+    fn runs(&self, key: &NodeKey) -> bool {
+        let node = self.api.get(key);
+        let machine = node.and_then(|node| node.node.provider_id.as_ref());
+        let machine = machine.and_then(|id| self.cloud.machines.get(id));
+        machine.is_none_or(|it| {
+            it.stopped == 0 && (it.forwarding || !self.scenario.limits.forwarding) && !it.changed
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! What is left when the configuration is deleted: nothing of ours.
+
+use signpost_core::cloud::RouteChange;
+
+use super::Invariant;
+use crate::{
+    queue::{Message, Sender},
+    world::World,
+};
+
+impl World<'_> {
+    /// A controller says that everything of ours is gone.
+    pub(crate) fn torn_down(&mut self, shell: usize) {
+        let known = self.shells[shell].known.config.as_ref();
+        if known.is_none_or(|config| !config.teardown) {
+            return self.broken(Invariant::I5, || "torn down unasked".into());
+        }
+        if !self.wishes.teardown || self.rest.torn_down {
+            // It does not know the latest yet.
+            return;
+        }
+        let left = self.cloud.tables.iter().find_map(|(id, table)| {
+            let mut routes = table.routes.iter();
+            let left = routes.find(|(_, held)| held.all().any(|held| held.ours));
+            left.filter(|_| self.must_know(shell, id, table))
+                .map(|(destination, _)| format!("{destination} in {id}"))
+        });
+        if let Some(left) = left {
+            self.broken(Invariant::I5, || format!("torn down, but {left} is there"));
+        }
+        if self.routes_land.is_some_and(|at| at > self.now) {
+            self.broken(Invariant::I5, || {
+                "torn down, but a route may still be written".into()
+            });
+        }
+        self.rest.torn_down = true;
+        self.config = None;
+        self.config_changed();
+        if self.dice.percent(50, "recreate") {
+            let later = self.now + self.dice.span(100..=15_000, "recreate");
+            self.rest.calm = self.rest.calm.max(later);
+            self.queue.push(later, Message::Recreate);
+        }
+    }
+
+    /// Somebody creates the configuration again after it was deleted.
+    pub(crate) fn recreate_network(&mut self) {
+        self.rest.torn_down = false;
+        self.rest.well_since = None;
+        self.config = Some(self.wishes.clone());
+        self.configure(|config| config.teardown = false);
+    }
+
+    /// A route was written: the object that keeps it may not be gone already.
+    pub(crate) fn check_after_teardown(&mut self, change: &RouteChange, from: Sender) {
+        let makes = !matches!(change, RouteChange::Delete { .. });
+        if makes && self.rest.torn_down && !from.late {
+            self.broken(Invariant::I5, || {
+                let what = crate::trail::change(change);
+                format!("{what}, after everything was torn down")
+            });
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What an engine was told and what it has begun, kept beside it to judge what it does.
+
+mod claims;
+mod tables;
+mod told;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use ipnet::IpNet;
+use signpost_core::{
+    Action, Config, Event, Node, NodeKey, PoolConfig,
+    cloud::{CloudErrorKind, InstanceState, Range, RouteChange, TableId},
+};
+
+pub(crate) use self::tables::{GIVEN_UP, SeenTable};
+use self::{claims::Claims, told::Said};
+
+/// What an engine was told, and what it has under way.
+#[derive(Debug, Default)]
+pub(crate) struct Knowledge {
+    pub(crate) config: Option<Config>,
+    /// By name.
+    pub(crate) nodes: BTreeMap<Arc<str>, Node>,
+    /// Pod CIDRs by UID. They never change.
+    cidrs: BTreeMap<Arc<str>, Vec<IpNet>>,
+    /// By UID.
+    pub(crate) instances: BTreeMap<Arc<str>, InstanceState>,
+    pub(crate) tables: tables::KnownTables,
+    /// The route writes under way.
+    pub(crate) route_writes: BTreeMap<u64, RouteChange>,
+    /// When the last write of a route was begun, and when it ended.
+    pub(crate) written: BTreeMap<(TableId, IpNet), (u64, u64)>,
+    /// When the leadership began.
+    pub(crate) since: u64,
+    /// Since when the guard counts: the election, or a change of the configuration.
+    pub(crate) guarded_since: u64,
+    /// Every pool that was ever configured in this leadership, with its name.
+    pub(crate) ever: Vec<(Range, Arc<str>)>,
+    /// Since when each pool is configured as it is.
+    pub(crate) pools: BTreeMap<Range, u64>,
+    /// When the first configuration was told.
+    pub(crate) configured: Option<u64>,
+    /// Where the answer to a creation was lost.
+    pub(crate) lost: BTreeSet<(TableId, IpNet)>,
+    /// The UIDs of nodes of which the answer to a write of pod CIDRs was lost.
+    pub(crate) doubtful: BTreeSet<Arc<str>>,
+    /// Every block that a node was ever told to have.
+    pub(crate) held: BTreeSet<IpNet>,
+    /// When each node's condition was written, by UID.
+    pub(crate) conditions: BTreeMap<Arc<str>, Vec<u64>>,
+    pub(crate) claims: Claims,
+    pub(crate) said: Said,
+    /// Destinations whose routes were deleted lately, and when.
+    pub(crate) deleted: Vec<(u64, IpNet)>,
+    /// The nodes whose pod CIDRs are being written.
+    pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
+    /// The nodes whose condition is being written.
+    pub(crate) status_writes: Vec<NodeKey>,
+}
+
+impl Knowledge {
+    /// Nothing, at the beginning of a leadership.
+    pub(crate) fn new(now: u64) -> Self {
+        Self {
+            since: now,
+            guarded_since: now,
+            ..Self::default()
+        }
+    }
+
+    /// Takes note of what the engine is told.
+    pub(crate) fn learn(&mut self, event: &Event, now: u64) {
+        match event {
+            Event::Configured(config) => {
+                self.config.clone_from(config);
+                if let Some(config) = config {
+                    self.configured.get_or_insert(now);
+                    let before = std::mem::take(&mut self.pools);
+                    for pool in &config.pools {
+                        let range = range(pool);
+                        let since = before.get(&range).copied().unwrap_or(now);
+                        self.pools.insert(range, since);
+                        if !self.ever.iter().any(|(ever, _)| *ever == range) {
+                            self.ever.push((range, pool.name.clone()));
+                        }
+                    }
+                }
+                self.deleted.clear();
+                self.guarded_since = now;
+            }
+            Event::NodesListed(nodes) => {
+                self.nodes.clear();
+                // Who is absent is gone.
+                let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
+                self.cidrs.retain(|uid, _| there(uid));
+                for node in nodes {
+                    self.see(node.clone());
+                }
+            }
+            Event::NodeSeen(node)
+            | Event::NodeRead {
+                node: Some(node), ..
+            } => self.see(node.clone()),
+            Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
+                self.cidrs.remove(&key.uid);
+                if self.knows(key).is_some() {
+                    self.nodes.remove(&key.name);
+                }
+            }
+            Event::PodCidrsSet { node, result } => {
+                let cidrs = self.cidr_writes.remove(node);
+                self.claims.written(node, cidrs.as_deref(), result);
+                self.said.api_answered(node, result, now);
+                if let (Ok(()), Some(cidrs)) = (result, cidrs) {
+                    self.cidrs.insert(node.uid.clone(), cidrs.clone());
+                    let known = self.nodes.get_mut(&node.name);
+                    if let Some(known) = known.filter(|known| known.key == *node) {
+                        known.pod_cidrs = cidrs;
+                    }
+                }
+            }
+            Event::NetworkStatusSet { node, .. } => {
+                if let Some(index) = self.status_writes.iter().position(|key| key == node) {
+                    self.status_writes.swap_remove(index);
+                }
+            }
+            Event::InstancesRead {
+                answers: instances, ..
+            } => {
+                for (key, state) in instances {
+                    if let Ok(state) = state {
+                        self.instances.insert(key.uid.clone(), state.clone());
+                    }
+                }
+            }
+            Event::RoutesListed { listing, result } => {
+                let tables = result.as_deref().ok();
+                self.tables.listed(*listing, tables, now);
+            }
+            Event::RouteWritten { write, result } => {
+                if let Some(change) = self.route_writes.remove(write) {
+                    // There may be room now, or the limit may be none.
+                    if result.is_ok() {
+                        let v4 = matches!(change.destination(), IpNet::V4(_));
+                        self.tables.full.remove(&(change.table().clone(), v4));
+                    }
+                    let lost = result
+                        .as_ref()
+                        .is_err_and(|error| error.kind == CloudErrorKind::Unknown);
+                    if lost && matches!(change, RouteChange::Create { .. }) {
+                        self.lost
+                            .insert((change.table().clone(), change.destination()));
+                    }
+                    self.said.route_answered(&change, result, now);
+                    let place = (change.table().clone(), change.destination());
+                    if let Some((_, ended)) = self.written.get_mut(&place) {
+                        *ended = now;
+                    }
+                }
+            }
+            Event::ForwardingEnabled { .. } | Event::RoutesMayHaveChanged | Event::Wake => {}
+        }
+    }
+
+    fn see(&mut self, mut node: Node) {
+        // What was read before the pod CIDRs were set does not take them away.
+        if !node.pod_cidrs.is_empty() {
+            self.held.extend(node.pod_cidrs.iter().copied());
+            self.cidrs
+                .insert(node.key.uid.clone(), node.pod_cidrs.clone());
+        } else if let Some(cidrs) = self.cidrs.get(&node.key.uid) {
+            node.pod_cidrs.clone_from(cidrs);
+        }
+        self.nodes.insert(node.key.name.clone(), node);
+    }
+
+    /// Takes note of what the engine begins.
+    pub(crate) fn began(&mut self, action: &Action, now: u64) {
+        match action {
+            Action::SetPodCidrs { node, cidrs } => {
+                self.cidr_writes.insert(node.clone(), cidrs.clone());
+            }
+            Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
+            Action::ListRoutes { listing, ranges } => self.tables.begun(*listing, ranges, now),
+            Action::Notify(notice) => self.said.notified(notice, now),
+            Action::WriteRoute { write, change } => {
+                let place = (change.table().clone(), change.destination());
+                self.written.insert(place, (now, now));
+                self.route_writes.insert(*write, change.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// How many route writes of that kind are under way.
+    pub(crate) fn writes_like(&self, change: &RouteChange) -> usize {
+        let kind = std::mem::discriminant(change);
+        let writes = self.route_writes.values();
+        writes
+            .filter(|other| std::mem::discriminant(*other) == kind)
+            .count()
+    }
+
+    /// The node, if the engine was told that it lives.
+    pub(crate) fn knows(&self, key: &NodeKey) -> Option<&Node> {
+        self.nodes.get(&key.name).filter(|node| node.key == *key)
+    }
+}
+
+/// The range of a pool as a listing has to cover it.
+pub(crate) fn range(pool: &PoolConfig) -> Range {
+    Range {
+        cidr: pool.cidr,
+        prefix_len: pool.node_prefix_length,
+    }
+}

@@ -1,0 +1,61 @@
+//! Which seeds are run.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seeds of schedules that once broke a promise, and how. They are run each time.
+pub const FIXED: &[(u64, &str)] = &[
+    (
+        48,
+        "a block was sent again that its pool did not hand out any more",
+    ),
+    (270, "the same, after the API server refused it as invalid"),
+    (
+        427,
+        "a table that came back was not given the routes that it lacked",
+    ),
+    (
+        545,
+        "a double was deleted twice, and the second time the right route",
+    ),
+    (
+        563,
+        "etcd was restored under a lease that outlasts the repair",
+    ),
+    (
+        871,
+        "a block was sent again although a table that came back had a route for it",
+    ),
+    (
+        1_274,
+        "nobody recovered while listings showed no table at all",
+    ),
+    (
+        1_707,
+        "a creation that was there was taken for a conflict, beside a propagated route",
+    ),
+    (1_809, "the same, after somebody had deleted ours"),
+    (
+        2_384,
+        "a table that came back kept routes of nodes that were gone",
+    ),
+    (2_489, "the same"),
+    (
+        2_682,
+        "waiting for routes was told of each minute while everything was removed",
+    ),
+    (2_890, "each family of a node was led to by one table only"),
+    (
+        3_717,
+        "a node came back whose routes could not be deleted, and lost its service",
+    ),
+];
+
+/// So many seeds belong to one day.
+const PER_DAY: u64 = 10_000_000;
+
+/// The first seed of today: each day walks elsewhere.
+pub fn of_today() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let days = now.map_or(0, |now| now.as_secs() / 86_400);
+    days * PER_DAY
+}

@@ -1,0 +1,121 @@
+//! What a listing changes for nodes and blocks.
+
+use ipnet::IpNet;
+
+use super::Engine;
+use crate::{
+    action::Reason,
+    cloud::{CloudError, TableListing},
+    ids::NodeId,
+    tables::Listed,
+};
+
+impl Engine {
+    pub(super) fn routes_listed(
+        &mut self,
+        listing: u64,
+        result: Result<Vec<TableListing>, CloudError>,
+    ) {
+        let listed = self.tables.listing_ended(&mut self.turn, listing, result);
+        let Some(listed) = listed else { return };
+        self.take_in_orphans();
+        self.take_in_ranges(&listed);
+        if let Some(begun) = listed.complete {
+            self.end_quarantines();
+            let covered = self.ledger.as_mut().is_some_and(|it| it.covered(begun));
+            if covered {
+                self.blocks_changed();
+            }
+            self.ask_for_held();
+        }
+        if let Some(trouble) = listed.trouble {
+            let message = format!("the route tables cannot be read: {trouble}");
+            self.tell_network(Reason::CloudUnavailable, message);
+        }
+    }
+
+    /// Destinations with routes of ours of which the ledger may not know.
+    fn take_in_orphans(&mut self) {
+        for cidr in self.tables.take_dirty() {
+            let orphaned = self.tables.may_have_routes(cidr);
+            if let Some(ledger) = self.ledger.as_mut().filter(|_| orphaned) {
+                ledger.orphaned(cidr, self.turn.now);
+            }
+            self.desire(cidr);
+            self.destination_changed(cidr);
+        }
+    }
+
+    fn take_in_ranges(&mut self, listed: &Listed) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let foreign = ledger.set_foreign(&self.tables.foreign());
+        let barred = ledger.set_barred(&self.tables.barred());
+        if foreign || barred {
+            self.blocks_changed();
+            self.mark_unwritten();
+        }
+        for (table, cidr) in &listed.foreign {
+            self.tell_of_foreign(*cidr, table);
+        }
+        self.tell_of_pools();
+    }
+
+    /// Has those judged anew whose blocks may have come to be blocked before they were written.
+    fn mark_unwritten(&mut self) {
+        let unwritten = self.nodes.living().filter(|(_, it)| it.may_choose_anew());
+        let unwritten: Vec<NodeId> = unwritten.map(|(id, _)| id).collect();
+        for id in unwritten {
+            self.nodes.mark(id);
+        }
+    }
+
+    /// Has those judged anew that have a destination, or had it.
+    pub(super) fn destination_changed(&mut self, cidr: IpNet) {
+        let owner = self.ledger.as_ref().and_then(|it| it.owner(cidr));
+        if let Some(id) = owner.map(|owner| owner.id) {
+            self.nodes.mark(id);
+        }
+        self.mark_former(cidr);
+    }
+
+    /// The route of a node is dead, or was refused: its instance may have changed.
+    pub(super) fn ask_for_owner(&mut self, cidr: IpNet) {
+        let owner = self.ledger.as_ref().and_then(|it| it.owner(cidr));
+        if let Some(id) = owner.map(|owner| owner.id) {
+            self.instances.want(&self.turn, id);
+        }
+    }
+
+    /// Deletions begin to be held back: are the instances gone that the routes led to?
+    pub(super) fn ask_for_departed(&mut self) {
+        if self.tables.begins_to_hold() {
+            self.ask_for_held();
+        }
+    }
+
+    fn ask_for_held(&mut self) {
+        for cidr in self.tables.held_orphans() {
+            let ledger = self.ledger.as_ref();
+            if let Some(id) = ledger.and_then(|it| it.quarantine(cidr)?.1) {
+                self.instances.want(&self.turn, id);
+            }
+        }
+    }
+
+    /// Something new is known of a node's instance.
+    pub(super) fn instance_changed(&mut self, id: NodeId) {
+        self.nodes.mark(id);
+        let gone = self.nodes.get(id).filter(|state| state.is_gone());
+        let cidrs = gone.map(|state| state.cidrs().to_vec());
+        if self.instances.is_gone(id) {
+            for cidr in cidrs.into_iter().flatten() {
+                let former = self.ledger.as_ref().and_then(|it| it.quarantine(cidr)?.1);
+                if former == Some(id) {
+                    self.tables.set_dead(&self.turn, cidr);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Merging what a listing showed of a table with what is known.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use smallvec::SmallVec;
+
+use super::{
+    destination::{Cell, Destination, OurRoute, Step},
+    destinations::{Destinations, counted},
+    table::Table,
+};
+use crate::{
+    cloud::{NextHop, ObservedRoute, Ownership},
+    ids::Stamp,
+};
+
+/// What one listing of one table changed.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// Destinations of which something new is known.
+    pub(super) dirty: Vec<IpNet>,
+    /// Of those, the ones whose right and proven route is no longer there.
+    pub(super) drifted: Vec<IpNet>,
+    /// Some route of ours that was written is not proven yet.
+    pub(super) unproven: bool,
+}
+
+/// When a listing was begun, and how long the world takes to settle.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) begun: Stamp,
+    pub(super) settle: Duration,
+}
+
+impl Destinations {
+    /// Takes note of what a listing showed of a table.
+    ///
+    /// A route that was written less than `settle` before may be missing from the listing or shown
+    /// as it was; what we know of it stands. A foreign route in its place does not wait for that:
+    /// better to believe that ours is gone than to change what is not ours.
+    pub(super) fn merge(
+        &mut self,
+        table: &mut Table,
+        index: usize,
+        routes: Vec<ObservedRoute>,
+        reading: Reading,
+    ) -> Merged {
+        let mut merged = Merged::default();
+        let (shown, foreign) = sort_out(routes);
+        merged.dirty.extend(table.set_foreign(foreign));
+        let mut shown = Shown(&shown);
+        let mut unknown = Vec::new();
+        for (cidr, destination) in &mut self.all {
+            while let Some(other) = shown.before(Some(*cidr)) {
+                unknown.push(other);
+            }
+            let seen = shown.take(*cidr);
+            let confirmed = match destination.cell(index) {
+                Some(cell) => cell.is_confirmed_by(seen),
+                None => seen.is_empty(),
+            };
+            if confirmed {
+                continue;
+            }
+            let found = counted(&mut self.tally, destination, |it| {
+                if seen.is_empty() && table.conflicts(*cidr) {
+                    displace(it.cell_mut(index))
+                } else {
+                    merge(it, index, seen, reading)
+                }
+            });
+            if found.changed {
+                merged.dirty.push(*cidr);
+            }
+            if found.drifted {
+                merged.drifted.push(*cidr);
+            }
+            merged.unproven |= found.unproven;
+        }
+        while let Some(other) = shown.before(None) {
+            unknown.push(other);
+        }
+        for (cidr, seen) in unknown {
+            self.update(cidr, |destination| {
+                let cell = destination.cell_mut(index);
+                cell.ours = arrange(seen, None);
+                cell.proven = true;
+            });
+            merged.dirty.push(cidr);
+        }
+        merged
+    }
+}
+
+/// Our routes in a listing, in ascending order of destinations.
+struct Shown<'a>(&'a [ObservedRoute]);
+
+impl<'a> Shown<'a> {
+    /// What comes next, if that is for a destination before this one.
+    fn before(&mut self, net: Option<IpNet>) -> Option<(IpNet, &'a [ObservedRoute])> {
+        let destination = self.0.first()?.destination;
+        let before = net.is_none_or(|net| destination < net);
+        before.then(|| (destination, self.take(destination)))
+    }
+
+    /// What comes next for just this destination.
+    fn take(&mut self, net: IpNet) -> &'a [ObservedRoute] {
+        let count = self.0.iter().take_while(|it| it.destination == net).count();
+        let (taken, rest) = self.0.split_at(count);
+        self.0 = rest;
+        taken
+    }
+}
+
+/// The one to keep first: the one that leads where it should.
+fn arrange(seen: &[ObservedRoute], hop: Option<&NextHop>) -> SmallVec<[OurRoute; 1]> {
+    let mut ours: SmallVec<[OurRoute; 1]> = seen.iter().map(OurRoute::from).collect();
+    if ours.len() > 1 {
+        let wrong = |it: &OurRoute| !hop.is_some_and(|hop| it.works_for(hop));
+        ours.sort_by(|a, b| (wrong(a), a).cmp(&(wrong(b), b)));
+    }
+    ours
+}
+
+/// Our routes in ascending order, and what is not ours, with whether a route of ours would win
+/// against it.
+fn sort_out(routes: Vec<ObservedRoute>) -> (Vec<ObservedRoute>, BTreeMap<IpNet, bool>) {
+    let mut foreign = BTreeMap::new();
+    let mut ours: Vec<ObservedRoute> = routes
+        .into_iter()
+        .filter_map(|mut route| {
+            route.destination = route.destination.trunc();
+            if route.ownership == Ownership::Ours {
+                return Some(route);
+            }
+            let outranked = route.ownership == Ownership::Outranked;
+            *foreign.entry(route.destination).or_insert(true) &= outranked;
+            None
+        })
+        .collect();
+    ours.sort_unstable_by_key(|route| route.destination);
+    (ours, foreign)
+}
+
+#[derive(Default)]
+struct News {
+    changed: bool,
+    drifted: bool,
+    unproven: bool,
+}
+
+/// A foreign route stands where ours was.
+fn displace(cell: &mut Cell) -> News {
+    let lost = !cell.ours.is_empty();
+    cell.ours.clear();
+    cell.proven = false;
+    let changed = lost || cell.step == Step::Uncertain;
+    cell.certain();
+    News {
+        changed,
+        ..News::default()
+    }
+}
+
+fn merge(
+    destination: &mut Destination,
+    table: usize,
+    seen: &[ObservedRoute],
+    reading: Reading,
+) -> News {
+    let Reading { begun, settle } = reading;
+    let was_read_back = destination.is_read_back(table);
+    let (hop, cell) = destination.hop_and_cell(table);
+    let seen = arrange(seen, hop);
+    let mut news = News::default();
+    let overlaps = cell
+        .written
+        .is_some_and(|end| !begun.shows(end, Duration::ZERO));
+    if cell.step == Step::Writing || overlaps {
+        return news;
+    }
+    let settled = cell.written.is_none_or(|end| begun.shows(end, settle));
+    let agrees = is_same(&cell.ours, &seen);
+    if agrees || settled || cell.step == Step::Uncertain {
+        // A route that became a blackhole was not changed by anybody.
+        let leads_elsewhere = seen.iter().any(|route| route.next_hop.as_ref() != hop);
+        news.drifted = !agrees && was_read_back && (seen.is_empty() || leads_elsewhere);
+        news.changed = !agrees || cell.proven == seen.is_empty() || cell.step == Step::Uncertain;
+        cell.proven = !seen.is_empty();
+        cell.ours = seen;
+        cell.certain();
+    } else {
+        news.unproven = true;
+    }
+    if cell
+        .lost()
+        .is_some_and(|at| cell.proven || begun.shows(at, settle))
+        && let Some(failure) = &mut cell.failure
+    {
+        failure.lost = None;
+    }
+    if settled && cell.retry.failures() > 0 && is_satisfied(cell, hop) {
+        cell.retry.reset();
+        news.changed |= cell.failure.take().is_some();
+    }
+    destination.note_served();
+    news
+}
+
+fn is_same(known: &[OurRoute], seen: &[OurRoute]) -> bool {
+    let same = |(known, seen): (&OurRoute, &OurRoute)| {
+        known.next_hop == seen.next_hop && known.blackhole == seen.blackhole
+    };
+    known.len() == seen.len() && known.iter().zip(seen).all(same)
+}
+
+/// The table has what it should have.
+fn is_satisfied(cell: &Cell, hop: Option<&NextHop>) -> bool {
+    match (hop, &cell.ours[..]) {
+        (Some(hop), [ours]) => ours.works_for(hop),
+        (None, []) => true,
+        _ => false,
+    }
+}
+
+impl Cell {
+    /// Nothing is to be learnt from a listing that shows this.
+    fn is_confirmed_by(&self, seen: &[ObservedRoute]) -> bool {
+        self.proven != seen.is_empty()
+            && self.retry.failures() == 0
+            && self.failure.is_none()
+            && matches!(self.step, Step::Idle | Step::Queued)
+            && self.ours.len() == seen.len()
+            && self.ours.iter().zip(seen).all(|(ours, seen)| ours.is(seen))
+    }
+}
+
+/// What came and went, of two sets of others' destinations.
+pub(super) fn differences(
+    before: &BTreeMap<IpNet, bool>,
+    after: &BTreeMap<IpNet, bool>,
+) -> BTreeSet<IpNet> {
+    let only = |one: &BTreeMap<IpNet, bool>, other: &BTreeMap<IpNet, bool>| {
+        let differs = one.iter().filter(|(cidr, it)| other.get(*cidr) != Some(it));
+        differs.map(|(cidr, _)| *cidr).collect::<BTreeSet<IpNet>>()
+    };
+    let mut differences = only(before, after);
+    differences.append(&mut only(after, before));
+    differences
+}

@@ -1,0 +1,240 @@
+//! The second machine: route tables, from what should be there to what is.
+//!
+//! It is told what is desired of each destination and what listings showed; it decides which table
+//! is listed and which route is written next. It knows nodes by number and asks nobody: whose a
+//! block is, and whether anything may be deleted at all, it is told.
+//!
+//! | question | module |
+//! |---|---|
+//! | what is desired and known of one destination | `destination` |
+//! | what does a listing change | `merge` |
+//! | when are the tables listed, what becomes of a table that listings lack | `listing`, `listed` |
+//! | which route is written next, what does the end of a write mean | `writes`, `queue` |
+//! | may so much be deleted | `guard`, `review` |
+//! | is there room in a table | `room`, `quota` |
+//! | how far are a node's routes | `progress` |
+//! | what is told in figures | `figures` |
+
+mod destination;
+mod destinations;
+mod figures;
+mod guard;
+mod listed;
+mod listing;
+mod merge;
+mod progress;
+mod queue;
+mod quota;
+mod review;
+mod room;
+mod table;
+#[cfg(test)]
+mod tests;
+mod writes;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use ipnet::IpNet;
+
+use self::{
+    destination::Destination, destinations::Destinations, guard::Guard, listing::Listing,
+    queue::Queue, table::Table,
+};
+pub(crate) use self::{destination::Want, listed::Listed};
+use crate::{
+    Time,
+    cloud::TableId,
+    ids::{NodeId, Stamp},
+    timers::Timers,
+    turn::{Trouble, Turn},
+};
+
+/// What may be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// Routes may be written: there is a configuration, and all nodes are known.
+    pub(crate) writes: bool,
+    /// Routes may be deleted: all was read that could show that some node has them.
+    pub(crate) deletes: bool,
+    /// Every route of ours is to go.
+    pub(crate) teardown: bool,
+    /// How often the tables are listed to notice drift.
+    pub(crate) check_period: Duration,
+    /// `spec.safety.maxDeletionPercent`.
+    pub(crate) max_deletion_percent: u8,
+}
+
+/// What wants attention at a certain time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// Routes of one destination.
+    Destination(IpNet),
+    /// Full tables may have room again.
+    FullTables,
+    /// Deletions leave the window of the guard.
+    Guard,
+}
+
+/// All tables and destinations.
+#[derive(Debug, Clone)]
+pub(crate) struct Tables {
+    policy: Policy,
+    tables: Vec<Table>,
+    /// As old as what is unknown of a destination.
+    origin: Stamp,
+    destinations: Destinations,
+    listing: Listing,
+    queue: Queue,
+    guard: Guard,
+    begins_to_hold: bool,
+    timers: Timers<Due>,
+    /// Destinations of which something new is known.
+    dirty: BTreeSet<IpNet>,
+    /// Destinations whose owner's instance may have changed.
+    suspects: BTreeSet<IpNet>,
+    /// Deletions that fail, not told yet.
+    complaints: Vec<Trouble>,
+    /// When drift was told last, by table.
+    drift_told: std::collections::BTreeMap<TableId, Time>,
+}
+
+impl Tables {
+    /// Nothing is known. `elected` is when this leadership began, and what is unknown is as old as
+    /// `origin`, which is the same if writes of another leadership may be under way still.
+    pub(crate) fn new(elected: Stamp, origin: Stamp) -> Self {
+        Self {
+            policy: Policy::default(),
+            tables: Vec::new(),
+            origin,
+            destinations: Destinations::default(),
+            listing: Listing::default(),
+            queue: Queue::default(),
+            guard: Guard::new(elected),
+            begins_to_hold: false,
+            timers: Timers::default(),
+            dirty: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            complaints: Vec::new(),
+            drift_told: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// What may be done from now on.
+    pub(crate) fn set_policy(&mut self, turn: &Turn, policy: Policy) {
+        if self.policy != policy {
+            self.policy = policy;
+            self.requeue_all(turn);
+        }
+    }
+
+    /// Which node owns a destination and what routes for it should do. For what nobody owns and was
+    /// never routed there is nothing to remember.
+    pub(crate) fn set_desired(
+        &mut self,
+        turn: &Turn,
+        cidr: IpNet,
+        owner: Option<NodeId>,
+        want: Want,
+    ) {
+        let known = self.destinations.get(cidr);
+        if known.is_none() && want == Want::Remove {
+            return;
+        }
+        let same = known
+            .is_some_and(|it| *it.want() == want && (want == Want::Remove || it.owner() == owner));
+        if !same {
+            self.destinations
+                .update(cidr, |it| it.set_desired(owner, want));
+            self.requeue(turn, cidr);
+        }
+    }
+
+    /// What is desired of a destination.
+    pub(crate) fn desired(&self, cidr: IpNet) -> Option<(Option<NodeId>, &Want)> {
+        let destination = self.destinations.get(cidr)?;
+        Some((destination.owner(), destination.want()))
+    }
+
+    /// No table has a route of ours for a network that nobody claims since `released`: a complete
+    /// listing has shown that which was begun so long after that, and after our last write for it,
+    /// that it would show one.
+    pub(crate) fn is_clear(&self, cidr: IpNet, released: Stamp, settle: Duration) -> bool {
+        let shown = |end: Stamp| self.listing.shows(end, settle);
+        let clear = |it: &Destination| {
+            let written = it.written().unwrap_or(self.origin);
+            !it.has_ours() && !it.in_doubt() && shown(written)
+        };
+        shown(released) && self.destinations.get(cidr).is_none_or(clear)
+    }
+
+    /// Lets go of what is clear.
+    pub(crate) fn forget(&mut self, cidr: IpNet) {
+        self.destinations.remove(cidr);
+    }
+
+    /// Routes of ours for the destination may be there.
+    pub(crate) fn may_have_routes(&self, cidr: IpNet) -> bool {
+        let destination = self.destinations.get(cidr);
+        destination.is_some_and(|it| it.has_ours() || it.in_doubt())
+    }
+
+    /// The instance to which routes for the destination led is gone.
+    pub(crate) fn set_dead(&mut self, turn: &Turn, cidr: IpNet) {
+        let orphan = |it: &&Destination| *it.want() == Want::Remove && !it.dead;
+        if self.destinations.get(cidr).filter(orphan).is_some() {
+            self.destinations.update(cidr, |it| it.dead = true);
+            self.requeue(turn, cidr);
+        }
+    }
+
+    /// Destinations of which something new is known since this was last asked.
+    pub(crate) fn take_dirty(&mut self) -> BTreeSet<IpNet> {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Destinations whose owner's instance may have changed since this was last asked: a route was
+    /// refused as invalid, or is a blackhole.
+    pub(crate) fn take_suspects(&mut self) -> BTreeSet<IpNet> {
+        std::mem::take(&mut self.suspects)
+    }
+
+    /// Deletions that failed for a cause that lasts, since this was last asked.
+    pub(crate) fn take_complaints(&mut self) -> Vec<Trouble> {
+        std::mem::take(&mut self.complaints)
+    }
+
+    /// A complete listing was begun so long after that moment that it shows all that ended by then.
+    pub(crate) fn shows(&self, end: Stamp, settle: Duration) -> bool {
+        self.listing.shows(end, settle)
+    }
+
+    /// Nothing of ours is left, nothing is under way, and a listing has shown it.
+    pub(crate) fn is_torn_down(&self, settle: Duration) -> bool {
+        self.destinations.tally().ours == 0
+            && self.queue.none_in_flight()
+            && self.listing.shows(self.queue.last_end, settle)
+    }
+
+    /// Does what is due and begins what may begin.
+    pub(crate) fn work(&mut self, turn: &mut Turn) {
+        while let Some(due) = self.timers.pop(turn.now.at) {
+            match due {
+                Due::Destination(cidr) => self.requeue(turn, cidr),
+                Due::FullTables => self.try_full_tables(turn),
+                Due::Guard => {}
+            }
+        }
+        self.review_deletions(turn);
+        self.begin_writes(turn);
+    }
+
+    /// When something is due.
+    pub(crate) fn next_wake(&self, bulk: bool) -> Option<Time> {
+        let listing = self.listing.due(self.demand(bulk));
+        [self.timers.first(), listing].into_iter().flatten().min()
+    }
+
+    fn place(&self, id: &TableId) -> Option<usize> {
+        self.tables.iter().position(|table| table.id == *id)
+    }
+}

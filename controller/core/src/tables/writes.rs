@@ -1,0 +1,374 @@
+//! Route writes: which comes next, how they are begun, and what their end means.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use smallvec::SmallVec;
+
+use super::{
+    Due, Tables,
+    destination::{Destination, Failure, OurRoute, Step, Want},
+    queue::Kind,
+    room::Ended,
+};
+use crate::{
+    Action,
+    action::Reason,
+    cloud::{CloudError, CloudErrorKind, Route, RouteChange, TableId},
+    ipam::Family,
+    retry::{Pace, hash},
+    turn::{Trouble, Turn},
+};
+
+/// Failures in a row after which an uncertain outcome is told to people.
+const TELL_AFTER: u8 = 3;
+
+/// Since the last failure, before a change of others is a reason to try again.
+const AFTER_CHANGE: Duration = Duration::from_secs(1);
+
+impl Tables {
+    /// The change that a table needs for a destination, if it may be made.
+    pub(super) fn next_change(
+        &self,
+        cidr: IpNet,
+        destination: &Destination,
+        index: usize,
+    ) -> Option<RouteChange> {
+        let table = self.tables.get(index)?;
+        if !table.is_writable() || !self.policy.writes {
+            return None;
+        }
+        let ours = destination.cell(index).map_or(&[][..], |it| &it.ours);
+        let delete = |route: &OurRoute| RouteChange::Delete {
+            table: table.id.clone(),
+            route: route.to(cidr),
+        };
+        if *destination.want() == Want::Remove {
+            return ours
+                .last()
+                .filter(|_| self.may_delete(destination))
+                .map(delete);
+        }
+        let Want::Lead(hop, node) = destination.want() else {
+            return None;
+        };
+        if table.conflicts(cidr) {
+            return None;
+        }
+        let first = ours.first();
+        if first.is_some_and(|first| first.points_at(hop)) {
+            // Nothing is lost with the others.
+            return ours[1..].last().filter(|_| self.policy.deletes).map(delete);
+        }
+        let route = Route {
+            destination: cidr,
+            next_hop: hop.clone(),
+            node: node.clone(),
+        };
+        let id = table.id.clone();
+        match first {
+            Some(old) => Some(RouteChange::Replace {
+                table: id,
+                old: old.to(cidr),
+                route,
+            }),
+            None => self
+                .may_create(cidr, index)
+                .then_some(RouteChange::Create { table: id, route }),
+        }
+    }
+
+    /// An orphan may go: all was read that could show that some node has it, and so many do not go at
+    /// once that it looks like a mistake. What leads nowhere may always go.
+    fn may_delete(&self, destination: &Destination) -> bool {
+        self.policy.deletes
+            && (self.policy.teardown || !self.guard.held || destination.leads_nowhere())
+    }
+
+    /// A table takes a new route for the destination: routes may lie there, and there is room.
+    fn may_create(&self, cidr: IpNet, index: usize) -> bool {
+        let table = &self.tables[index];
+        table.barred_at(cidr).is_none()
+            && table.room(Family::of(&cidr)).admits()
+    }
+
+    /// Queues what is to be done for a destination, or sets the time when it may be.
+    pub(super) fn requeue(&mut self, turn: &Turn, cidr: IpNet) {
+        let now = turn.now.at;
+        for index in 0..self.tables.len() {
+            let Some(destination) = self.destinations.get(cidr) else {
+                return;
+            };
+            let cell = destination.cell(index);
+            if cell.is_some_and(|cell| cell.step != Step::Idle) {
+                continue;
+            }
+            let Some(change) = self.next_change(cidr, destination, index) else {
+                continue;
+            };
+            if let Some(until) = cell.and_then(|cell| cell.retry.waits(now)) {
+                self.timers.set(until, Due::Destination(cidr));
+            } else {
+                self.queue.push(Kind::of(&change), (cidr, index));
+                self.destinations
+                    .update(cidr, |it| it.cell_mut(index).step = Step::Queued);
+            }
+        }
+    }
+
+    /// Queues what is to be done for every destination.
+    pub(super) fn requeue_all(&mut self, turn: &Turn) {
+        let all: Vec<IpNet> = self.destinations.iter().map(|(cidr, _)| cidr).collect();
+        for cidr in all {
+            self.requeue(turn, cidr);
+        }
+    }
+
+    pub(super) fn begin_writes(&mut self, turn: &mut Turn) {
+        for kind in Kind::ALL {
+            while let Some(place) = self.queue.pop(kind, turn.limits.route_writes) {
+                self.begin_write(turn, kind, place);
+            }
+        }
+    }
+
+    /// Begins what is needed now, which may be less than when it was queued.
+    fn begin_write(&mut self, turn: &mut Turn, kind: Kind, place: (IpNet, usize)) {
+        let (cidr, index) = place;
+        // What became uncertain while it waited may be queued a second time.
+        let queued = |it: &&Destination| it.cell(index).is_some_and(|it| it.step == Step::Queued);
+        let Some(destination) = self.destinations.get(cidr).filter(queued) else {
+            return;
+        };
+        let change = self.next_change(cidr, destination, index);
+        let same_kind = change.as_ref().is_some_and(|it| Kind::of(it) == kind);
+        let step = if same_kind { Step::Writing } else { Step::Idle };
+        self.destinations
+            .update(cidr, |it| it.cell_mut(index).step = step);
+        let Some(change) = change else { return };
+        if !same_kind {
+            // In the line that it belongs to now.
+            return self.requeue(turn, cidr);
+        }
+        match kind {
+            Kind::Create => self.begin_filling(turn, cidr, index),
+            Kind::Replace => {}
+            Kind::Delete => {
+                if self
+                    .destinations
+                    .get(cidr)
+                    .is_some_and(Destination::is_orphan)
+                {
+                    self.guard.deleted(cidr, turn.now.at);
+                }
+                // Who keeps another route is routed again when that is read back.
+                self.dirty.insert(cidr);
+            }
+        }
+        let write = turn.number();
+        self.queue.begin(write, change.clone());
+        turn.act(Action::WriteRoute { write, change });
+    }
+
+    pub(crate) fn write_ended(
+        &mut self,
+        turn: &mut Turn,
+        write: u64,
+        result: Result<(), CloudError>,
+    ) {
+        let Some(change) = self.queue.end(write, turn.now) else {
+            return;
+        };
+        let cidr = change.destination();
+        if let Some(index) = self.place(change.table()) {
+            match result {
+                Ok(()) => self.write_succeeded(turn, &change, index),
+                Err(error) => self.write_failed(turn, &change, index, &error),
+            }
+        }
+        if Kind::of(&change) == Kind::Delete {
+            self.guard.ended(cidr, turn.now.at);
+        }
+        self.dirty.insert(cidr);
+        self.requeue(turn, cidr);
+    }
+
+    fn write_succeeded(&mut self, turn: &mut Turn, change: &RouteChange, index: usize) {
+        let now = turn.now;
+        let cidr = change.destination();
+        let kind = Kind::of(change);
+        if kind == Kind::Delete {
+            self.listing.want(now.at.after(turn.limits.settle));
+        } else {
+            self.listing.read_back(now.at);
+        }
+        let wait = turn.backoff.wait(item(cidr, change.table()), Pace::Quick);
+        self.destinations.update(cidr, |destination| {
+            let cell = destination.cell_mut(index);
+            note(&mut cell.ours, change);
+            cell.proven = false;
+            cell.written = Some(now);
+            cell.step = Step::Idle;
+            cell.failure = None;
+            // What has to be written again and again is written ever more slowly.
+            let first = cell.retry.failures() == 0;
+            cell.retry.failed(wait, Duration::ZERO, now.at);
+            if first {
+                cell.retry.at_once(now.at);
+            }
+        });
+        match kind {
+            Kind::Create => self.filled(turn, cidr, index, Ended::Created),
+            Kind::Replace => {}
+            Kind::Delete => self.emptied(turn, cidr, index),
+        }
+    }
+
+    fn write_failed(
+        &mut self,
+        turn: &mut Turn,
+        change: &RouteChange,
+        index: usize,
+        error: &CloudError,
+    ) {
+        use CloudErrorKind as Kinds;
+        let now = turn.now;
+        let cidr = change.destination();
+        let kind = Kind::of(change);
+        let uncertain = matches!(
+            error.kind,
+            Kinds::AlreadyExists | Kinds::NotFound | Kinds::Unknown
+        );
+        let item = item(cidr, change.table());
+        let full = error.kind == Kinds::QuotaExceeded && kind == Kind::Create;
+        let trouble = self.destinations.update(cidr, |destination| {
+            let cell = destination.cell_mut(index);
+            // What did not happen changed nothing.
+            cell.proven &= !uncertain;
+            cell.written = Some(now);
+            cell.step = if uncertain {
+                Step::Uncertain
+            } else {
+                Step::Idle
+            };
+            let before = cell.failure.take().unwrap_or_default();
+            let (told_before, lost_before) = (before.trouble, before.lost);
+            let lost = lost_before.or((error.kind == Kinds::Unknown).then_some(now));
+            // A route that is there already may be the one that was written without an answer.
+            let ours_perhaps = error.kind == Kinds::AlreadyExists && lost.is_some();
+            let persists = cell.retry.failures() + 1 >= TELL_AFTER && !ours_perhaps;
+            let wait = match error.kind {
+                // Something stands there that listings do not show.
+                Kinds::AlreadyExists if persists => turn.backoff.wait(item, Pace::Slow),
+                _ => turn.backoff.cloud(item, error.kind),
+            };
+            if full {
+                // It waits for room in the table, not for itself: room goes to the oldest node.
+                cell.retry.at_once(now.at);
+            } else {
+                cell.retry
+                    .failed(wait, error.retry_after.unwrap_or_default(), now.at);
+            }
+            let mut trouble = describe(change, error);
+            trouble.lasting |= cell.retry.lasts();
+            let told = !uncertain || persists;
+            cell.failure = Some(Box::new(Failure {
+                trouble: told.then(|| trouble.clone()).or(told_before),
+                may_pass: error.kind == Kinds::Transient && error.retry_after.is_none(),
+                lost,
+            }));
+            told.then_some(trouble).filter(|it| it.lasting)
+        });
+        if uncertain {
+            self.listing.want(now.at);
+            self.listing.want(now.at.after(turn.limits.settle));
+        }
+        if kind == Kind::Create {
+            let how = match error.kind {
+                Kinds::Unknown => Ended::Unknown,
+                _ => Ended::Failed,
+            };
+            self.filled(turn, cidr, index, how);
+        }
+        if error.kind == Kinds::QuotaExceeded {
+            self.refused(turn, cidr, index, error);
+        }
+        if kind == Kind::Delete {
+            self.complaints.extend(trouble);
+        }
+        if matches!(error.kind, Kinds::Invalid | Kinds::NotFound) {
+            self.suspects.insert(cidr);
+        }
+    }
+
+    /// Somebody else changed routes: that may have removed what writes failed for, as when the network
+    /// of a node is back.
+    pub(super) fn retry_soon(&mut self, turn: &Turn) {
+        let mut waiting = Vec::new();
+        self.destinations.update_all(|cidr, destination| {
+            if destination.retry_soon(AFTER_CHANGE) {
+                waiting.push(cidr);
+            }
+        });
+        for cidr in waiting {
+            self.requeue(turn, cidr);
+        }
+    }
+}
+
+/// What a change that succeeded left of our routes for the destination.
+fn note(ours: &mut SmallVec<[OurRoute; 1]>, change: &RouteChange) {
+    if let RouteChange::Replace { old, .. } | RouteChange::Delete { route: old, .. } = change {
+        let old = OurRoute::from(old);
+        ours.retain(|route| *route != old);
+    }
+    if let RouteChange::Create { route, .. } | RouteChange::Replace { route, .. } = change {
+        let new = OurRoute {
+            handle: None,
+            next_hop: Some(route.next_hop.clone()),
+            blackhole: None,
+        };
+        ours.insert(0, new);
+    }
+}
+
+fn item(cidr: IpNet, table: &TableId) -> u64 {
+    let address = match cidr {
+        IpNet::V4(net) => net.network().to_bits().into(),
+        IpNet::V6(net) => net.network().to_bits(),
+    };
+    hash(
+        address
+            .to_be_bytes()
+            .into_iter()
+            .chain([cidr.prefix_len()])
+            .chain(table.0.bytes()),
+    )
+}
+
+fn describe(change: &RouteChange, error: &CloudError) -> Trouble {
+    use CloudErrorKind as Kinds;
+    let (reason, lasting) = match error.kind {
+        Kinds::QuotaExceeded => (Reason::QuotaExceeded, true),
+        Kinds::Denied => (Reason::CloudDenied, true),
+        Kinds::Invalid => (Reason::CloudUnavailable, true),
+        Kinds::AlreadyExists => (Reason::RouteConflict, true),
+        Kinds::NotFound | Kinds::Throttled | Kinds::Transient | Kinds::Unknown => {
+            (Reason::CloudUnavailable, false)
+        }
+    };
+    let verb = match Kind::of(change) {
+        Kind::Create => "creating",
+        Kind::Replace => "replacing",
+        Kind::Delete => "deleting",
+    };
+    Trouble {
+        reason,
+        message: format!(
+            "{verb} the route for {} in table {} failed: {error}",
+            change.destination(),
+            change.table()
+        ),
+        lasting,
+    }
+}
