@@ -44,6 +44,10 @@ impl Default for Options {
 /// What can be changed while the emulator runs. Durations are seconds of its clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 pub struct Settings {
     /// Whether calls that come too fast are refused.
     pub rates: bool,

@@ -227,7 +227,7 @@ impl Owners {
                 _ => Blackhole::TargetGone,
             },
             RawTarget::Instance(_) => Blackhole::TargetGone,
-            RawTarget::Other => Blackhole::Other("EC2 says that its target is lost".into()),
+            RawTarget::Other => Blackhole::Other,
         }
     }
 

@@ -53,15 +53,11 @@ pub(super) fn outranked(route: &Route) -> bool {
 
 /// Why the kernel drops what follows the route.
 fn blackhole(kind: RouteKind) -> Option<Blackhole> {
-    let name = match kind {
-        RouteKind::Blackhole => "blackhole",
-        RouteKind::Unreachable => "unreachable",
-        RouteKind::Prohibit => "prohibit",
-        _ => return None,
-    };
-    Some(Blackhole::Other(
-        format!("it is of the type {name}, so the kernel drops what follows it").into(),
-    ))
+    matches!(
+        kind,
+        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
+    )
+    .then_some(Blackhole::Other)
 }
 
 /// The name of a route among those to its destination.

@@ -26,6 +26,7 @@ pub(crate) use store::{Spread, Store, View};
 
 /// What can be set about the world while it exists.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 pub(crate) struct Habits {
     /// Readers see a write after a random part of this.
     pub(crate) propagation: Duration,
