@@ -122,6 +122,13 @@ impl AwsVpc {
                 Err(error) => {
                     let instances = names.len();
                     tracing::warn!(instances, %error, "whose these instances are is not known yet");
+                    let now = Instant::now();
+                    let mut owners = self.owners();
+                    for name in &names {
+                        for interface in undecided.get(name).into_iter().flatten() {
+                            owners.undecided(interface, &name.id, now);
+                        }
+                    }
                     continue;
                 }
             };
@@ -153,10 +160,16 @@ impl AwsVpc {
         for interface in &instance.interfaces {
             news |= owners.learn(&interface.id, &instance.id, tagged, now);
         }
+        drop(owners);
         if news {
-            // Routes that counted as foreign are ours. A message that waits already says the same.
-            let _ = self.changes.try_send(());
+            self.tell();
         }
+    }
+
+    /// Routes that counted as foreign are ours: a listing is due.
+    pub(super) fn tell(&self) {
+        // A message that waits already says the same.
+        let _ = self.changes.try_send(());
     }
 
     /// Reads a table again, for what it has at the destination of a change.

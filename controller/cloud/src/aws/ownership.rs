@@ -40,6 +40,8 @@ struct Seen {
     place: Place,
     /// It was looked at by itself, not as part of an instance that may have ended since.
     looked_up: bool,
+    /// Otherwise it counts as foreign, and is looked up again each time.
+    decided: bool,
 }
 
 /// Where an interface is.
@@ -66,9 +68,29 @@ impl Seen {
 }
 
 impl Owners {
-    /// A node says that this instance is its own.
-    pub(super) fn name(&mut self, instance: &Arc<str>, now: Instant) {
-        self.named.insert(Arc::clone(instance), now);
+    /// Nodes say that these instances are their own. True if that makes an interface ours that counted
+    /// as foreign.
+    pub(super) fn name<'a>(
+        &mut self,
+        instances: impl Iterator<Item = &'a Arc<str>>,
+        now: Instant,
+    ) -> bool {
+        let before = self.named.len();
+        self.named
+            .extend(instances.map(|instance| (Arc::clone(instance), now)));
+        if self.named.len() == before {
+            return false;
+        }
+        let mut news = false;
+        for seen in self.interfaces.values_mut().filter(|seen| !seen.ours) {
+            if let Place::At(instance) = &seen.place
+                && self.named.contains_key(instance)
+            {
+                (seen.ours, seen.at) = (true, now);
+                news = true;
+            }
+        }
+        news
     }
 
     /// Whether a node has named it.
@@ -92,6 +114,15 @@ impl Owners {
     pub(super) fn looked_up(&mut self, interface: &Arc<str>) {
         if let Some(seen) = self.interfaces.get_mut(interface) {
             seen.looked_up = true;
+        }
+    }
+
+    /// An interface belongs to an instance of which nobody can say now whose it is.
+    pub(super) fn undecided(&mut self, interface: &Arc<str>, instance: &Arc<str>, now: Instant) {
+        let place = Place::At(Arc::clone(instance));
+        self.record(interface, place, false, now);
+        if let Some(seen) = self.interfaces.get_mut(interface) {
+            seen.decided = false;
         }
     }
 
@@ -123,9 +154,10 @@ impl Owners {
             at,
             place,
             looked_up,
+            decided: true,
         };
         let before = self.interfaces.insert(Arc::clone(interface), seen);
-        ours && before.is_none_or(|before| !before.ours)
+        ours && before.is_some_and(|before| !before.ours)
     }
 
     /// The interface to look up before it can be said whose this route is.
@@ -142,7 +174,7 @@ impl Owners {
             if route.blackhole {
                 seen.holds_for_a_blackhole(now)
             } else {
-                seen.holds(now)
+                seen.holds(now) && (seen.decided || seen.ours)
             }
         });
         let matters = route.origin == Origin::Created && is_block(route, ranges);
@@ -260,7 +292,7 @@ mod tests {
         assert_eq!(ownership(&owners, &route), Some(Ownership::Foreign));
         assert_eq!(owners.unknown(&route, &ranges(), now), None);
         // A node names it.
-        owners.name(&"i-1".into(), now);
+        owners.name([&"i-1".into()].into_iter(), now);
         assert!(owners.learn(&"eni-1".into(), &"i-1".into(), false, now));
         assert_eq!(ownership(&owners, &route), Some(Ownership::Ours));
         // Or the tag does.
@@ -312,7 +344,7 @@ mod tests {
         let start = Instant::now();
         let mut owners = Owners::default();
         let (eni, instance): (Arc<str>, Arc<str>) = ("eni-1".into(), "i-1".into());
-        owners.name(&instance, start);
+        owners.name([&instance].into_iter(), start);
         let mut now = start;
         for _ in 0..30 {
             now += HOLDS / 2;

@@ -39,11 +39,9 @@ impl AwsVpc {
             .collect();
         let wanted: Vec<InstanceName> = names.iter().flatten().cloned().collect();
         let now = Instant::now();
-        {
-            let mut owners = self.owners();
-            for name in &wanted {
-                owners.name(&name.id, now);
-            }
+        let ids = wanted.iter().map(|name| &name.id);
+        if self.owners().name(ids, now) {
+            self.tell();
         }
         let answers = if wanted.is_empty() {
             HashMap::new()

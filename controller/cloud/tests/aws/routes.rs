@@ -142,6 +142,26 @@ async fn a_blackhole_of_ours_is_mended_or_removed() {
 }
 
 #[tokio::test]
+async fn a_route_to_an_instance_that_may_run_again_says_so() {
+    let scene = Scene::new().await;
+    let instances = scene.launch(1, &[]).await;
+    scene.read(&instances).await;
+    let hop = scene.primary(&instances[0]);
+    let table = scene.tables[0].as_str();
+    assert_eq!(scene.change(&create(table, BLOCK, &hop)).await, Ok(()));
+    let instance = [("InstanceId.1", instances[0].as_str())];
+    scene.ec2.configure(|all| all.transition = 0.5).unwrap();
+    scene.ok("StopInstances", &instance).await;
+    // On its way there EC2 says nothing.
+    let seen = scene.shown(table, BLOCK).await.unwrap();
+    assert_eq!(seen.blackhole, None);
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let seen = scene.shown(table, BLOCK).await.unwrap();
+    assert_eq!(seen.blackhole, Some(Blackhole::TargetStopped));
+    assert_eq!(seen.ownership, Ownership::Ours);
+}
+
+#[tokio::test]
 async fn a_table_that_is_gone_is_no_error_of_others() {
     let scene = Scene::new().await;
     let instances = scene.launch(1, &[]).await;

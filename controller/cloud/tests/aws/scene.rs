@@ -108,7 +108,19 @@ impl Scene {
 
     /// The settings hold from when the scene was built.
     pub(crate) async fn with(config: AwsConfig, settings: Settings) -> Self {
-        let ec2 = Emulator::start(Options::default()).await.unwrap();
+        Self::build(config, settings, Options::default()).await
+    }
+
+    pub(crate) async fn in_region(region: &str) -> Self {
+        let options = Options {
+            region: region.to_owned(),
+            ..Options::default()
+        };
+        Self::build(config(), Settings::default(), options).await
+    }
+
+    async fn build(config: AwsConfig, settings: Settings, options: Options) -> Self {
+        let ec2 = Emulator::start(options).await.unwrap();
         let client = Client::new(&ec2.url(), ec2.region());
         let vpc = [
             ("CidrBlock", "10.0.0.0/16"),

@@ -7,7 +7,7 @@ use crate::model::{Kind, Route, Table, Target, View, World};
 use crate::protocol::Params;
 use crate::xml::Fields;
 
-use super::{Request, done, tables::other_network};
+use super::{Request, destinations, done, tables::other_network};
 
 /// Targets that exist in the API but not here.
 const OTHER_TARGETS: [&str; 9] = [
@@ -123,6 +123,10 @@ fn resolve(world: &World, table_id: &str, vpc: &str, wanted: Wanted) -> Result<T
         }
         Wanted::Interface(id) => {
             let interface = Kind::Interface.find(&world.interfaces, &id)?;
+            let late = world.habits.late_writes;
+            if late && View::Seen(world.now).get(&world.interfaces, &id).is_none() {
+                return Err(Kind::Interface.unknown(&[&id]));
+            }
             (
                 Target::Interface(id.clone()),
                 "network interface",
@@ -161,36 +165,6 @@ pub(super) fn only_interface(world: &World, id: &str) -> Result<String, Refusal>
     }
 }
 
-/// Whether a table of this VPC may have a route there.
-fn check_destination(world: &World, vpc: &str, to: &IpNet, target: &Target) -> Result<(), Refusal> {
-    // Reserved by the network itself, see "Route priority" and "Considerations" in the guide.
-    let reserved: [IpNet; 2] = [
-        Ipv4Net::new_assert([169, 254, 168, 0].into(), 22).into(),
-        Ipv6Net::new_assert([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0].into(), 32).into(),
-    ];
-    let refuse = |why: String| Err(Refusal::client("InvalidParameterValue", why));
-    if reserved.iter().any(|range| range.contains(to)) {
-        return refuse(format!("The destination {to} lies in a reserved range"));
-    }
-    let record = Kind::Vpc.find(&world.vpcs, vpc)?;
-    if !record.covers(to) {
-        return Ok(());
-    }
-    if !matches!(target, Target::Interface(_)) {
-        // The words of terraform-provider-aws 26018.
-        return refuse(
-            "Route target is not supported. This route only supports interface and instance targets."
-                .to_owned(),
-        );
-    }
-    if world.subnets_of(vpc).any(|(_, subnet)| subnet.is(to)) {
-        return Ok(());
-    }
-    refuse(format!(
-        "The destination CIDR block {to} lies in one of this VPC's CIDR blocks and doesn't match the range of any of its subnets"
-    ))
-}
-
 fn key(request: &mut Request<'_>) -> Result<(String, IpNet), Refusal> {
     let table = request.id("RouteTableId", Kind::Table)?;
     Ok((table, destination(&mut request.params)?))
@@ -216,7 +190,7 @@ pub(super) fn create(request: &mut Request<'_>) -> Result<Fields, Refusal> {
             let why = format!("The route identified by {to} already exists.");
             return Err(Refusal::client("RouteAlreadyExists", why));
         }
-        None => check_destination(world, &vpc, &to, &target)?,
+        None => destinations::check(world, (&id, &vpc), &to, &target)?,
     }
     let family = |net: &IpNet| matches!(net, IpNet::V4(_)) == matches!(to, IpNet::V4(_));
     let count = world
@@ -257,7 +231,7 @@ pub(super) fn replace(request: &mut Request<'_>) -> Result<Fields, Refusal> {
         (Target::Local, implicit) => implicit,
         (Target::Interface(_), true) => true,
         (_, true) => false,
-        (_, false) => check_destination(world, &vpc, &to, &target).map(|()| true)?,
+        (_, false) => destinations::check(world, (&id, &vpc), &to, &target).map(|()| true)?,
     };
     if !allowed {
         let why = format!("The route for {to} cannot have this target");

@@ -17,7 +17,7 @@ async fn foreign_routes_are_reported_in_the_ranges_and_left_alone() {
         Some(NextHop::Address("192.0.2.50".parse().unwrap()))
     );
     let hole = world.observed("10.244.8.0/24").await;
-    assert!(matches!(hole.blackhole, Some(Blackhole::Other)) && hole.next_hop.is_none());
+    assert!(hole.blackhole == Some(Blackhole::Other) && hole.next_hop.is_none());
 
     // Even a caller that takes them for ours cannot touch them.
     let mistaken = ObservedRoute {

@@ -256,6 +256,7 @@ pub(super) fn describe(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     request.params.ignore(&["IncludeManagedResources"]);
     request.params.finish()?;
     let world = &*request.world;
+    zones::check_service(world, listing.named())?;
     let (page, token) = Request::select(
         world,
         &world.instances,
