@@ -11,18 +11,31 @@ use futures::future::{BoxFuture, join_all};
 use signpost_core::cloud::{CloudError, CloudErrorKind};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::sleep,
+    time::{Instant, sleep_until},
 };
 
 /// What became of one question: what was found, `None` if it does not exist, or why nobody knows.
 pub(crate) type Answer<V> = Result<Option<V>, CloudError>;
 
-/// Reads what there is for these keys; absent ones are absent from its answer.
+/// What one request found.
+type Found<K, V> = HashMap<K, Result<V, CloudError>>;
+
+/// Reads what there is for these keys; those that do not exist are absent from its answer. An error
+/// is everybody's answer.
 type Read<K, V> =
-    Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, V>, CloudError>> + Send + Sync>;
+    Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<Found<K, V>, CloudError>> + Send + Sync>;
 
 /// Questions of one caller and where their answers go.
 type Group<K, V> = (Vec<K>, oneshot::Sender<HashMap<K, Answer<V>>>);
+
+/// When questions are asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// How long the first question waits for others.
+    pub(crate) linger: Duration,
+    /// Shortest time from the start of one request to that of the next.
+    pub(crate) interval: Duration,
+}
 
 /// Collects questions while a request is under way and asks them together in the next one, so
 /// every answer was read after its question was asked.
@@ -41,11 +54,11 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// One request has at most `most` keys and is held back by `linger`, for others to join. The
+    /// One request has at most `most` keys and is held back as `pace` says, for others to join. The
     /// worker ends with this value. Must be called within a tokio runtime.
-    pub(crate) fn new(most: usize, linger: Duration, read: Read<K, V>) -> Self {
+    pub(crate) fn new(most: usize, pace: Pace, read: Read<K, V>) -> Self {
         let (groups, inbox) = mpsc::unbounded_channel();
-        tokio::spawn(work(most, linger, read, inbox));
+        tokio::spawn(work(most, pace, read, inbox));
         Self { groups }
     }
 
@@ -69,15 +82,17 @@ where
 
 async fn work<K, V>(
     most: usize,
-    linger: Duration,
+    pace: Pace,
     read: Read<K, V>,
     mut inbox: mpsc::UnboundedReceiver<Group<K, V>>,
 ) where
     K: Clone + Eq + Hash,
     V: Clone,
 {
+    let mut not_before = Instant::now();
     while let Some(first) = inbox.recv().await {
-        sleep(linger).await;
+        sleep_until(not_before.max(Instant::now() + pace.linger)).await;
+        not_before = Instant::now() + pace.interval;
         let mut groups = vec![first];
         while let Ok(group) = inbox.try_recv() {
             groups.push(group);
@@ -105,7 +120,7 @@ async fn work<K, V>(
 
 fn answers<K, V>(
     keys: &[K],
-    found: Result<HashMap<K, V>, CloudError>,
+    found: Result<Found<K, V>, CloudError>,
 ) -> impl Iterator<Item = (K, Answer<V>)> + use<K, V>
 where
     K: Clone + Eq + Hash,
@@ -118,7 +133,7 @@ where
     keys.into_iter().map(move |key| {
         let answer = match &error {
             Some(error) => Err(error.clone()),
-            None => Ok(found.remove(&key)),
+            None => found.remove(&key).transpose(),
         };
         (key, answer)
     })
@@ -128,12 +143,14 @@ where
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use tokio::time::sleep;
+
     use super::*;
 
     type Log = Arc<Mutex<Vec<Vec<u32>>>>;
 
     /// Answers even numbers with their square and takes a second for it; 99 fails.
-    fn squares(log: &Log) -> Batch<u32, u32> {
+    fn squares(log: &Log, interval: Duration) -> Batch<u32, u32> {
         let log = Arc::clone(log);
         let read = move |mut keys: Vec<u32>| -> BoxFuture<'static, _> {
             keys.sort_unstable();
@@ -144,16 +161,20 @@ mod tests {
                     return Err(CloudError::new(CloudErrorKind::Throttled, "too many"));
                 }
                 let even = keys.into_iter().filter(|key| key % 2 == 0);
-                Ok(even.map(|key| (key, key * key)).collect())
+                Ok(even.map(|key| (key, Ok(key * key))).collect())
             })
         };
-        Batch::new(3, Duration::from_millis(10), Box::new(read))
+        let pace = Pace {
+            linger: Duration::from_millis(10),
+            interval,
+        };
+        Batch::new(3, pace, Box::new(read))
     }
 
     #[tokio::test(start_paused = true)]
     async fn those_who_wait_share_the_next_request() {
         let log = Log::default();
-        let batch = squares(&log);
+        let batch = squares(&log, Duration::ZERO);
         let first = batch.ask(2);
         let later = async {
             sleep(Duration::from_millis(500)).await;
@@ -168,7 +189,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn many_keys_go_in_several_requests_which_fail_alone() {
         let log = Log::default();
-        let batch = squares(&log);
+        let batch = squares(&log, Duration::ZERO);
         let keys: Vec<u32> = vec![2, 4, 6, 8, 99];
         let answers = batch.ask_all(keys.clone()).await;
         assert_eq!(answers.len(), 5);
@@ -189,10 +210,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_gives_up_keeps_nobody_from_an_answer() {
         let log = Log::default();
-        let batch = squares(&log);
+        let batch = squares(&log, Duration::ZERO);
         let hasty = tokio::time::timeout(Duration::from_millis(200), batch.ask(6));
         let (hasty, patient) = tokio::join!(hasty, batch.ask(8));
         assert!(hasty.is_err());
         assert_eq!(patient, Ok(Some(64)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_is_asked_at_once_and_those_after_it_together() {
+        let log = Log::default();
+        let batch = squares(&log, Duration::from_secs(5));
+        let begun = Instant::now();
+        assert_eq!(batch.ask(2).await, Ok(Some(4)));
+        assert!(begun.elapsed() < Duration::from_secs(2));
+        let later = async {
+            sleep(Duration::from_secs(2)).await;
+            batch.ask(6).await
+        };
+        assert_eq!(
+            tokio::join!(batch.ask(4), later),
+            (Ok(Some(16)), Ok(Some(36)))
+        );
+        assert_eq!(*log.lock().unwrap(), [vec![2], vec![4, 6]]);
     }
 }

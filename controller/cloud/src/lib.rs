@@ -5,10 +5,9 @@
 //! engine's.
 
 use async_trait::async_trait;
-use ipnet::IpNet;
 use signpost_core::{
     Limits,
-    cloud::{CloudError, InstanceQuery, InstanceState, RouteChange, TableListing},
+    cloud::{CloudError, InstanceQuery, InstanceState, Range, RouteChange, TableListing},
     node::NodeKey,
 };
 use tokio::sync::mpsc;
@@ -28,22 +27,6 @@ mod none;
 pub use buckets::Rate;
 pub use meter::Meter;
 pub use none::NoCloud;
-
-/// A range that is cut into blocks of one size: routes of ours are for such blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Blocks {
-    /// The range.
-    pub cidr: IpNet,
-    /// Prefix length of each block.
-    pub prefix_len: u8,
-}
-
-impl Blocks {
-    /// Whether `net` is one of the blocks.
-    pub fn has(&self, net: &IpNet) -> bool {
-        net.prefix_len() == self.prefix_len && self.cidr.contains(net) && *net == net.trunc()
-    }
-}
 
 /// A change that a rate limit may delay.
 #[derive(Debug, Clone, Copy)]
@@ -81,9 +64,9 @@ pub trait Cloud: Send + Sync + 'static {
     /// Makes the instance forward packets that are not addressed to itself.
     async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError>;
 
-    /// Lists every table: all routes of ours, and those of others whose destination lies in one of
-    /// the pools' ranges.
-    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError>;
+    /// Lists every table: every route whose destination lies in one of the ranges, whoever's it is.
+    /// What lies outside is nobody's: whose a route there is cannot be told.
+    async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError>;
 
     /// Changes one route.
     ///

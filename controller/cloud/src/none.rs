@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use signpost_core::{
     Limits,
     cloud::{
-        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, RouteChange,
+        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, Range, RouteChange,
         TableListing,
     },
     node::NodeKey,
 };
 use tokio::sync::mpsc;
 
-use crate::{Blocks, Cloud};
+use crate::Cloud;
 
 /// Allocates pod CIDRs only: a node counts as routed as soon as it has its pod CIDRs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +52,7 @@ impl Cloud for NoCloud {
         Ok(())
     }
 
-    async fn list_routes(&self, _pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
+    async fn list_routes(&self, _ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
         Ok(Vec::new())
     }
 

@@ -235,9 +235,10 @@ class Routes(Scene):
         one, two = self.launch(2)
         for destination in ("10.1.2.3/24", "fd00:1::/64"):
             ec2.create_route(**self.at(destination, InstanceId=one))
-            ec2.create_route(**self.at(destination, InstanceId=one))
-            self.assertRefused(
-                "RouteAlreadyExists", ec2.create_route, **self.at(destination, InstanceId=two))
+            for target in (one, two):
+                self.assertRefused(
+                    "RouteAlreadyExists", ec2.create_route,
+                    **self.at(destination, InstanceId=target))
             ec2.replace_route(**self.at(destination, InstanceId=two))
         self.assertEqual(
             [(route.get("DestinationCidrBlock"), route["InstanceId"]) for route in self.routes()],

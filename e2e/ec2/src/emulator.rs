@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -154,6 +155,17 @@ impl Emulator {
         self.core
             .with(|state| state.policies.insert(principal.to_owned(), policy));
         Ok(())
+    }
+
+    /// A virtual private gateway propagates a route to a table, where it stands beside any other for the
+    /// same destination ("Route priority and propagated routes").
+    pub fn propagate(&self, table: &str, destination: IpNet) {
+        self.core.with(|state| {
+            let spread = state.world.spread();
+            let gateway = "vgw-0123456789abcdef0".to_owned();
+            let key = (table.to_owned(), destination);
+            state.world.propagated.put(key, gateway, spread);
+        });
     }
 
     /// Says on which instance the clients of the metadata service run.

@@ -107,8 +107,10 @@ fn value(state: &mut State, path: &str) -> Option<String> {
         "iam/security-credentials" => instance?.profile,
         "iam/info" => {
             let arn = format!(
-                "arn:aws:iam::{}:instance-profile/{}",
-                world.account, instance?.profile?
+                "arn:{}:iam::{}:instance-profile/{}",
+                world.partition(),
+                world.account,
+                instance?.profile?
             );
             Some(json!({"Code": "Success", "InstanceProfileArn": arn}).to_string())
         }

@@ -13,6 +13,8 @@ pub(crate) struct Page {
     after: Option<String>,
     /// Binds tokens to the rest of the request.
     request: u64,
+    /// Pages are at most half as long as they may be, and the first is empty.
+    pub(crate) short: bool,
 }
 
 impl Page {
@@ -54,6 +56,7 @@ impl Page {
             max,
             after,
             request,
+            short: false,
         })
     }
 
@@ -67,8 +70,16 @@ impl Page {
         &self,
         all: impl Iterator<Item = (String, T)>,
     ) -> (Vec<(String, T)>, Option<String>) {
+        if self.short && self.max.is_some() && self.after.is_none() {
+            return (Vec::new(), Some(format!("next:{:016x}:", self.request)));
+        }
+        let most = match self.max {
+            Some(max) if self.short => max / 2,
+            Some(max) => max,
+            None => usize::MAX,
+        };
         let mut rest = all.filter(|(key, _)| self.after.as_ref().is_none_or(|after| key > after));
-        let page: Vec<_> = rest.by_ref().take(self.max.unwrap_or(usize::MAX)).collect();
+        let page: Vec<_> = rest.by_ref().take(most).collect();
         let more = rest.next().is_some();
         let token = page
             .last()

@@ -76,6 +76,7 @@ enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Operator {
     StringEquals,
+    StringEqualsIgnoreCase,
     StringNotEquals,
     StringLike,
     StringNotLike,
@@ -90,6 +91,10 @@ impl Operator {
         let like = || value.is_some_and(|value| wanted.iter().any(|wanted| matches(wanted, value)));
         match self {
             Self::StringEquals => equal(),
+            Self::StringEqualsIgnoreCase => value.is_some_and(|value| {
+                let mut wanted = wanted.iter();
+                wanted.any(|wanted| wanted.eq_ignore_ascii_case(value))
+            }),
             Self::StringNotEquals => !equal(),
             Self::StringLike | Self::ArnEquals | Self::ArnLike => like(),
             Self::StringNotLike => !like(),
@@ -112,7 +117,7 @@ impl Policy {
             .iter()
             .flat_map(|statement| statement.condition.values());
         for key in conditions.flat_map(BTreeMap::keys) {
-            let known = ["aws:ResourceTag/", "ec2:ResourceTag/"];
+            let known = ["aws:ResourceTag/", "ec2:ResourceTag/", "ec2:Attribute/"];
             let fixed = ["ec2:Vpc", "ec2:Region", "aws:RequestedRegion"];
             if !known.iter().any(|start| key.starts_with(start)) && !fixed.contains(&key.as_str()) {
                 return Err(format!("condition key {key} is not known"));
@@ -195,10 +200,15 @@ fn subjects(world: &World, action: &str, parameters: &BTreeMap<String, String>) 
         .map(|(_, id)| id);
     ids.map(|id| {
         let arn = |kind: &str, id: &str| {
-            format!("arn:aws:ec2:{}:{}:{kind}/{id}", world.region, world.account)
+            let partition = world.partition();
+            format!(
+                "arn:{partition}:ec2:{}:{}:{kind}/{id}",
+                world.region, world.account
+            )
         };
-        let mut keys = BTreeMap::new();
-        for (key, value) in world.tags_of(View::Truth, id) {
+        let mut keys = attribute(action, parameters);
+        // IAM reads tags as everybody does, so a fresh one may not count yet.
+        for (key, value) in world.tags_of(View::Seen(world.now), id) {
             keys.insert(format!("aws:ResourceTag/{key}"), value.clone());
             keys.insert(format!("ec2:ResourceTag/{key}"), value);
         }
@@ -211,6 +221,19 @@ fn subjects(world: &World, action: &str, parameters: &BTreeMap<String, String>) 
         regional(keys, arn(kind, id))
     })
     .collect()
+}
+
+/// The attribute that is changed, and to what: `ec2:Attribute/NAME` ("Condition keys for Amazon EC2").
+/// Which spelling the name has is taken from policies in use, such as `ec2:Attribute/SourceDestCheck`.
+fn attribute(action: &str, parameters: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if !action.starts_with("ec2:modify") {
+        return BTreeMap::new();
+    }
+    let values = parameters.iter().filter_map(|(name, value)| {
+        let name = name.strip_suffix(".Value")?;
+        Some((format!("ec2:Attribute/{name}"), value.clone()))
+    });
+    values.collect()
 }
 
 fn vpc_of(world: &World, id: &String) -> Option<String> {

@@ -48,8 +48,10 @@ pub(crate) fn get(world: &World, parameters: &BTreeMap<String, String>) -> Resul
     let value = u32::try_from(value).map_or(f64::MAX, f64::from);
     let code = parameter("QuotaCode");
     let arn = format!(
-        "arn:aws:servicequotas:{}:{}:vpc/{code}",
-        world.region, world.account
+        "arn:{}:servicequotas:{}:{}:vpc/{code}",
+        world.partition(),
+        world.region,
+        world.account
     );
     let quota = json!({
         "ServiceCode": "vpc",

@@ -44,6 +44,10 @@ impl Default for Options {
 /// What can be changed while the emulator runs. Durations are seconds of its clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 pub struct Settings {
     /// Whether calls that come too fast are refused.
     pub rates: bool,
@@ -62,6 +66,18 @@ pub struct Settings {
     pub speed: f64,
     /// Whether routes to stopped instances are shown as blackholes, which reports differ about.
     pub stopped_is_blackhole: bool,
+    /// Whether creating a route again, with the same target, is no error. It is one by all reports;
+    /// no document of AWS says so.
+    pub repeated_creation: bool,
+    /// Zones that are disrupted: descriptions of instances fail there, and those that name none (the
+    /// note of `DescribeInstances` in the service model). With which error is not documented.
+    pub impaired_zones: Vec<String>,
+    /// Whether listings come in pages of at most half the size that was asked for, the first of them
+    /// empty: "the call may return fewer or no results, with a token" (Query API, pagination).
+    pub short_pages: bool,
+    /// Whether writes, too, see a new interface or table only when readers do ("Eventual consistency"
+    /// in the developer guide: a command can fail for a resource that was just created).
+    pub late_writes: bool,
     /// Whether the log of calls has the bodies of requests and answers.
     pub record_bodies: bool,
     /// How much of everything the account may have.
@@ -79,6 +95,10 @@ impl Default for Settings {
             transition: 0.0,
             speed: 1.0,
             stopped_is_blackhole: true,
+            repeated_creation: false,
+            impaired_zones: Vec::new(),
+            short_pages: false,
+            late_writes: false,
             record_bodies: false,
             quotas: Quotas::default(),
         }
@@ -120,6 +140,10 @@ impl Settings {
             staleness: seconds(self.staleness),
             transition: seconds(self.transition),
             stopped_is_blackhole: self.stopped_is_blackhole,
+            repeated_creation: self.repeated_creation,
+            impaired_zones: self.impaired_zones.clone(),
+            short_pages: self.short_pages,
+            late_writes: self.late_writes,
             quotas: self.quotas.clone(),
         }
     }

@@ -211,6 +211,18 @@ fn tables(
             .map(|(_, of)| of)
             .filter(|of| of.table == *id)
             .collect();
+        let propagated = world.propagated_of(View::Truth, id);
+        // Of two routes for one destination the one that was created wins.
+        let propagated = propagated.filter(|(to, _)| {
+            let key = (id.clone(), **to);
+            world.routes.get(&key).is_none()
+        });
+        let propagated = propagated.map(|(to, gateway)| RouteState {
+            destination: *to,
+            target: TargetState::Gateway(gateway.clone()),
+            active: true,
+            implicit: false,
+        });
         let routes = world
             .routes_of(View::Truth, id)
             .map(|(to, route)| RouteState {
@@ -227,14 +239,12 @@ fn tables(
         TableState {
             id: id.clone(),
             vpc: table.vpc.clone(),
-            main: associations
-                .iter()
-                .any(|association| association.subnet.is_none()),
+            main: associations.iter().any(|association| association.is_main()),
             subnets: associations
                 .iter()
                 .filter_map(|of| of.subnet.clone())
                 .collect(),
-            routes: routes.collect(),
+            routes: routes.chain(propagated).collect(),
             tags: tags(id),
         }
     });

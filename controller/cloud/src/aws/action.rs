@@ -10,8 +10,10 @@ use crate::buckets::Rate;
 pub enum Action {
     /// Which tables there are and their routes.
     DescribeRouteTables,
-    /// Instances by id or by network interface.
+    /// Instances by id.
     DescribeInstances,
+    /// Network interfaces by id: whose they are, and whether their check is off.
+    DescribeNetworkInterfaces,
     /// A new route.
     CreateRoute,
     /// Another target for a route.
@@ -26,9 +28,10 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DescribeRouteTables,
         Self::DescribeInstances,
+        Self::DescribeNetworkInterfaces,
         Self::CreateRoute,
         Self::ReplaceRoute,
         Self::DeleteRoute,
@@ -41,6 +44,7 @@ impl Action {
         match self {
             Self::DescribeRouteTables => "DescribeRouteTables",
             Self::DescribeInstances => "DescribeInstances",
+            Self::DescribeNetworkInterfaces => "DescribeNetworkInterfaces",
             Self::CreateRoute => "CreateRoute",
             Self::ReplaceRoute => "ReplaceRoute",
             Self::DeleteRoute => "DeleteRoute",
@@ -65,7 +69,10 @@ impl Action {
             | Self::ReplaceRoute
             | Self::DeleteRoute
             | Self::ModifyNetworkInterfaceAttribute => true,
-            Self::DescribeRouteTables | Self::DescribeInstances | Self::GetServiceQuota => false,
+            Self::DescribeRouteTables
+            | Self::DescribeInstances
+            | Self::DescribeNetworkInterfaces
+            | Self::GetServiceQuota => false,
         }
     }
 
@@ -78,7 +85,9 @@ impl Action {
     /// publishes nothing.
     pub const fn default_rate(self) -> Rate {
         let (burst, per_second) = match self {
-            Self::DescribeRouteTables | Self::DescribeInstances => (90, 20),
+            Self::DescribeRouteTables
+            | Self::DescribeInstances
+            | Self::DescribeNetworkInterfaces => (90, 20),
             Self::CreateRoute | Self::ReplaceRoute | Self::DeleteRoute => (45, 5),
             Self::ModifyNetworkInterfaceAttribute => (90, 5),
             Self::GetServiceQuota => (5, 1),

@@ -11,11 +11,8 @@ use ipnet::IpNet;
 use signpost_core::cloud::CloudError;
 
 use super::{
-    action::{Action, Rates},
-    calls::Calls,
-    instances::RawInstance,
-    quota::Quotas,
-    tables::RawTable,
+    action::Action, calls::Calls, config::AwsConfig, instances::RawInstance,
+    interfaces::RawInterface, quota::Quotas, tables::RawTable,
 };
 use crate::Meter;
 
@@ -27,8 +24,8 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(2);
 const MARGIN: Duration = Duration::from_millis(500);
 /// Largest page of `DescribeRouteTables`.
 const TABLES_A_PAGE: i32 = 100;
-/// Largest page of `DescribeInstances`.
-const INSTANCES_A_PAGE: i32 = 1000;
+/// Most ids that one call takes.
+pub(super) const IDS_A_CALL: usize = 1000;
 /// Most values that the filters of one call take.
 pub(super) const VALUES_A_FILTER: usize = 200;
 
@@ -41,12 +38,8 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(
-        sdk: &SdkConfig,
-        longest_write: Duration,
-        rates: &Rates,
-        meter: Arc<dyn Meter>,
-    ) -> Self {
+    pub(super) fn new(sdk: &SdkConfig, config: &AwsConfig, meter: Arc<dyn Meter>) -> Self {
+        let longest_write = config.longest_write;
         let client = |longest: Duration| {
             let timeouts = TimeoutConfig::builder()
                 .connect_timeout(LONGEST_CONNECT.min(longest))
@@ -73,7 +66,7 @@ impl Api {
             reads: client(LONGEST_READ),
             writes: client(longest_write.saturating_sub(MARGIN).max(MARGIN)),
             quotas: aws_sdk_servicequotas::Client::from_conf(quotas),
-            calls: Calls::new(rates, meter),
+            calls: Calls::new(&config.rates, config.cluster_tag(), meter),
         }
     }
 
@@ -106,29 +99,41 @@ impl Api {
         }
     }
 
-    /// Every instance that matches the filter, of at most [`VALUES_A_FILTER`] values.
-    pub(super) async fn instances(&self, filter: Filter) -> Result<Vec<RawInstance>, CloudError> {
-        let mut instances = Vec::new();
-        let mut token = None;
-        loop {
-            let page = self
-                .calls
-                .read(Action::DescribeInstances, || {
-                    self.reads
-                        .describe_instances()
-                        .filters(filter.clone())
-                        .max_results(INSTANCES_A_PAGE)
-                        .set_next_token(token.clone())
-                        .send()
-                })
-                .await?;
-            let found = page.reservations().iter().flat_map(Reservation::instances);
-            instances.extend(found.filter_map(RawInstance::read));
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(instances);
-            }
-        }
+    /// The instances of these ids, of which there are at most [`IDS_A_CALL`]. One call that fails as
+    /// a whole if one of them does not exist; those of other accounts are absent.
+    pub(super) async fn instances(&self, ids: &[Arc<str>]) -> Result<Vec<RawInstance>, CloudError> {
+        let answer = self
+            .calls
+            .read(Action::DescribeInstances, || {
+                self.reads
+                    .describe_instances()
+                    .set_instance_ids(Some(texts(ids)))
+                    .send()
+            })
+            .await?;
+        let found = answer
+            .reservations()
+            .iter()
+            .flat_map(Reservation::instances);
+        Ok(found.filter_map(RawInstance::read).collect())
+    }
+
+    /// The network interfaces of these ids, as [`instances`](Self::instances).
+    pub(super) async fn interfaces(
+        &self,
+        ids: &[Arc<str>],
+    ) -> Result<Vec<RawInterface>, CloudError> {
+        let answer = self
+            .calls
+            .read(Action::DescribeNetworkInterfaces, || {
+                self.reads
+                    .describe_network_interfaces()
+                    .set_network_interface_ids(Some(texts(ids)))
+                    .send()
+            })
+            .await?;
+        let found = answer.network_interfaces().iter();
+        Ok(found.filter_map(RawInterface::read).collect())
     }
 
     /// A route to a network interface. Refused if the destination has a route, unless it is the
@@ -148,7 +153,7 @@ impl Api {
             .set_destination_ipv6_cidr_block(v6)
             .network_interface_id(interface);
         self.calls
-            .send(Action::CreateRoute, request.send())
+            .send(Action::CreateRoute, Some(table), request.send())
             .await
             .map(drop)
     }
@@ -169,7 +174,7 @@ impl Api {
             .set_destination_ipv6_cidr_block(v6)
             .network_interface_id(interface);
         self.calls
-            .send(Action::ReplaceRoute, request.send())
+            .send(Action::ReplaceRoute, Some(table), request.send())
             .await
             .map(drop)
     }
@@ -188,7 +193,7 @@ impl Api {
             .set_destination_cidr_block(v4)
             .set_destination_ipv6_cidr_block(v6);
         self.calls
-            .send(Action::DeleteRoute, request.send())
+            .send(Action::DeleteRoute, Some(table), request.send())
             .await
             .map(drop)
     }
@@ -202,7 +207,11 @@ impl Api {
             .network_interface_id(interface)
             .source_dest_check(off);
         self.calls
-            .send(Action::ModifyNetworkInterfaceAttribute, request.send())
+            .send(
+                Action::ModifyNetworkInterfaceAttribute,
+                Some(interface),
+                request.send(),
+            )
             .await
             .map(drop)
     }
@@ -237,6 +246,10 @@ pub(super) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = S
         .name(name)
         .set_values(Some(values.into_iter().collect()))
         .build()
+}
+
+fn texts(ids: &[Arc<str>]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
 }
 
 /// The destination as one of two parameters.

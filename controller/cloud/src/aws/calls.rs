@@ -24,10 +24,12 @@ const READ_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Calls {
     turnstiles: BTreeMap<Action, Turnstile>,
     meter: Arc<dyn Meter>,
+    /// The tag that the policy in the manifests asks for.
+    tag: String,
 }
 
 impl Calls {
-    pub(super) fn new(rates: &Rates, meter: Arc<dyn Meter>) -> Self {
+    pub(super) fn new(rates: &Rates, tag: String, meter: Arc<dyn Meter>) -> Self {
         let rate = |action| rates.get(&action).copied();
         let turnstiles = Action::ALL
             .into_iter()
@@ -36,7 +38,11 @@ impl Calls {
                 (action, Turnstile::new(rate))
             })
             .collect();
-        Self { turnstiles, meter }
+        Self {
+            turnstiles,
+            meter,
+            tag,
+        }
     }
 
     /// Waits until a request may be sent.
@@ -63,7 +69,7 @@ impl Calls {
         let mut attempt = 1;
         loop {
             self.pass(action).await;
-            let error = match self.send(action, send()).await {
+            let error = match self.send(action, None, send()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -83,17 +89,23 @@ impl Calls {
         }
     }
 
-    /// Sends a request that [passed](Self::pass), once.
+    /// Sends a request that [passed](Self::pass), once. `about` is what it changes.
     pub(super) async fn send<T, E>(
         &self,
         action: Action,
+        about: Option<&str>,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     ) -> Result<T, CloudError>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         let begun = Instant::now();
-        let result = request.await.map_err(|error| errors::of(action, &error));
+        let about = about.map(|resource| errors::About {
+            resource,
+            tag: &self.tag,
+        });
+        let result = request.await;
+        let result = result.map_err(|error| errors::of(action, about, &error));
         let outcome = match &result {
             Ok(_) => "ok",
             Err(error) => {

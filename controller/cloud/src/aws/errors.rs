@@ -1,6 +1,6 @@
 //! What the refusals of AWS mean for us, and what to do about them.
 
-use std::{error::Error, time::Duration};
+use std::{collections::HashSet, error::Error, sync::Arc, time::Duration};
 
 use aws_sdk_ec2::{
     config::http::HttpResponse,
@@ -13,8 +13,21 @@ use super::{action::Action, credentials};
 /// Longest part of a message that is passed on.
 const LONGEST: usize = 500;
 
+/// What a write is about, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// What it changes, such as a table.
+    pub(super) resource: &'a str,
+    /// The tag that the policy in the manifests asks it to carry.
+    pub(super) tag: &'a str,
+}
+
 /// What a failed request means.
-pub(super) fn of<E>(action: Action, error: &SdkError<E, HttpResponse>) -> CloudError
+pub(super) fn of<E>(
+    action: Action,
+    about: Option<About<'_>>,
+    error: &SdkError<E, HttpResponse>,
+) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -24,7 +37,7 @@ where
     let response = error.raw_response();
     let status = response.map_or(0, |response| response.status().as_u16());
     let mut failure = match error {
-        SdkError::ServiceError(refusal) => refused(action, status, refusal.err()),
+        SdkError::ServiceError(refusal) => refused(action, about, status, refusal.err()),
         SdkError::ConstructionFailure(_) => CloudError::new(Kind::Invalid, describe(action, error)),
         SdkError::DispatchFailure(_) if never_sent(error) => {
             CloudError::new(Kind::Transient, describe(action, error))
@@ -44,18 +57,19 @@ where
     failure
 }
 
-fn refused(action: Action, status: u16, refusal: &impl ProvideErrorMetadata) -> CloudError {
+fn refused(
+    action: Action,
+    about: Option<About<'_>>,
+    status: u16,
+    refusal: &impl ProvideErrorMetadata,
+) -> CloudError {
     let code = refusal.code().unwrap_or("");
     let message = refusal.message().unwrap_or("");
     let kind = kind(status, code, message);
     let mut detail = format!("{}: {}", action.name(), shorten(code, message));
     match remedy(code) {
         Some(Remedy::Permission) => {
-            detail = format!(
-                "the permission {} is missing: add it to the controller's IAM policy, see \
-                 manifests/aws/iam-policy.json ({detail})",
-                action.permission()
-            );
+            detail = format!("{} ({detail})", denied(action, about, message));
         }
         Some(Remedy::Credentials) => {
             detail = format!("{detail}; {}", credentials::REMEDY);
@@ -63,6 +77,44 @@ fn refused(action: Action, status: u16, refusal: &impl ProvideErrorMetadata) -> 
         None => {}
     }
     CloudError::new(kind, detail)
+}
+
+/// What to do about a permission that is missing. A policy that does not allow an action and one that
+/// allows it for tagged resources only are refused in the same words.
+fn denied(action: Action, about: Option<About<'_>>, message: &str) -> String {
+    let permission = action.permission();
+    if message.contains("explicit deny") {
+        let on = about.map_or(String::new(), |about| format!(" on {}", about.resource));
+        return format!(
+            "{permission}{on} is denied by a policy that no permission overrules, such as a service \
+             control policy: have it changed by who set it"
+        );
+    }
+    match about {
+        None => format!(
+            "the permission {permission} is missing: add it to the controller's IAM policy, see \
+             manifests/aws/iam-policy.json"
+        ),
+        Some(About { resource, tag }) => format!(
+            "{permission} on {resource} was denied: the controller's IAM policy must allow it, and \
+             the one of manifests/aws/iam-policy.json does so only where {resource} carries the tag \
+             {tag} = owned or shared; add that tag, or use manifests/aws/iam-policy-vpc.json"
+        ),
+    }
+}
+
+/// The ones of these ids of which the cloud says that they do not exist, or that they are no ids.
+pub(super) fn absent(error: &CloudError, ids: &[Arc<str>]) -> HashSet<Arc<str>> {
+    let says_so = |code: &str| error.detail.contains(code);
+    if !says_so(".NotFound") && !says_so(".Malformed") {
+        return HashSet::new();
+    }
+    let words: HashSet<&str> = error
+        .detail
+        .split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'))
+        .collect();
+    let named = ids.iter().filter(|id| words.contains(&***id));
+    named.cloned().collect()
 }
 
 /// The meaning of an error code ("Error codes for the Amazon EC2 API").
@@ -136,7 +188,12 @@ fn shorten(code: &str, message: &str) -> String {
         .next()
         .unwrap_or_default()
         .trim();
-    clip(format!("{code}: {message}"))
+    let text = format!("{code}: {message}");
+    // It names what is absent, of which there may be many.
+    if code.ends_with(".NotFound") {
+        return text;
+    }
+    clip(text)
 }
 
 fn describe<E>(action: Action, error: &SdkError<E, HttpResponse>) -> String
@@ -218,6 +275,39 @@ mod tests {
                        message: AAAA";
         let text = shorten("UnauthorizedOperation", message);
         assert!(text.ends_with("perform: ec2:CreateRoute."), "{text}");
+    }
+
+    #[test]
+    fn what_is_absent_is_read_from_the_message() {
+        let ids: Vec<Arc<str>> = ["i-0a", "i-0ab", "i-0c"].map(Arc::from).into();
+        let absent = |detail: &str| {
+            let error = CloudError::new(Kind::NotFound, detail);
+            let mut absent: Vec<_> = absent(&error, &ids).into_iter().collect();
+            absent.sort();
+            absent.join(" ")
+        };
+        let said = "DescribeInstances: InvalidInstanceID.NotFound: The instance IDs 'i-0ab, i-0c' do not exist";
+        assert_eq!(absent(said), "i-0ab i-0c");
+        assert_eq!(
+            absent("InvalidInstanceID.Malformed: Invalid id: \"i-0a\""),
+            "i-0a"
+        );
+        assert_eq!(absent("InternalError: i-0a"), "");
+    }
+
+    #[test]
+    fn a_denial_names_resource_and_tag_unless_no_tag_would_help() {
+        let about = About {
+            resource: "rtb-1",
+            tag: "kubernetes.io/cluster/blue",
+        };
+        let text = denied(Action::CreateRoute, Some(about), "no identity-based policy");
+        for part in ["ec2:CreateRoute", "rtb-1", "kubernetes.io/cluster/blue"] {
+            assert!(text.contains(part), "{text}");
+        }
+        let said = "with an explicit deny in a service control policy";
+        let text = denied(Action::CreateRoute, Some(about), said);
+        assert!(!text.contains("tag"), "{text}");
     }
 
     #[test]

@@ -5,24 +5,47 @@ use std::sync::Arc;
 use aws_sdk_ec2::types::{self, InstanceStateName};
 use signpost_core::cloud::{Instance, InstanceState, NextHop};
 
+use super::interfaces;
+
+/// An instance as a node names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct InstanceName {
+    /// Its availability zone; empty if the node does not say.
+    pub(super) zone: Arc<str>,
+    pub(super) id: Arc<str>,
+}
+
+/// What was found of an instance that exists.
+#[derive(Debug, Clone)]
+pub(super) enum Sight {
+    /// It is described.
+    There(Arc<RawInstance>),
+    /// It is left out of the answer without a word, as those of other accounts are.
+    Hidden,
+}
+
 /// An instance as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RawInstance {
     pub(super) id: Arc<str>,
     pub(super) vpc: Option<Arc<str>>,
+    pub(super) zone: Option<Arc<str>>,
     pub(super) state: InstanceStateName,
     pub(super) tags: Vec<(String, String)>,
-    pub(super) interfaces: Vec<RawInterface>,
+    pub(super) interfaces: Vec<OwnInterface>,
 }
 
 /// A network interface of an instance.
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RawInterface {
+pub(super) struct OwnInterface {
     pub(super) id: Arc<str>,
     /// The first device of the first network card: the one with which the instance was launched,
     /// which cannot be detached.
     pub(super) primary: bool,
+    pub(super) subnet: Option<Arc<str>>,
+    /// The account that it belongs to.
+    pub(super) owner: Option<Arc<str>>,
     pub(super) has_v4: bool,
     pub(super) has_v6: bool,
     /// Packets that are not addressed to it are dropped.
@@ -32,35 +55,36 @@ pub(super) struct RawInterface {
 impl RawInstance {
     /// `None` for one without an id, which EC2 never sends.
     pub(super) fn read(instance: &types::Instance) -> Option<Self> {
-        let tag = |tag: &types::Tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()));
         let state = instance.state().and_then(types::InstanceState::name);
         Some(Self {
             id: instance.instance_id()?.into(),
             vpc: instance.vpc_id().map(Arc::from),
+            zone: instance
+                .placement()
+                .and_then(types::Placement::availability_zone)
+                .map(Arc::from),
             state: state.cloned().unwrap_or(InstanceStateName::Pending),
-            tags: instance.tags().iter().filter_map(tag).collect(),
+            tags: interfaces::tags(instance.tags()),
             interfaces: instance
                 .network_interfaces()
                 .iter()
-                .filter_map(RawInterface::read)
+                .filter_map(OwnInterface::read)
                 .collect(),
         })
     }
 
     /// Whether it carries this tag with the value `owned` or `shared`.
     pub(super) fn belongs_to(&self, cluster_tag: &str) -> bool {
-        self.tags
-            .iter()
-            .any(|(key, value)| key == cluster_tag && (value == "owned" || value == "shared"))
+        interfaces::belongs_to(&self.tags, cluster_tag)
     }
 
     /// The interface that routes lead to.
-    pub(super) fn primary(&self) -> Option<&RawInterface> {
+    pub(super) fn primary(&self) -> Option<&OwnInterface> {
         self.interfaces.iter().find(|it| it.primary)
     }
 }
 
-impl RawInterface {
+impl OwnInterface {
     fn read(interface: &types::InstanceNetworkInterface) -> Option<Self> {
         let attachment = interface.attachment();
         let device = attachment.and_then(types::InstanceNetworkInterfaceAttachment::device_index);
@@ -69,6 +93,8 @@ impl RawInterface {
         Some(Self {
             id: interface.network_interface_id()?.into(),
             primary: device == Some(0) && card.unwrap_or(0) == 0,
+            subnet: interface.subnet_id().map(Arc::from),
+            owner: interface.owner_id().map(Arc::from),
             has_v4: interface.private_ip_address().is_some(),
             has_v6: !interface.ipv6_addresses().is_empty(),
             checked: interface.source_dest_check() != Some(false),
@@ -77,7 +103,7 @@ impl RawInterface {
 }
 
 /// The instance that a `providerID` names; otherwise why routes cannot lead to the node.
-pub(super) fn id_of(provider_id: Option<&str>) -> Result<Arc<str>, String> {
+pub(super) fn name_of(provider_id: Option<&str>) -> Result<InstanceName, String> {
     let Some(provider_id) = provider_id else {
         return Err(
             "the node has no spec.providerID, so its instance is not known: run the AWS \
@@ -92,10 +118,15 @@ pub(super) fn id_of(provider_id: Option<&str>) -> Result<Arc<str>, String> {
              this node; label it signpost.dev/exclude to leave it alone"
         ));
     };
-    let name = path.rsplit('/').next().unwrap_or_default();
+    let mut parts = path.rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    let zone = parts.next().unwrap_or_default();
     let hexadecimal = |id: &str| !id.is_empty() && id.bytes().all(|it| it.is_ascii_hexdigit());
     if name.strip_prefix("i-").is_some_and(hexadecimal) {
-        return Ok(name.into());
+        return Ok(InstanceName {
+            zone: zone.into(),
+            id: name.into(),
+        });
     }
     if name.starts_with("fargate") {
         return Err(
@@ -110,14 +141,27 @@ pub(super) fn id_of(provider_id: Option<&str>) -> Result<Arc<str>, String> {
     ))
 }
 
-/// What a description means for routes. `None`: EC2 knows no such instance.
-pub(super) fn state(instance: Option<&RawInstance>, vpc: Option<&str>) -> InstanceState {
+/// What a description means for routes. `None`: EC2 says that there is no such instance.
+pub(super) fn state(
+    id: &str,
+    sight: Option<&Sight>,
+    vpc: Option<&str>,
+    problem: impl Fn(&RawInstance, &OwnInterface) -> Option<String>,
+) -> InstanceState {
     use InstanceStateName as Name;
-    let Some(instance) = instance else {
-        return InstanceState::Gone;
-    };
-    let id = &instance.id;
     let unsupported = |why: String| InstanceState::Unsupported(why.into());
+    let instance = match sight {
+        None => return InstanceState::Gone,
+        Some(Sight::Hidden) => {
+            return unsupported(format!(
+                "EC2 neither shows instance {id} nor says that it does not exist, so it belongs to \
+                 another account than the controller's credentials (a VPC shared between accounts is \
+                 not supported) or is managed by a service that hides it; label the node \
+                 signpost.dev/exclude"
+            ));
+        }
+        Some(Sight::There(instance)) => instance,
+    };
     match instance.state {
         Name::Terminated | Name::ShuttingDown => return InstanceState::Gone,
         Name::Stopped | Name::Stopping => {
@@ -140,9 +184,12 @@ pub(super) fn state(instance: Option<&RawInstance>, vpc: Option<&str>) -> Instan
             "instance {id} shows no primary network interface (device index 0)"
         ));
     };
+    if let Some(problem) = problem(instance, primary) {
+        return unsupported(problem);
+    }
     let hop = |has: bool| has.then(|| NextHop::Target(Arc::clone(&primary.id)));
     InstanceState::Found(Instance {
-        id: Arc::clone(id),
+        id: Arc::clone(&instance.id),
         next_hop_v4: hop(primary.has_v4),
         next_hop_v6: hop(primary.has_v6),
         forwarding: !primary.checked,
@@ -177,17 +224,19 @@ mod tests {
     }
 
     fn state_of(instance: &types::Instance) -> InstanceState {
-        state(RawInstance::read(instance).as_ref(), Some("vpc-1"))
+        let sight = Sight::There(Arc::new(RawInstance::read(instance).unwrap()));
+        state("i-0a", Some(&sight), Some("vpc-1"), |_, _| None)
     }
 
     #[test]
     fn provider_ids_name_instances() {
-        for id in [
-            "aws:///eu-west-1a/i-0a1b2c",
-            "aws:////i-0a1b2c",
-            "aws://i-0a1b2c",
+        for (id, zone) in [
+            ("aws:///eu-west-1a/i-0a1b2c", "eu-west-1a"),
+            ("aws:////i-0a1b2c", ""),
+            ("aws://i-0a1b2c", ""),
         ] {
-            assert_eq!(id_of(Some(id)).as_deref(), Ok("i-0a1b2c"), "{id}");
+            let name = name_of(Some(id)).unwrap();
+            assert_eq!((&*name.zone, &*name.id), (zone, "i-0a1b2c"), "{id}");
         }
         for (id, said) in [
             (Some("aws:///eu-west-1a/fargate-ip-10-0-0-1"), "Fargate"),
@@ -196,7 +245,7 @@ mod tests {
             (Some("aws:///eu-west-1a/web"), "names no EC2 instance"),
             (None, "no spec.providerID"),
         ] {
-            let why = id_of(id).unwrap_err();
+            let why = name_of(id).unwrap_err();
             assert!(why.contains(said), "{why}");
         }
     }
@@ -233,7 +282,7 @@ mod tests {
     fn what_has_ended_is_gone_and_what_cannot_be_routed_to_says_why() {
         let ended = instance(InstanceStateName::Terminated).build();
         assert_eq!(state_of(&ended), InstanceState::Gone);
-        assert_eq!(state(None, None), InstanceState::Gone);
+        assert_eq!(state("i-0a", None, None, |_, _| None), InstanceState::Gone);
         let of = |instance: types::builders::InstanceBuilder| match state_of(&instance.build()) {
             InstanceState::Unsupported(why) => why,
             other => panic!("{other:?}"),

@@ -1,86 +1,146 @@
 //! Reading more than one caller needs: tables, instances and whose interfaces are.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use futures::future::BoxFuture;
-use signpost_core::cloud::{CloudError, CloudErrorKind, ObservedRoute, RouteChange};
+use signpost_core::cloud::{CloudError, CloudErrorKind, ObservedRoute, Range, RouteChange};
 use tokio::time::{Instant, sleep};
 
 use super::{
     AwsVpc,
-    api::{Api, VALUES_A_FILTER, filter},
-    instances::RawInstance,
+    api::{Api, IDS_A_CALL, VALUES_A_FILTER, filter},
+    ids::{self, Named},
+    instances::{InstanceName, RawInstance, Sight},
+    interfaces::{RawInterface, belongs_to},
     quota::Quotas,
-    tables::{self, RawTable},
-    writes,
+    tables::{RawTable, RawTarget},
 };
-use crate::{Blocks, batch::Batch};
+use crate::batch::{Batch, Pace};
 
 /// How long a look at a table before a change waits for others to join.
-const TABLE_LINGER: Duration = Duration::from_millis(200);
+const TABLE_PACE: Pace = Pace {
+    linger: Duration::from_millis(200),
+    interval: Duration::ZERO,
+};
 /// How long a look at an instance does.
-const INSTANCE_LINGER: Duration = Duration::from_millis(20);
+const INSTANCE_PACE: Pace = Pace {
+    linger: Duration::from_millis(20),
+    interval: Duration::ZERO,
+};
+/// Checks are switched off one by one, as EC2's rate allows, and looked at together: a single one at
+/// once, many each second.
+const INTERFACE_PACE: Pace = Pace {
+    linger: Duration::from_millis(20),
+    interval: Duration::from_secs(1),
+};
 /// How often Service Quotas is asked.
 const QUOTA_EVERY: Duration = Duration::from_secs(3600);
 
 impl AwsVpc {
-    /// What the pools have to do with these tables' routes.
+    /// What these tables' routes have to do with the ranges.
     pub(super) async fn observe(
         &self,
         tables: &[RawTable],
-        pools: &[Blocks],
+        ranges: &[Range],
     ) -> Vec<Result<Vec<ObservedRoute>, CloudError>> {
+        let now = Instant::now();
         let unknown = |table: &RawTable| -> Vec<Arc<str>> {
-            let now = Instant::now();
             let owners = self.owners();
             let unknown = table.routes.iter();
             unknown
-                .filter_map(|route| owners.unknown(route, pools, now))
+                .filter_map(|route| owners.unknown(route, ranges, now))
                 .collect()
         };
-        let all: HashSet<Arc<str>> = tables.iter().flat_map(&unknown).collect();
+        let asked: Vec<Vec<Arc<str>>> = tables.iter().map(&unknown).collect();
+        let all: HashSet<Arc<str>> = asked.iter().flatten().cloned().collect();
         let error = self.look_up(all.into_iter().collect()).await.err();
-        tables
-            .iter()
-            .map(|table| {
-                // Without the answer nobody can say whose its routes are.
-                if let Some(error) = error.as_ref().filter(|_| !unknown(table).is_empty()) {
-                    return Err(error.clone());
-                }
-                let owners = self.owners();
-                let routes = table.routes.iter();
-                Ok(routes
-                    .filter_map(|route| owners.observe(route, pools))
-                    .collect())
-            })
-            .collect()
+        let mut owners = self.owners();
+        let observed = tables.iter().zip(asked).map(|(table, asked)| {
+            // Without the answer nobody can say whose its routes are.
+            if let Some(error) = error.as_ref().filter(|_| !asked.is_empty()) {
+                return Err(error.clone());
+            }
+            let routes = table.routes.iter();
+            Ok(routes
+                .filter_map(|route| {
+                    let observed = owners.observe(route, ranges)?;
+                    if let RawTarget::Interface(interface) = &route.target {
+                        owners.used(interface, now);
+                    }
+                    Some(observed)
+                })
+                .collect())
+        });
+        observed.collect()
     }
 
-    /// Finds out to whose instances interfaces belong.
+    /// Finds out to whose instances interfaces belong. Instances that no node named are asked for
+    /// their tags; if that fails, as it does while their zone is disrupted, their routes count as
+    /// somebody else's until the next listing.
     async fn look_up(&self, interfaces: Vec<Arc<str>>) -> Result<(), CloudError> {
-        for chunk in interfaces.chunks(VALUES_A_FILTER) {
-            let values = chunk.iter().map(ToString::to_string);
-            let filter = filter("network-interface.network-interface-id", values);
-            let instances = self.api.instances(filter).await?;
+        let tag = self.config.cluster_tag();
+        let mut undecided: BTreeMap<InstanceName, Vec<Arc<str>>> = BTreeMap::new();
+        for chunk in interfaces.chunks(IDS_A_CALL) {
+            let Named { found, absent } = ids::interfaces(&self.api, chunk).await?;
             let now = Instant::now();
             let mut owners = self.owners();
-            let mut absent: HashSet<&Arc<str>> = chunk.iter().collect();
-            let tag = self.config.cluster_tag();
-            for instance in &instances {
-                for interface in &instance.interfaces {
-                    absent.remove(&interface.id);
-                    owners.learn(&interface.id, &instance.id, instance.belongs_to(&tag), now);
+            let mut left_out: HashSet<&Arc<str>> = chunk.iter().collect();
+            for interface in &absent {
+                left_out.remove(interface);
+                owners.gone(interface, now);
+            }
+            for interface in &found {
+                left_out.remove(&interface.id);
+                let tagged = belongs_to(&interface.tags, &tag);
+                match &interface.instance {
+                    None => owners.loose(&interface.id, tagged, now),
+                    Some(instance) if tagged || owners.is_named(instance) => {
+                        owners.learn(&interface.id, instance, tagged, now);
+                        owners.looked_up(&interface.id);
+                    }
+                    Some(instance) => {
+                        let name = InstanceName {
+                            zone: interface.zone.clone().unwrap_or_default(),
+                            id: Arc::clone(instance),
+                        };
+                        let of = undecided.entry(name).or_default();
+                        of.push(Arc::clone(&interface.id));
+                    }
                 }
             }
-            for interface in absent {
-                owners.unattached(interface, now);
+            for interface in left_out {
+                owners.hidden(interface, now);
+            }
+        }
+        for (names, answer) in ids::instances(&self.api, undecided.keys().cloned()).await {
+            let found = match answer {
+                Ok(Named { found, .. }) => found,
+                Err(error) => {
+                    let instances = names.len();
+                    tracing::warn!(instances, %error, "whose these instances are is not known yet");
+                    let now = Instant::now();
+                    let mut owners = self.owners();
+                    for name in &names {
+                        for interface in undecided.get(name).into_iter().flatten() {
+                            owners.undecided(interface, &name.id, now);
+                        }
+                    }
+                    continue;
+                }
+            };
+            let tagged = found.iter().filter(|it| it.belongs_to(&tag));
+            let tagged: HashSet<&Arc<str>> = tagged.map(|it| &it.id).collect();
+            let now = Instant::now();
+            let mut owners = self.owners();
+            for name in &names {
+                for interface in undecided.get(name).into_iter().flatten() {
+                    owners.learn(interface, &name.id, tagged.contains(&name.id), now);
+                    owners.looked_up(interface);
+                }
             }
         }
         Ok(())
@@ -89,8 +149,9 @@ impl AwsVpc {
     /// Takes note of an instance that a node names.
     pub(super) fn note(&self, instance: &RawInstance) {
         if let Some(primary) = instance.primary() {
-            self.primaries()
-                .insert(Arc::clone(&instance.id), Arc::clone(&primary.id));
+            let seen = (Arc::clone(&primary.id), Instant::now());
+            let mut primaries = self.primaries();
+            primaries.insert(Arc::clone(&instance.id), seen);
         }
         let tagged = instance.belongs_to(&self.config.cluster_tag());
         let now = Instant::now();
@@ -99,14 +160,23 @@ impl AwsVpc {
         for interface in &instance.interfaces {
             news |= owners.learn(&interface.id, &instance.id, tagged, now);
         }
+        drop(owners);
         if news {
-            // Routes that counted as foreign are ours. A message that waits already says the same.
-            let _ = self.changes.try_send(());
+            self.tell();
         }
     }
 
-    /// Reads a table again and compares.
-    pub(super) async fn look_before(&self, change: &RouteChange) -> Result<(), CloudError> {
+    /// Routes that counted as foreign are ours: a listing is due.
+    pub(super) fn tell(&self) {
+        // A message that waits already says the same.
+        let _ = self.changes.try_send(());
+    }
+
+    /// Reads a table again, for what it has at the destination of a change.
+    pub(super) async fn look_at(
+        &self,
+        change: &RouteChange,
+    ) -> Result<Vec<ObservedRoute>, CloudError> {
         let table = self
             .fresh_tables
             .ask(Arc::clone(&change.table().0))
@@ -117,18 +187,20 @@ impl AwsVpc {
             })?;
         let destination = change.destination();
         let only = RawTable {
-            id: Arc::clone(&table.id),
             routes: table
                 .routes
                 .iter()
                 .filter(|route| route.destination == destination)
                 .cloned()
                 .collect(),
+            ..(*table).clone()
         };
-        let pools = self.pools();
-        let observed = self.observe(&[only], &pools).await;
-        let routes = observed.into_iter().next().unwrap_or(Ok(Vec::new()))?;
-        writes::verify(change, &routes)
+        let range = Range {
+            cidr: destination,
+            prefix_len: destination.prefix_len(),
+        };
+        let observed = self.observe(&[only], &[range]).await;
+        observed.into_iter().next().unwrap_or(Ok(Vec::new()))
     }
 }
 
@@ -137,66 +209,61 @@ pub(super) fn fresh_tables(api: &Arc<Api>) -> Batch<Arc<str>, Arc<RawTable>> {
     let read = move |ids: Vec<Arc<str>>| -> BoxFuture<'static, _> {
         let api = Arc::clone(&api);
         Box::pin(async move {
-            let filters = [tables::by_id(ids.iter().map(ToString::to_string))];
-            let found = api.tables(&filters).await?.into_iter();
+            let ids = ids.iter().map(ToString::to_string);
+            let found = api.tables(&[filter("route-table-id", ids)]).await?;
+            let found = found.into_iter();
             Ok(found
-                .map(|table| (Arc::clone(&table.id), Arc::new(table)))
+                .map(|table| (Arc::clone(&table.id), Ok(Arc::new(table))))
                 .collect())
         })
     };
-    Batch::new(VALUES_A_FILTER, TABLE_LINGER, Box::new(read))
+    Batch::new(VALUES_A_FILTER, TABLE_PACE, Box::new(read))
 }
 
-pub(super) fn fresh_instances(
-    api: &Arc<Api>,
-    cluster_tag: String,
-) -> Batch<Arc<str>, Arc<RawInstance>> {
-    let reader = Arc::new(Instances {
-        api: Arc::clone(api),
-        cluster_tag,
-        tagged: AtomicBool::new(false),
-    });
-    let read = move |ids: Vec<Arc<str>>| -> BoxFuture<'static, _> {
-        let reader = Arc::clone(&reader);
-        Box::pin(async move { reader.read(ids).await })
+pub(super) fn fresh_instances(api: &Arc<Api>) -> Batch<InstanceName, Sight> {
+    let api = Arc::clone(api);
+    let read = move |names: Vec<InstanceName>| -> BoxFuture<'static, _> {
+        let api = Arc::clone(&api);
+        Box::pin(async move {
+            let mut all = HashMap::new();
+            for (names, answer) in ids::instances(&api, names).await {
+                let mut found: HashMap<Arc<str>, RawInstance> = match &answer {
+                    Ok(named) => {
+                        let found = named.found.iter().cloned();
+                        found.map(|it| (Arc::clone(&it.id), it)).collect()
+                    }
+                    Err(_) => HashMap::new(),
+                };
+                for name in names {
+                    let sight = match &answer {
+                        Err(error) => Err(error.clone()),
+                        Ok(named) if named.absent.contains(&name.id) => continue,
+                        Ok(_) => Ok(found
+                            .remove(&name.id)
+                            .map_or(Sight::Hidden, |it| Sight::There(Arc::new(it)))),
+                    };
+                    all.insert(name, sight);
+                }
+            }
+            Ok(all)
+        })
     };
-    Batch::new(usize::MAX, INSTANCE_LINGER, Box::new(read))
+    Batch::new(usize::MAX, INSTANCE_PACE, Box::new(read))
 }
 
-struct Instances {
-    api: Arc<Api>,
-    cluster_tag: String,
-    /// Some carry the cluster's tag.
-    tagged: AtomicBool,
-}
-
-impl Instances {
-    /// The instances of these ids. Many are first looked for among those with the cluster's tag, of
-    /// which a page has five times as many as a filter takes ids.
-    async fn read(
-        &self,
-        mut ids: Vec<Arc<str>>,
-    ) -> Result<HashMap<Arc<str>, Arc<RawInstance>>, CloudError> {
-        let mut found = Vec::new();
-        if ids.len() > VALUES_A_FILTER && self.tagged.load(Ordering::Relaxed) {
-            let tagged = tables::by_cluster_tag(&self.cluster_tag);
-            found = self.api.instances(tagged).await?;
-            self.tagged.store(!found.is_empty(), Ordering::Relaxed);
-            let known: HashSet<&Arc<str>> = found.iter().map(|it| &it.id).collect();
-            ids.retain(|id| !known.contains(id));
-        }
-        for chunk in ids.chunks(VALUES_A_FILTER) {
-            let filter = filter("instance-id", chunk.iter().map(ToString::to_string));
-            found.extend(self.api.instances(filter).await?);
-        }
-        if found.iter().any(|it| it.belongs_to(&self.cluster_tag)) {
-            self.tagged.store(true, Ordering::Relaxed);
-        }
-        let by_id = found
-            .into_iter()
-            .map(|it| (Arc::clone(&it.id), Arc::new(it)));
-        Ok(by_id.collect())
-    }
+pub(super) fn fresh_interfaces(api: &Arc<Api>) -> Batch<Arc<str>, Arc<RawInterface>> {
+    let api = Arc::clone(api);
+    let read = move |wanted: Vec<Arc<str>>| -> BoxFuture<'static, _> {
+        let api = Arc::clone(&api);
+        Box::pin(async move {
+            let Named { found, .. } = ids::interfaces(&api, &wanted).await?;
+            let found = found.into_iter();
+            Ok(found
+                .map(|it| (Arc::clone(&it.id), Ok(Arc::new(it))))
+                .collect())
+        })
+    };
+    Batch::new(IDS_A_CALL, INTERFACE_PACE, Box::new(read))
 }
 
 /// Keeps the quota known where that is permitted.

@@ -6,8 +6,9 @@
 //! | how is a request sent | `api`, `calls` |
 //! | what does a refusal mean | `errors`, `credentials` |
 //! | which region and VPC | `discover` |
-//! | which tables, with which routes | `tables` |
-//! | where do routes to a node lead | `instances` |
+//! | which tables, with which routes | `tables`, `choice` |
+//! | where do routes to a node lead | `instances`, `interfaces`, `ids` |
+//! | do a node's packets follow a programmed table | `subnets` |
 //! | whose is a route | `ownership`, `look` |
 //! | how is a route changed safely | `writes` |
 //! | how many routes fit | `quota` |
@@ -15,19 +16,24 @@
 mod action;
 mod api;
 mod calls;
+mod choice;
 mod config;
 mod credentials;
 mod discover;
 mod errors;
+mod ids;
 mod instances;
+mod interfaces;
 mod look;
 mod ownership;
 mod quota;
+mod reading;
+mod subnets;
 mod tables;
 mod writes;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -38,8 +44,7 @@ use aws_config::SdkConfig;
 use signpost_core::{
     Limits,
     cloud::{
-        CloudError, CloudErrorKind, InstanceQuery, InstanceState, RouteChange, TableId,
-        TableListing, TableUsage,
+        CloudError, CloudErrorKind, InstanceQuery, InstanceState, Range, RouteChange, TableListing,
     },
     node::NodeKey,
 };
@@ -54,10 +59,16 @@ pub use self::{
     config::{AwsConfig, TableChoice},
 };
 use self::{
-    api::Api, instances::RawInstance, ownership::Owners, quota::Quotas, tables::RawTable,
+    api::Api,
+    instances::{InstanceName, Sight},
+    interfaces::RawInterface,
+    ownership::Owners,
+    quota::Quotas,
+    subnets::Layout,
+    tables::RawTable,
     writes::Verified,
 };
-use crate::{Blocks, Change, Cloud, Meter, batch::Batch};
+use crate::{Change, Cloud, Meter, batch::Batch};
 
 /// How long EC2's reads may lag behind its writes: seconds as a rule. Where they lag more, nothing
 /// breaks, since EC2 refuses a second route for a destination. So long no new leader gives a node
@@ -69,26 +80,34 @@ const LISTING_INTERVAL: Duration = Duration::from_secs(2);
 const ROUTE_WRITES: usize = 32;
 /// Writes to the Kubernetes API in flight at once.
 const API_WRITES: usize = 64;
+/// How long a write to the Kubernetes API may still land; the shell knows the lease and says better.
+const API_SETTLE: Duration = Duration::from_secs(5);
 /// How often an interface is read until its check shows as switched off, and with which pauses.
-const SWITCH_READS: u32 = 4;
+const SWITCH_READS: u32 = 3;
 const SWITCH_PAUSE: Duration = Duration::from_millis(250);
+
+/// The primary interface of each instance, and when it was read.
+type Primaries = HashMap<Arc<str>, (Arc<str>, Instant)>;
 
 /// The route tables of a VPC.
 pub struct AwsVpc {
     api: Arc<Api>,
     config: AwsConfig,
     vpc: Option<String>,
-    /// The pools of the last listing.
-    pools: Mutex<Arc<[Blocks]>>,
+    /// The VPCs of tables that are named by id.
+    vpcs: Mutex<BTreeSet<Arc<str>>>,
+    layout: Mutex<Option<Arc<Layout>>>,
+    /// Tables of which something was said already.
+    told: Mutex<HashSet<Arc<str>>>,
     owners: Mutex<Owners>,
-    /// The primary interfaces of instances that were read.
-    primaries: Mutex<HashMap<Arc<str>, Arc<str>>>,
+    primaries: Mutex<Primaries>,
     quotas: Arc<Mutex<Quotas>>,
     verified: Verified,
     fresh_tables: Batch<Arc<str>, Arc<RawTable>>,
-    fresh_instances: Batch<Arc<str>, Arc<RawInstance>>,
+    fresh_instances: Batch<InstanceName, Sight>,
+    fresh_interfaces: Batch<Arc<str>, Arc<RawInterface>>,
     changes: mpsc::Sender<()>,
-    told: Mutex<Option<mpsc::Receiver<()>>>,
+    news: Mutex<Option<mpsc::Receiver<()>>>,
     quota_task: JoinHandle<()>,
 }
 
@@ -131,41 +150,42 @@ impl AwsVpc {
         vpc: Option<String>,
         meter: Arc<dyn Meter>,
     ) -> Self {
-        let api = Arc::new(Api::new(sdk, config.longest_write, &config.rates, meter));
+        let api = Arc::new(Api::new(sdk, &config, meter));
         let quotas = Arc::<Mutex<Quotas>>::default();
-        let (changes, told) = mpsc::channel(1);
+        let (changes, news) = mpsc::channel(1);
         let quota_task = tokio::spawn(look::watch_quota(Arc::clone(&api), Arc::clone(&quotas)));
         Self {
             fresh_tables: look::fresh_tables(&api),
-            fresh_instances: look::fresh_instances(&api, config.cluster_tag()),
+            fresh_instances: look::fresh_instances(&api),
+            fresh_interfaces: look::fresh_interfaces(&api),
             api,
             config,
             vpc,
-            pools: Mutex::new(Arc::from([])),
+            vpcs: Mutex::default(),
+            layout: Mutex::default(),
+            told: Mutex::default(),
             owners: Mutex::default(),
             primaries: Mutex::default(),
             quotas,
             verified: Verified::default(),
             changes,
-            told: Mutex::new(Some(told)),
+            news: Mutex::new(Some(news)),
             quota_task,
         }
     }
 
     fn owners(&self) -> MutexGuard<'_, Owners> {
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.owners)
     }
 
-    fn primaries(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<str>>> {
-        self.primaries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn primaries(&self) -> MutexGuard<'_, Primaries> {
+        lock(&self.primaries)
     }
+}
 
-    fn pools(&self) -> Arc<[Blocks]> {
-        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&pools)
-    }
+/// A lock is never poisoned for others: no change leaves anything half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -182,6 +202,7 @@ impl Cloud for AwsVpc {
             listing_interval: LISTING_INTERVAL,
             route_writes: ROUTE_WRITES,
             api_writes: API_WRITES,
+            api_settle: API_SETTLE,
         }
     }
 
@@ -189,51 +210,19 @@ impl Cloud for AwsVpc {
         &self,
         queries: &[InstanceQuery],
     ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)> {
-        let ids: Vec<_> = queries
-            .iter()
-            .map(|query| instances::id_of(query.provider_id.as_deref()))
-            .collect();
-        let wanted: Vec<Arc<str>> = ids.iter().flatten().cloned().collect();
-        {
-            let mut owners = self.owners();
-            for id in &wanted {
-                owners.name(id);
-            }
-        }
-        let answers = if wanted.is_empty() {
-            HashMap::new()
-        } else {
-            self.fresh_instances.ask_all(wanted).await
-        };
-        for instance in answers.values().flatten().flatten() {
-            self.note(instance);
-        }
-        let vpc = self.vpc.as_deref();
-        queries
-            .iter()
-            .zip(ids)
-            .filter_map(|(query, id)| {
-                let answer = match id {
-                    Err(why) => Ok(InstanceState::Unsupported(why.into())),
-                    Ok(id) => match answers.get(&id)? {
-                        Ok(instance) => Ok(instances::state(instance.as_deref(), vpc)),
-                        Err(error) => Err(error.clone()),
-                    },
-                };
-                Some((query.node.clone(), answer))
-            })
-            .collect()
+        self.read(queries).await
     }
 
     async fn admit(&self, change: Change<'_>) -> Result<(), CloudError> {
         match change {
-            Change::Forwarding(_) => {
+            Change::Forwarding(query) => {
+                self.know_primary(query).await?;
                 self.api.pass(Action::ModifyNetworkInterfaceAttribute).await;
             }
             Change::Route(change) => {
                 self.api.pass(writes::action(change)).await;
                 if writes::old(change).is_some() {
-                    self.look_before(change).await?;
+                    writes::verify(change, &self.look_at(change).await?)?;
                     self.verified.put(change);
                 }
             }
@@ -242,18 +231,11 @@ impl Cloud for AwsVpc {
     }
 
     async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError> {
-        let invalid = |why: String| CloudError::new(CloudErrorKind::Invalid, why);
-        let id = instances::id_of(query.provider_id.as_deref()).map_err(invalid)?;
-        let interface = self.primaries().get(&id).cloned();
-        let interface = interface.ok_or_else(|| {
-            let unread = format!("not begun: instance {id} was not read yet");
-            CloudError::new(CloudErrorKind::Transient, unread)
-        })?;
+        let interface = self.primary(query)?;
         self.api.disable_check(&interface).await?;
         for _ in 0..SWITCH_READS {
-            let found = self.fresh_instances.ask(Arc::clone(&id)).await?;
-            let now = found.as_deref().and_then(RawInstance::primary);
-            if now.is_some_and(|now| now.id == interface && !now.checked) {
+            let now = self.fresh_interfaces.ask(Arc::clone(&interface)).await?;
+            if now.is_some_and(|now| !now.checked) {
                 return Ok(());
             }
             sleep(SWITCH_PAUSE).await;
@@ -267,42 +249,26 @@ impl Cloud for AwsVpc {
         ))
     }
 
-    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
-        *self.pools.lock().unwrap_or_else(PoisonError::into_inner) = pools.into();
-        let vpc = self.vpc.as_deref();
-        let filters = tables::filters(&self.config, vpc);
-        let found = self.api.tables(&filters).await?;
-        let missing = tables::missing(&self.config, &found);
-        if found.is_empty() && missing.is_empty() {
-            return Err(tables::none(&self.config, vpc));
-        }
-        let observed = self.observe(&found, pools).await;
-        self.owners().tidy(Instant::now());
-        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
-        let listings = found
-            .iter()
-            .zip(observed)
-            .map(|(table, routes)| TableListing {
-                table: TableId(Arc::clone(&table.id)),
-                routes,
-                usage: quotas.listed(&table.id, table.used()),
-            });
-        let absent = missing.into_iter().map(|(table, error)| TableListing {
-            table: TableId(table),
-            routes: Err(error),
-            usage: TableUsage::default(),
-        });
-        Ok(listings.chain(absent).collect())
+    async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
+        self.list(ranges).await
     }
 
     async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError> {
-        writes::write(&self.api, &self.verified, &self.quotas, change).await
+        let result = writes::write(&self.api, &self.verified, &self.quotas, change).await;
+        match result {
+            Err(error) if error.kind == CloudErrorKind::AlreadyExists => {
+                // Perhaps by an attempt whose answer was lost. If the look fails, it is told by whom
+                // this was refused.
+                match self.look_at(change).await {
+                    Ok(now) if writes::is_made(change, &now) => Ok(()),
+                    _ => Err(error),
+                }
+            }
+            result => result,
+        }
     }
 
     fn changes(&self) -> Option<mpsc::Receiver<()>> {
-        self.told
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        lock(&self.news).take()
     }
 }

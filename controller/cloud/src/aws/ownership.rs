@@ -1,21 +1,17 @@
 //! Whose a route is. EC2's routes carry no mark, so it takes proof.
 //!
-//! A route is ours if somebody made it with `CreateRoute`, it is for exactly one block of a pool,
-//! and leads to a network interface (or an instance) that cannot be reached any more, or that
-//! belongs to an instance of this cluster: one that carries the cluster's tag, or one that a node
-//! named. Everything else in a pool is somebody else's.
+//! A route is ours if somebody made it with `CreateRoute`, it is for exactly one block of a range,
+//! and leads to a network interface that belongs to an instance of this cluster (one that carries the
+//! cluster's tag, itself or on the interface, or one that a node named), that did so when it was
+//! last seen, or that exists no more. Everything else is somebody else's: also a route whose
+//! interface is just being moved from one instance to another, although packets get lost meanwhile.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use signpost_core::cloud::{NextHop, ObservedRoute, Ownership};
+use signpost_core::cloud::{Blackhole, NextHop, ObservedRoute, Ownership, Range};
 use tokio::time::Instant;
 
-use super::tables::{RawRoute, RawTarget};
-use crate::Blocks;
+use super::tables::{Origin, RawRoute, RawTarget};
 
 /// How long an answer about an interface holds that nothing has confirmed since.
 const HOLDS: Duration = Duration::from_secs(600);
@@ -23,54 +19,143 @@ const HOLDS: Duration = Duration::from_secs(600);
 /// How long it holds that an interface is none of ours: a tag can be added.
 const FOREIGN_HOLDS: Duration = Duration::from_secs(300);
 
+/// How long it holds what a blackhole leads to.
+const LOST_HOLDS: Duration = Duration::from_secs(20);
+
+/// How long an instance stays ours that a node named, after no route leads to it any more.
+const NAMED_HOLDS: Duration = Duration::from_secs(2 * 3600);
+
 /// What is known of network interfaces and instances.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     interfaces: HashMap<Arc<str>, Seen>,
-    /// Instances that a node's `providerID` named.
-    named: HashSet<Arc<str>>,
+    /// Instances that a node's `providerID` named, and when they were last of use.
+    named: HashMap<Arc<str>, Instant>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Seen {
     ours: bool,
     at: Instant,
+    place: Place,
+    /// It was looked at by itself, not as part of an instance that may have ended since.
+    looked_up: bool,
+    /// Otherwise it counts as foreign, and is looked up again each time.
+    decided: bool,
+}
+
+/// Where an interface is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// Attached to this instance.
+    At(Arc<str>),
+    /// Attached to nothing.
+    Loose,
+    /// It exists no more.
+    Gone,
 }
 
 impl Seen {
-    fn holds(self, now: Instant) -> bool {
+    fn holds(&self, now: Instant) -> bool {
         let span = if self.ours { HOLDS } else { FOREIGN_HOLDS };
         now.saturating_duration_since(self.at) < span
+    }
+
+    fn holds_for_a_blackhole(&self, now: Instant) -> bool {
+        let recent = now.saturating_duration_since(self.at) < LOST_HOLDS;
+        self.place == Place::Gone || (self.looked_up && recent)
     }
 }
 
 impl Owners {
-    /// A node says that this instance is its own.
-    pub(super) fn name(&mut self, instance: &Arc<str>) {
-        if !self.named.contains(instance) {
-            self.named.insert(Arc::clone(instance));
+    /// Nodes say that these instances are their own. True if that makes an interface ours that counted
+    /// as foreign.
+    pub(super) fn name<'a>(
+        &mut self,
+        instances: impl Iterator<Item = &'a Arc<str>>,
+        now: Instant,
+    ) -> bool {
+        let before = self.named.len();
+        self.named
+            .extend(instances.map(|instance| (Arc::clone(instance), now)));
+        if self.named.len() == before {
+            return false;
         }
+        let mut news = false;
+        for seen in self.interfaces.values_mut().filter(|seen| !seen.ours) {
+            if let Place::At(instance) = &seen.place
+                && self.named.contains_key(instance)
+            {
+                (seen.ours, seen.at) = (true, now);
+                news = true;
+            }
+        }
+        news
+    }
+
+    /// Whether a node has named it.
+    pub(super) fn is_named(&self, instance: &Arc<str>) -> bool {
+        self.named.contains_key(instance)
     }
 
     /// An interface belongs to an instance. True if that makes it ours and it counted as foreign.
     pub(super) fn learn(
         &mut self,
         interface: &Arc<str>,
-        instance: &str,
+        instance: &Arc<str>,
         tagged: bool,
         now: Instant,
     ) -> bool {
-        let ours = tagged || self.named.contains(instance);
-        self.record(interface, ours, now)
+        let ours = tagged || self.is_named(instance);
+        self.record(interface, Place::At(Arc::clone(instance)), ours, now)
     }
 
-    /// An interface belongs to no instance that can be seen.
-    pub(super) fn unattached(&mut self, interface: &Arc<str>, now: Instant) {
-        self.record(interface, false, now);
+    /// What was just learnt of an interface comes from a look at the interface itself.
+    pub(super) fn looked_up(&mut self, interface: &Arc<str>) {
+        if let Some(seen) = self.interfaces.get_mut(interface) {
+            seen.looked_up = true;
+        }
     }
 
-    fn record(&mut self, interface: &Arc<str>, ours: bool, at: Instant) -> bool {
-        let seen = Seen { ours, at };
+    /// An interface belongs to an instance of which nobody can say now whose it is.
+    pub(super) fn undecided(&mut self, interface: &Arc<str>, instance: &Arc<str>, now: Instant) {
+        let place = Place::At(Arc::clone(instance));
+        self.record(interface, place, false, now);
+        if let Some(seen) = self.interfaces.get_mut(interface) {
+            seen.decided = false;
+        }
+    }
+
+    /// An interface is attached to no instance.
+    pub(super) fn loose(&mut self, interface: &Arc<str>, tagged: bool, now: Instant) {
+        let was_ours = self.interfaces.get(interface).is_some_and(|seen| seen.ours);
+        self.record(interface, Place::Loose, tagged || was_ours, now);
+    }
+
+    /// An interface does not exist. If it was not known to be another's, nobody will miss what leads
+    /// there.
+    pub(super) fn gone(&mut self, interface: &Arc<str>, now: Instant) {
+        let was_foreign = self
+            .interfaces
+            .get(interface)
+            .is_some_and(|seen| !seen.ours);
+        self.record(interface, Place::Gone, !was_foreign, now);
+    }
+
+    /// An interface exists, and is another account's.
+    pub(super) fn hidden(&mut self, interface: &Arc<str>, now: Instant) {
+        self.record(interface, Place::Loose, false, now);
+    }
+
+    fn record(&mut self, interface: &Arc<str>, place: Place, ours: bool, at: Instant) -> bool {
+        let looked_up = !matches!(place, Place::At(_));
+        let seen = Seen {
+            ours,
+            at,
+            place,
+            looked_up,
+            decided: true,
+        };
         let before = self.interfaces.insert(Arc::clone(interface), seen);
         ours && before.is_some_and(|before| !before.ours)
     }
@@ -79,65 +164,101 @@ impl Owners {
     pub(super) fn unknown(
         &self,
         route: &RawRoute,
-        pools: &[Blocks],
+        ranges: &[Range],
         now: Instant,
     ) -> Option<Arc<str>> {
         let RawTarget::Interface(interface) = &route.target else {
             return None;
         };
-        let known = self
-            .interfaces
-            .get(interface)
-            .is_some_and(|seen| seen.holds(now));
-        let matters = route.created && !route.blackhole && is_block(route, pools);
+        let known = self.interfaces.get(interface).is_some_and(|seen| {
+            if route.blackhole {
+                seen.holds_for_a_blackhole(now)
+            } else {
+                seen.holds(now) && (seen.decided || seen.ours)
+            }
+        });
+        let matters = route.origin == Origin::Created && is_block(route, ranges);
         (matters && !known).then(|| Arc::clone(interface))
     }
 
-    /// What the engine is shown of a route; `None` where it has nothing to do with the pools.
-    pub(super) fn observe(&self, route: &RawRoute, pools: &[Blocks]) -> Option<ObservedRoute> {
+    /// What the engine is shown of a route; `None` where it lies in none of the ranges.
+    pub(super) fn observe(&self, route: &RawRoute, ranges: &[Range]) -> Option<ObservedRoute> {
         let destination = route.destination;
-        if !pools.iter().any(|pool| pool.cidr.contains(&destination)) {
-            return None;
-        }
+        let around = || {
+            let around = ranges.iter();
+            around.filter(|range| range.cidr.contains(&destination))
+        };
+        around().next()?;
+        let created = route.origin == Origin::Created;
         let (next_hop, of_cluster) = match &route.target {
             RawTarget::Interface(interface) => {
                 let seen = self.interfaces.get(interface);
                 (Some(interface), seen.is_some_and(|seen| seen.ours))
             }
-            RawTarget::Instance(instance) => (Some(instance), self.named.contains(instance)),
+            RawTarget::Instance(instance) => (Some(instance), self.is_named(instance)),
             RawTarget::Other => (None, false),
         };
-        let proven = next_hop.is_some() && (route.blackhole || of_cluster);
-        let ours = route.created && is_block(route, pools) && proven;
+        // A block's own route is no less specific, and one that is created wins over others.
+        let yields = around().all(|range| destination.prefix_len() <= range.prefix_len);
+        let ownership = if created && of_cluster && is_block(route, ranges) {
+            Ownership::Ours
+        } else if route.origin == Origin::Propagated && yields {
+            Ownership::Outranked
+        } else {
+            Ownership::Foreign
+        };
         Some(ObservedRoute {
             destination,
             next_hop: next_hop.map(|target| NextHop::Target(Arc::clone(target))),
-            ownership: if ours {
-                Ownership::Ours
-            } else {
-                Ownership::Foreign
-            },
-            blackhole: route.blackhole,
+            ownership,
+            blackhole: route.blackhole.then(|| self.cause(&route.target)),
             handle: None,
         })
+    }
+
+    /// Why packets get lost. That an interface drops what is not addressed to it shows in no route.
+    fn cause(&self, target: &RawTarget) -> Blackhole {
+        match target {
+            RawTarget::Interface(interface) => match self.interfaces.get(interface) {
+                Some(Seen {
+                    place: Place::At(_),
+                    ..
+                }) => Blackhole::TargetStopped,
+                _ => Blackhole::TargetGone,
+            },
+            RawTarget::Instance(_) => Blackhole::TargetGone,
+            RawTarget::Other => Blackhole::Other,
+        }
+    }
+
+    /// A listing shows a route to this interface.
+    pub(super) fn used(&mut self, interface: &Arc<str>, now: Instant) {
+        if let Some(seen) = self.interfaces.get(interface)
+            && let Place::At(instance) = &seen.place
+            && let Some(at) = self.named.get_mut(instance)
+        {
+            *at = now;
+        }
     }
 
     /// Forgets what was not confirmed for long.
     pub(super) fn tidy(&mut self, now: Instant) {
         self.interfaces.retain(|_, seen| seen.holds(now));
+        self.named
+            .retain(|_, at| now.saturating_duration_since(*at) < NAMED_HOLDS);
     }
 }
 
-fn is_block(route: &RawRoute, pools: &[Blocks]) -> bool {
-    pools.iter().any(|pool| pool.has(&route.destination))
+fn is_block(route: &RawRoute, ranges: &[Range]) -> bool {
+    ranges.iter().any(|range| range.has(&route.destination))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pools() -> [Blocks; 1] {
-        [Blocks {
+    fn ranges() -> [Range; 1] {
+        [Range {
             cidr: "10.244.0.0/16".parse().unwrap(),
             prefix_len: 24,
         }]
@@ -147,13 +268,13 @@ mod tests {
         RawRoute {
             destination: destination.parse().unwrap(),
             target: RawTarget::Interface("eni-1".into()),
-            created: true,
+            origin: Origin::Created,
             blackhole: false,
         }
     }
 
     fn ownership(owners: &Owners, route: &RawRoute) -> Option<Ownership> {
-        owners.observe(route, &pools()).map(|it| it.ownership)
+        owners.observe(route, &ranges()).map(|it| it.ownership)
     }
 
     #[test]
@@ -163,41 +284,87 @@ mod tests {
         let mut owners = Owners::default();
         assert_eq!(ownership(&owners, &route), Some(Ownership::Foreign));
         assert_eq!(
-            owners.unknown(&route, &pools(), now).as_deref(),
+            owners.unknown(&route, &ranges(), now).as_deref(),
             Some("eni-1")
         );
         // Another cluster's instance, in the same table and a pool of the same range.
-        assert!(!owners.learn(&"eni-1".into(), "i-1", false, now));
+        assert!(!owners.learn(&"eni-1".into(), &"i-1".into(), false, now));
         assert_eq!(ownership(&owners, &route), Some(Ownership::Foreign));
-        assert_eq!(owners.unknown(&route, &pools(), now), None);
+        assert_eq!(owners.unknown(&route, &ranges(), now), None);
         // A node names it.
-        owners.name(&"i-1".into());
-        assert!(owners.learn(&"eni-1".into(), "i-1", false, now));
+        owners.name([&"i-1".into()].into_iter(), now);
+        assert!(owners.learn(&"eni-1".into(), &"i-1".into(), false, now));
         assert_eq!(ownership(&owners, &route), Some(Ownership::Ours));
         // Or the tag does.
         let mut tagged = Owners::default();
-        tagged.learn(&"eni-1".into(), "i-1", true, now);
+        tagged.learn(&"eni-1".into(), &"i-1".into(), true, now);
         assert_eq!(ownership(&tagged, &route), Some(Ownership::Ours));
     }
 
     #[test]
-    fn a_blackhole_is_ours_without_proof() {
-        let owners = Owners::default();
+    fn a_blackhole_is_ours_only_if_its_interface_was_or_is_gone() {
+        let now = Instant::now();
         let mut route = route("10.244.1.0/24");
         route.blackhole = true;
-        assert_eq!(ownership(&owners, &route), Some(Ownership::Ours));
-        assert_eq!(owners.unknown(&route, &pools(), Instant::now()), None);
-        route.target = RawTarget::Instance("i-1".into());
-        assert_eq!(ownership(&owners, &route), Some(Ownership::Ours));
+        let eni: Arc<str> = "eni-1".into();
+        let seen = |owners: &Owners| {
+            let seen = owners.observe(&route, &ranges()).unwrap();
+            (seen.ownership, seen.blackhole.unwrap())
+        };
+        // Another pair's interface on its way from one instance to the other.
+        let mut owners = Owners::default();
+        assert_eq!(owners.unknown(&route, &ranges(), now), Some("eni-1".into()));
+        owners.loose(&eni, false, now);
+        assert_eq!(seen(&owners).0, Ownership::Foreign);
+        assert_eq!(owners.unknown(&route, &ranges(), now), None);
+        assert!(
+            owners
+                .unknown(&route, &ranges(), now + LOST_HOLDS)
+                .is_some()
+        );
+        owners.gone(&eni, now);
+        assert_eq!(seen(&owners).0, Ownership::Foreign, "it was another's");
+        // Ours, until it went.
+        let mut owners = Owners::default();
+        owners.learn(&eni, &"i-1".into(), true, now);
+        assert_eq!(seen(&owners), (Ownership::Ours, Blackhole::TargetStopped));
+        owners.loose(&eni, false, now);
+        assert_eq!(seen(&owners), (Ownership::Ours, Blackhole::TargetGone));
+        // After a restart.
+        let mut owners = Owners::default();
+        owners.gone(&eni, now);
+        assert_eq!(seen(&owners), (Ownership::Ours, Blackhole::TargetGone));
         route.target = RawTarget::Other;
-        assert_eq!(ownership(&owners, &route), Some(Ownership::Foreign));
+        let seen = owners.observe(&route, &ranges()).unwrap();
+        assert_eq!(seen.ownership, Ownership::Foreign);
+    }
+
+    #[test]
+    fn what_a_node_named_stays_ours_while_a_route_leads_there() {
+        let start = Instant::now();
+        let mut owners = Owners::default();
+        let (eni, instance): (Arc<str>, Arc<str>) = ("eni-1".into(), "i-1".into());
+        owners.name([&instance].into_iter(), start);
+        let mut now = start;
+        for _ in 0..30 {
+            now += HOLDS / 2;
+            owners.learn(&eni, &instance, false, now);
+            owners.used(&eni, now);
+            owners.tidy(now);
+        }
+        assert_eq!(
+            ownership(&owners, &route("10.244.1.0/24")),
+            Some(Ownership::Ours)
+        );
+        owners.tidy(now + NAMED_HOLDS);
+        assert!(owners.named.is_empty() && owners.interfaces.is_empty());
     }
 
     #[test]
     fn only_exact_blocks_that_somebody_created_are_ours() {
         let now = Instant::now();
         let mut owners = Owners::default();
-        owners.learn(&"eni-1".into(), "i-1", true, now);
+        owners.learn(&"eni-1".into(), &"i-1".into(), true, now);
         for (destination, expected) in [
             ("10.244.1.0/24", Some(Ownership::Ours)),
             ("10.244.1.0/25", Some(Ownership::Foreign)),
@@ -213,22 +380,22 @@ mod tests {
             );
         }
         let mut propagated = route("10.244.1.0/24");
-        propagated.created = false;
-        assert_eq!(ownership(&owners, &propagated), Some(Ownership::Foreign));
-        assert_eq!(owners.unknown(&propagated, &pools(), now), None);
+        propagated.origin = Origin::Propagated;
+        assert_eq!(ownership(&owners, &propagated), Some(Ownership::Outranked));
+        assert_eq!(owners.unknown(&propagated, &ranges(), now), None);
     }
 
     #[test]
     fn answers_are_asked_for_again_after_a_while() {
         let now = Instant::now();
         let mut owners = Owners::default();
-        owners.learn(&"eni-1".into(), "i-1", false, now);
+        owners.learn(&"eni-1".into(), &"i-1".into(), false, now);
         let later = now + FOREIGN_HOLDS;
         let route = route("10.244.1.0/24");
-        assert!(owners.unknown(&route, &pools(), later).is_some());
-        owners.learn(&"eni-1".into(), "i-1", true, now);
-        assert!(owners.unknown(&route, &pools(), later).is_none());
+        assert!(owners.unknown(&route, &ranges(), later).is_some());
+        owners.learn(&"eni-1".into(), &"i-1".into(), true, now);
+        assert!(owners.unknown(&route, &ranges(), later).is_none());
         owners.tidy(now + HOLDS);
-        assert!(owners.unknown(&route, &pools(), now).is_some());
+        assert!(owners.unknown(&route, &ranges(), now).is_some());
     }
 }

@@ -1,21 +1,28 @@
-//! Route tables: which are looked at, and what they have.
+//! Route tables as EC2 describes them.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use aws_sdk_ec2::types::{self, Filter, RouteOrigin, RouteState};
-use ipnet::IpNet;
-use signpost_core::cloud::{CloudError, CloudErrorKind};
+use aws_sdk_ec2::types::{self, RouteOrigin, RouteState};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use signpost_core::cloud::Range;
 
-use super::{
-    api::filter,
-    config::{AwsConfig, TableChoice},
-};
+use super::interfaces;
 
 /// A route table as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RawTable {
     pub(super) id: Arc<str>,
+    pub(super) vpc: Arc<str>,
+    /// The account that it belongs to.
+    pub(super) owner: Option<Arc<str>>,
+    pub(super) tags: Vec<(String, String)>,
     pub(super) routes: Vec<RawRoute>,
+    /// Subnets without an association follow it.
+    pub(super) main: bool,
+    /// The subnets that are associated with it.
+    pub(super) subnets: Vec<Arc<str>>,
+    /// The gateway that is associated with it: it decides about what comes in there.
+    pub(super) gateway: Option<Arc<str>>,
 }
 
 /// A route as EC2 describes it.
@@ -23,10 +30,22 @@ pub(super) struct RawTable {
 pub(super) struct RawRoute {
     pub(super) destination: IpNet,
     pub(super) target: RawTarget,
-    /// Somebody made it with `CreateRoute`; it is neither the VPC's own nor propagated.
-    pub(super) created: bool,
+    pub(super) origin: Origin,
     /// The target cannot be reached.
     pub(super) blackhole: bool,
+}
+
+/// How a route came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Somebody made it with `CreateRoute`.
+    Created,
+    /// It came with the table: a range of the VPC, whose addresses are reached directly.
+    Vpc,
+    /// A gateway propagates it or a route server advertises it. A created route for the same
+    /// destination stands beside it and wins, if it leads to a network interface ("Route priority and
+    /// propagated routes" in the VPC's guide).
+    Propagated,
 }
 
 /// Where a route leads.
@@ -43,16 +62,29 @@ pub(super) enum RawTarget {
 impl RawTable {
     /// `None` for one without an id, which EC2 never sends.
     pub(super) fn read(table: &types::RouteTable) -> Option<Self> {
+        let associations = || table.associations().iter();
+        let subnets = associations().filter_map(types::RouteTableAssociation::subnet_id);
+        let mut gateways = associations().filter_map(types::RouteTableAssociation::gateway_id);
         Some(Self {
             id: table.route_table_id()?.into(),
+            vpc: table.vpc_id().unwrap_or_default().into(),
+            owner: table.owner_id().map(Arc::from),
+            tags: interfaces::tags(table.tags()),
             routes: table.routes().iter().filter_map(RawRoute::read).collect(),
+            main: associations().any(|it| it.main() == Some(true)),
+            subnets: subnets.map(Arc::from).collect(),
+            gateway: gateways.next().map(Arc::from),
         })
     }
 
     /// Routes of each family that count against the quota.
     pub(super) fn used(&self) -> Used {
         let mut used = Used::default();
-        for route in self.routes.iter().filter(|route| route.created) {
+        for route in self
+            .routes
+            .iter()
+            .filter(|route| route.origin == Origin::Created)
+        {
             match route.destination {
                 IpNet::V4(_) => used.v4 += 1,
                 IpNet::V6(_) => used.v6 += 1,
@@ -83,103 +115,39 @@ impl RawRoute {
         Some(Self {
             destination: destination.parse().ok()?,
             target,
-            created: route.origin() == Some(&RouteOrigin::CreateRoute),
+            origin: match route.origin() {
+                Some(RouteOrigin::CreateRoute) => Origin::Created,
+                Some(RouteOrigin::CreateRouteTable) => Origin::Vpc,
+                _ => Origin::Propagated,
+            },
             blackhole: route.state() == Some(&RouteState::Blackhole),
         })
     }
 }
 
-/// What lets the wanted tables pass.
-pub(super) fn filters(config: &AwsConfig, vpc: Option<&str>) -> Vec<Filter> {
-    let tags = match &config.tables {
-        TableChoice::ClusterTag => vec![by_cluster_tag(&config.cluster_tag())],
-        TableChoice::Tags(tags) => tags
-            .iter()
-            .map(|(key, value)| filter(format!("tag:{key}"), [literally(value)]))
-            .collect(),
-        // As many as one call may name, so the VPC does not fit beside them.
-        TableChoice::Ids(ids) => return vec![by_id(ids.iter().cloned())],
-    };
-    let vpc = vpc.map(|vpc| filter("vpc-id", [vpc.to_owned()]));
-    vpc.into_iter().chain(tags).collect()
-}
-
-/// A filter's value that matches itself only.
-fn literally(value: &str) -> String {
-    let mut pattern = String::with_capacity(value.len());
-    for letter in value.chars() {
-        if matches!(letter, '*' | '?' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
+impl RawTable {
+    /// Ranges in which no route of ours may lie, as far as they overlap one of these: the VPC's own,
+    /// where a route could only take a whole subnet's traffic, and what the network reserves for its
+    /// services ("Route tables" in the VPC's guide).
+    pub(super) fn barred(&self, ranges: &[Range]) -> Vec<IpNet> {
+        let reserved: [IpNet; 2] = [
+            Ipv4Net::new_assert([169, 254, 168, 0].into(), 22).into(),
+            Ipv6Net::new_assert([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0].into(), 32).into(),
+        ];
+        let own = self.routes.iter().filter(|it| it.origin == Origin::Vpc);
+        own.map(|route| route.destination)
+            .chain(reserved)
+            .filter(|net| {
+                let mut ranges = ranges.iter().map(|range| range.cidr);
+                ranges.any(|range| range.contains(net) || net.contains(&range))
+            })
+            .collect()
     }
-    pattern
-}
-
-/// What lets pass what belongs to the cluster.
-pub(super) fn by_cluster_tag(tag: &str) -> Filter {
-    filter(
-        format!("tag:{tag}"),
-        ["owned".to_owned(), "shared".to_owned()],
-    )
-}
-
-/// What lets these tables pass.
-pub(super) fn by_id(ids: impl IntoIterator<Item = String>) -> Filter {
-    filter("route-table-id", ids)
-}
-
-/// Tables that are named in the configuration and were not found.
-pub(super) fn missing(config: &AwsConfig, found: &[RawTable]) -> Vec<(Arc<str>, CloudError)> {
-    let TableChoice::Ids(ids) = &config.tables else {
-        return Vec::new();
-    };
-    let found: HashSet<&str> = found.iter().map(|table| &*table.id).collect();
-    ids.iter()
-        .filter(|id| !found.contains(id.as_str()))
-        .map(|id| {
-            let problem = format!(
-                "there is no route table {id} in this region: correct or remove it in \
-                 spec.cloud.aws.routeTableIDs"
-            );
-            (
-                id.as_str().into(),
-                CloudError::new(CloudErrorKind::NotFound, problem),
-            )
-        })
-        .collect()
-}
-
-/// There is no table at all.
-pub(super) fn none(config: &AwsConfig, vpc: Option<&str>) -> CloudError {
-    let vpc = vpc.unwrap_or("the VPC");
-    let (tags, field) = match &config.tables {
-        TableChoice::Tags(tags) => {
-            let tags: Vec<String> = tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
-            (tags.join(" and "), "spec.cloud.aws.routeTableTags")
-        }
-        TableChoice::ClusterTag | TableChoice::Ids(_) => (
-            format!("{} = owned or shared", config.cluster_tag()),
-            "spec.cloud.aws.clusterName",
-        ),
-    };
-    CloudError::new(
-        CloudErrorKind::NotFound,
-        format!(
-            "no route table of {vpc} carries the tag {tags}: tag the route tables of the nodes' \
-             subnets, correct {field}, or name them in spec.cloud.aws.routeTableIDs"
-        ),
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wildcards_in_tags_match_themselves_only() {
-        assert_eq!(literally("a*b?c\\"), "a\\*b\\?c\\\\");
-    }
 
     fn route(destination: &str) -> aws_sdk_ec2::types::builders::RouteBuilder {
         let builder = types::Route::builder()
@@ -200,7 +168,7 @@ mod tests {
             .build();
         let both = RawRoute::read(&both).unwrap();
         assert_eq!(both.target, RawTarget::Interface("eni-1".into()));
-        assert!(both.created && !both.blackhole);
+        assert!(both.origin == Origin::Created && !both.blackhole);
 
         let lost = route("fd00::/64").instance_id("i-1");
         let lost = RawRoute::read(&lost.state(RouteState::Blackhole).build()).unwrap();
@@ -210,7 +178,7 @@ mod tests {
         let local = route("10.0.0.0/16").gateway_id("local");
         let local = RawRoute::read(&local.origin(RouteOrigin::CreateRouteTable).build()).unwrap();
         assert_eq!(local.target, RawTarget::Other);
-        assert!(!local.created);
+        assert_eq!(local.origin, Origin::Vpc);
     }
 
     #[test]
@@ -234,5 +202,31 @@ mod tests {
             .build();
         let used = RawTable::read(&table).unwrap().used();
         assert_eq!(used, Used { v4: 2, v6: 1 });
+    }
+
+    #[test]
+    fn the_vpcs_own_and_reserved_ranges_are_barred() {
+        let local = |to: &str| route(to).origin(RouteOrigin::CreateRouteTable).build();
+        let table = types::RouteTable::builder()
+            .route_table_id("rtb-1")
+            .routes(local("10.0.0.0/16"))
+            .routes(local("fd12::/56"))
+            .routes(route("10.244.1.0/24").build())
+            .build();
+        let table = RawTable::read(&table).unwrap();
+        let barred = |range: &str| {
+            let cidr = range.parse().unwrap();
+            let range = Range {
+                cidr,
+                prefix_len: cidr.max_prefix_len(),
+            };
+            let barred = table.barred(&[range]);
+            barred.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(barred("10.0.0.0/8"), ["10.0.0.0/16"]);
+        assert_eq!(barred("10.0.7.0/24"), ["10.0.0.0/16"]);
+        assert_eq!(barred("10.244.0.0/16"), [""; 0]);
+        assert_eq!(barred("169.254.0.0/16"), ["169.254.168.0/22"]);
+        assert_eq!(barred("fd00::/8"), ["fd12::/56", "fd00:ec2::/32"]);
     }
 }

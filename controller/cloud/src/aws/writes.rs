@@ -66,7 +66,10 @@ pub(super) fn verify(change: &RouteChange, now: &[ObservedRoute]) -> Result<(), 
     let Some(old) = old(change) else {
         return Ok(());
     };
-    let found = now.iter().find(|it| it.destination == old.destination);
+    // One that is propagated may stand beside it.
+    let mut there = now.iter().filter(|it| it.destination == old.destination);
+    let found = there.clone().find(|it| it.ownership == Ownership::Ours);
+    let found = found.or_else(|| there.next());
     let problem = match found {
         None => "is gone",
         Some(found) if found.ownership != Ownership::Ours => "is somebody else's now",
@@ -77,6 +80,21 @@ pub(super) fn verify(change: &RouteChange, now: &[ObservedRoute]) -> Result<(), 
         CloudErrorKind::NotFound,
         format!("not begun: the route for {} {problem}", old.destination),
     ))
+}
+
+/// Whether the route that a creation should make is there, and ours. EC2 refuses to create a route that
+/// exists, also exactly the same one: a creation whose answer was lost is refused when it is
+/// repeated (`RouteAlreadyExists` in hashicorp/terraform 7038; `CreateRoute` is not among the "actions
+/// that are idempotent by default" of the EC2 API reference).
+pub(super) fn is_made(change: &RouteChange, now: &[ObservedRoute]) -> bool {
+    let RouteChange::Create { route, .. } = change else {
+        return false;
+    };
+    now.iter().any(|it| {
+        it.destination == route.destination
+            && it.ownership == Ownership::Ours
+            && it.next_hop.as_ref() == Some(&route.next_hop)
+    })
 }
 
 /// Makes a change that was admitted.
@@ -127,7 +145,10 @@ fn interface(hop: &NextHop) -> Result<&Arc<str>, CloudError> {
 
 #[cfg(test)]
 mod tests {
-    use signpost_core::cloud::Route;
+    use signpost_core::{
+        cloud::{Blackhole, Route},
+        node::NodeKey,
+    };
 
     use super::*;
 
@@ -136,7 +157,7 @@ mod tests {
             destination: "10.244.1.0/24".parse().unwrap(),
             next_hop: Some(NextHop::Target(target.into())),
             ownership,
-            blackhole: false,
+            blackhole: None,
             handle: None,
         }
     }
@@ -154,7 +175,7 @@ mod tests {
             route: Route {
                 destination: "10.244.1.0/24".parse().unwrap(),
                 next_hop: NextHop::Target("eni-1".into()),
-                node: "n".into(),
+                node: NodeKey::new("n", "u"),
             },
         }
     }
@@ -178,9 +199,30 @@ mod tests {
     }
 
     #[test]
+    fn a_creation_is_made_if_its_very_route_is_there_and_ours() {
+        assert!(is_made(&create(), &[observed("eni-1", Ownership::Ours)]));
+        for now in [
+            vec![],
+            vec![observed("eni-2", Ownership::Ours)],
+            vec![observed("eni-1", Ownership::Foreign)],
+        ] {
+            assert!(!is_made(&create(), &now), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn a_propagated_route_beside_ours_does_not_hide_it() {
+        let both = [
+            observed("vgw-1", Ownership::Outranked),
+            observed("eni-1", Ownership::Ours),
+        ];
+        assert_eq!(verify(&delete("eni-1"), &both), Ok(()));
+    }
+
+    #[test]
     fn a_route_that_became_a_blackhole_is_still_the_one_that_was_meant() {
         let mut now = observed("eni-1", Ownership::Ours);
-        now.blackhole = true;
+        now.blackhole = Some(Blackhole::TargetGone);
         assert_eq!(verify(&delete("eni-1"), &[now]), Ok(()));
     }
 

@@ -3,12 +3,15 @@
 //! A route is ours by its protocol number. A kernel's table is consistent, quick and has no quota, so
 //! this provider has no rate limits; what others change is told by the kernel itself.
 
+mod connected;
+mod instances;
 mod router;
 mod table;
 #[cfg(test)]
 mod tests;
 mod watch;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::mpsc as blocking;
 use std::thread;
@@ -18,15 +21,14 @@ use ipnet::IpNet;
 use signpost_core::{
     Limits,
     cloud::{
-        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, NextHop, RouteChange,
-        TableListing,
+        CloudError, CloudErrorKind, InstanceQuery, InstanceState, Range, RouteChange, TableListing,
     },
     node::NodeKey,
 };
 use signpost_netlink::Netns;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Blocks, Cloud};
+use crate::Cloud;
 use router::Router;
 
 /// Where routes are put and how they are marked.
@@ -42,6 +44,7 @@ pub struct LinuxConfig {
 enum Request {
     List(Vec<IpNet>, oneshot::Sender<Vec<TableListing>>),
     Write(RouteChange, oneshot::Sender<Result<(), CloudError>>),
+    OwnAddresses(oneshot::Sender<Result<HashSet<IpAddr>, CloudError>>),
 }
 
 /// The router that this program runs on.
@@ -100,6 +103,9 @@ fn serve(mut router: Router, inbox: &blocking::Receiver<Request>) {
             match request {
                 Request::Write(change, reply) => writes.push((change, reply)),
                 Request::List(ranges, reply) => listings.push((ranges, reply)),
+                Request::OwnAddresses(reply) => {
+                    let _ = reply.send(router.own_addresses());
+                }
             }
         }
         let (changes, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
@@ -127,18 +133,21 @@ impl Cloud for LinuxRouter {
         &self,
         queries: &[InstanceQuery],
     ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)> {
-        queries
-            .iter()
-            .map(|query| (query.node.clone(), Ok(instance(query))))
-            .collect()
+        match self.ask(Request::OwnAddresses).await.flatten() {
+            Ok(own) => instances::states(queries, &own),
+            Err(error) => queries
+                .iter()
+                .map(|query| (query.node.clone(), Err(error.clone())))
+                .collect(),
+        }
     }
 
     async fn enable_forwarding(&self, _query: &InstanceQuery) -> Result<(), CloudError> {
         Ok(())
     }
 
-    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
-        let ranges = pools.iter().map(|pool| pool.cidr).collect();
+    async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
+        let ranges = ranges.iter().map(|range| range.cidr).collect();
         self.ask(|reply| Request::List(ranges, reply)).await
     }
 
@@ -156,37 +165,4 @@ impl Cloud for LinuxRouter {
             }
         }
     }
-}
-
-/// Routes lead to the node's own addresses.
-fn instance(query: &InstanceQuery) -> InstanceState {
-    let next_hop = |wanted: fn(&IpAddr) -> bool| {
-        let mut addresses = query.internal_ips.iter();
-        addresses
-            .find(|address| wanted(address))
-            .map(|address| NextHop::Address(*address))
-    };
-    let next_hop_v4 = next_hop(|address| address.is_ipv4() && is_a_machines(address));
-    // A link-local address means nothing without an interface.
-    let next_hop_v6 = next_hop(|address| {
-        matches!(address, IpAddr::V6(ip) if !ip.is_unicast_link_local()) && is_a_machines(address)
-    });
-    if next_hop_v4.is_none() && next_hop_v6.is_none() {
-        return InstanceState::Unsupported(
-            "the node has no address of type InternalIP that routes could lead to: give the \
-             kubelet one with --node-ip"
-                .into(),
-        );
-    }
-    InstanceState::Found(Instance {
-        id: query.node.name.clone(),
-        next_hop_v4,
-        next_hop_v6,
-        forwarding: true,
-    })
-}
-
-/// Whether it can be the address of another machine. The kernel takes a route by `127.0.0.1`.
-fn is_a_machines(address: &IpAddr) -> bool {
-    !(address.is_loopback() || address.is_unspecified() || address.is_multicast())
 }

@@ -1,15 +1,16 @@
 //! The table itself: blocking work on one netlink socket.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use signpost_core::cloud::{
     CloudError, CloudErrorKind, ObservedRoute, Route as Wanted, RouteChange, TableListing,
     TableUsage,
 };
-use signpost_netlink::{Family, Netns, Route, RouteFilter, Socket};
+use signpost_netlink::{Family, Netns, Route, RouteFilter, Socket, table as table_number};
 
-use super::{LinuxConfig, table};
+use super::{LinuxConfig, connected, table};
 
 /// The table's routes by destination.
 type Snapshot = HashMap<IpNet, Vec<Route>>;
@@ -17,12 +18,18 @@ type Snapshot = HashMap<IpNet, Vec<Route>>;
 pub(super) struct Router {
     socket: Socket,
     config: LinuxConfig,
+    /// A shared mark was told of.
+    told: bool,
 }
 
 impl Router {
     pub(super) fn open(netns: &Netns, config: LinuxConfig) -> Result<Self, CloudError> {
         let socket = Socket::open_in(netns).map_err(|error| table::error(&error))?;
-        Ok(Self { socket, config })
+        Ok(Self {
+            socket,
+            config,
+            told: false,
+        })
     }
 
     /// The number by which the kernel's notifications name this router's own changes.
@@ -30,25 +37,81 @@ impl Router {
         self.socket.port()
     }
 
-    /// All routes of ours, and those of others in the ranges.
+    /// All routes in the ranges, and what is barred there.
     pub(super) fn list(&mut self, ranges: &[IpNet]) -> Vec<TableListing> {
-        let mut listing = Ok(Vec::new());
-        for family in [Family::V4, Family::V6] {
-            let routes = self.routes(family);
-            listing = listing.and_then(|mut found: Vec<ObservedRoute>| {
-                let ours = self.config.route_protocol;
-                let relevant = routes?.into_iter().filter(|route| {
-                    route.protocol == ours || table::lies_in(route.destination, ranges)
-                });
-                found.extend(relevant.map(|route| table::observe(&route, self.config)));
-                Ok(found)
-            });
-        }
+        let (routes, barred) = match self.look(ranges) {
+            Ok((routes, barred)) => (Ok(routes), barred),
+            Err(error) => (Err(error), Vec::new()),
+        };
         vec![TableListing {
             table: table::id(self.config.table),
-            routes: listing,
+            routes,
             usage: TableUsage::default(),
+            barred,
         }]
+    }
+
+    fn look(&mut self, ranges: &[IpNet]) -> Result<(Vec<ObservedRoute>, Vec<IpNet>), CloudError> {
+        let mut found = Vec::new();
+        let mut barred = Vec::new();
+        for family in [Family::V4, Family::V6] {
+            let routes = self.routes(family)?;
+            self.tell_of_shared_mark(&routes, ranges);
+            let inside = routes
+                .iter()
+                .filter(|route| table::lies_in(route.destination, ranges));
+            found.extend(inside.map(|route| table::observe(route, self.config)));
+            barred.extend(self.connected(family)?);
+        }
+        barred.retain(|net| ranges.iter().any(|range| connected::overlap(net, range)));
+        Ok((found, barred))
+    }
+
+    /// Networks that this machine reaches directly, and its own addresses.
+    fn connected(&mut self, family: Family) -> Result<Vec<IpNet>, CloudError> {
+        let mut all = Vec::new();
+        for table in BTreeSet::from([self.config.table, table_number::MAIN, table_number::LOCAL]) {
+            let routes = self.routes_of(family, table)?;
+            all.extend(routes.iter().filter_map(connected::network));
+        }
+        Ok(all)
+    }
+
+    /// The addresses of this machine itself.
+    pub(super) fn own_addresses(&mut self) -> Result<HashSet<IpAddr>, CloudError> {
+        let mut all = HashSet::new();
+        for family in [Family::V4, Family::V6] {
+            let routes = self.routes_of(family, table_number::LOCAL)?;
+            all.extend(
+                routes
+                    .iter()
+                    .filter_map(connected::network)
+                    .map(|net| net.addr()),
+            );
+        }
+        Ok(all)
+    }
+
+    /// Two programs with one protocol number take each other's routes for their own wherever their
+    /// ranges overlap.
+    fn tell_of_shared_mark(&mut self, routes: &[Route], ranges: &[IpNet]) {
+        let protocol = self.config.route_protocol;
+        let other = routes
+            .iter()
+            .find(|route| route.protocol == protocol && !table::lies_in(route.destination, ranges));
+        if let Some(other) = other
+            && !std::mem::replace(&mut self.told, true)
+        {
+            tracing::warn!(
+                destination = %other.destination,
+                protocol,
+                table = self.config.table,
+                "this route carries our protocol number and lies outside our ranges: it is left \
+                 alone; if another cluster or program uses the number, give each its own in \
+                 spec.cloud.linux.routeProtocol, and if it is left from a range that this cluster \
+                 no longer has, remove it by hand"
+            );
+        }
     }
 
     /// Carries changes out, each for itself. One look into the table serves them all.
@@ -93,12 +156,17 @@ impl Router {
 
     fn create(&mut self, present: &mut Vec<Route>, wanted: &Wanted) -> Result<(), CloudError> {
         let route = table::wanted(wanted, self.config)?;
-        // The kernel refuses a second route only if it has the same metric.
-        if let [other, ..] = present.as_slice() {
-            let is_wanted = other.protocol == route.protocol
+        // The kernel refuses a second route only if it has the same metric. What ours outranks may
+        // stay beside it.
+        let is_ours = |other: &Route| other.protocol == route.protocol;
+        let mut others = present
+            .iter()
+            .filter(|other| is_ours(other) || !table::outranked(other));
+        if let Some(other) = others.next() {
+            let is_wanted = is_ours(other)
                 && !other.multipath
                 && (other.kind, other.gateway) == (route.kind, route.gateway);
-            return if is_wanted && present.len() == 1 {
+            return if is_wanted && others.next().is_none() {
                 Ok(())
             } else {
                 Err(exists(&route))
@@ -159,8 +227,12 @@ impl Router {
     }
 
     fn routes(&mut self, family: Family) -> Result<Vec<Route>, CloudError> {
+        self.routes_of(family, self.config.table)
+    }
+
+    fn routes_of(&mut self, family: Family, table: u32) -> Result<Vec<Route>, CloudError> {
         let filter = RouteFilter {
-            table: Some(self.config.table),
+            table: Some(table),
             ..RouteFilter::default()
         };
         self.socket

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use signpost_core::cloud::{
-    CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, Route as Wanted, TableId,
+    Blackhole, CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, Route as Wanted,
+    TableId,
 };
 use signpost_netlink::{Errno, ErrorKind, Route, RouteKind, table};
 
@@ -19,6 +20,9 @@ pub(super) fn id(number: u32) -> TableId {
 }
 
 /// A route as the engine sees it.
+///
+/// Of routes to one destination the kernel follows the one with the lowest metric, so another's with
+/// a higher metric than ours does no harm.
 pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
     let leads_on = route.kind == RouteKind::Unicast && !route.multipath;
     ObservedRoute {
@@ -26,16 +30,34 @@ pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
         next_hop: route.gateway.filter(|_| leads_on).map(NextHop::Address),
         ownership: if route.protocol == config.route_protocol {
             Ownership::Ours
+        } else if outranked(route) {
+            Ownership::Outranked
         } else {
             Ownership::Foreign
         },
-        blackhole: matches!(
-            route.kind,
-            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
-        ),
+        blackhole: blackhole(route.kind),
         // Routes to one destination differ in their metric.
         handle: Some(handle(route)),
     }
+}
+
+/// Whether a route that this program adds wins over this one.
+pub(super) fn outranked(route: &Route) -> bool {
+    // What the kernel makes of a metric that is not given.
+    let ours = match route.destination {
+        IpNet::V4(_) => 0,
+        IpNet::V6(_) => 1024,
+    };
+    route.metric > ours
+}
+
+/// Why the kernel drops what follows the route.
+fn blackhole(kind: RouteKind) -> Option<Blackhole> {
+    matches!(
+        kind,
+        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
+    )
+    .then_some(Blackhole::Other)
 }
 
 /// The name of a route among those to its destination.
@@ -60,7 +82,7 @@ pub(super) fn wanted(route: &Wanted, config: LinuxConfig) -> Result<Route, Cloud
     })
 }
 
-/// Whether a route of somebody else is of interest: its destination lies in one of the ranges.
+/// Whether a route is of interest: its destination lies in one of the ranges.
 pub(super) fn lies_in(destination: IpNet, ranges: &[IpNet]) -> bool {
     ranges.iter().any(|range| range.contains(&destination))
 }

@@ -9,7 +9,7 @@ use signpost_cloud::{Cloud, aws::AwsVpc};
 use signpost_core::cloud::{CloudError, CloudErrorKind};
 use signpost_ec2::{Fault, FaultKind};
 
-use crate::scene::{Log, Scene, config, create, make, pools, sdk_at};
+use crate::scene::{Log, Scene, TAG, config, create, make, pools, sdk_at};
 
 const BLOCK: &str = "10.244.1.0/24";
 
@@ -51,7 +51,12 @@ async fn an_answer_that_is_lost_leaves_it_open_what_happened() {
 async fn a_missing_permission_is_named() {
     let (error, _) = creation_with(FaultKind::Unauthorized).await;
     assert_eq!(error.kind, CloudErrorKind::Denied);
-    for part in ["ec2:CreateRoute", "manifests/aws/iam-policy.json"] {
+    for part in [
+        "ec2:CreateRoute",
+        "rtb-",
+        TAG,
+        "manifests/aws/iam-policy.json",
+    ] {
         assert!(error.detail.contains(part), "{error}");
     }
 }
@@ -84,7 +89,7 @@ async fn without_the_owners_nobody_says_whose_routes_are() {
     scene
         .by_hand("CreateRoute", &scene.tables[0], BLOCK, &one)
         .await;
-    let denied = Fault::always(FaultKind::Unauthorized, &["DescribeInstances"]);
+    let denied = Fault::always(FaultKind::Unauthorized, &["DescribeNetworkInterfaces"]);
     scene.ec2.add_fault(denied).unwrap();
     for listing in scene.list().await {
         let concerned = *listing.table.0 == *scene.tables[0];

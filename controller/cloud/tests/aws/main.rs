@@ -11,4 +11,6 @@ mod moto;
 mod ownership;
 mod policy;
 mod routes;
+mod subnets;
 mod tables;
+mod zones;

@@ -78,7 +78,7 @@ impl Moto {
     }
 
     /// A VPC, a subnet of both families in it, and that many instances.
-    async fn network(&self, instances: usize) -> (String, Vec<String>) {
+    async fn network(&self, instances: usize) -> (String, String, Vec<String>) {
         let vpc = [
             ("CidrBlock", "10.0.0.0/16"),
             ("AmazonProvidedIpv6CidrBlock", "true"),
@@ -92,16 +92,17 @@ impl Moto {
             ("Ipv6CidrBlock", &v6),
         ];
         let subnet = ok(&self.client, "CreateSubnet", &subnet).await;
+        let subnet = subnet.text("subnetId");
         let count = instances.to_string();
         let params = [
             ("ImageId", "ami-12c6146b"),
             ("MinCount", &*count),
             ("MaxCount", &count),
-            ("SubnetId", &subnet.text("subnetId")),
+            ("SubnetId", &subnet),
             ("Ipv6AddressCount", "1"),
         ];
         let launched = ok(&self.client, "RunInstances", &params).await;
-        (vpc, launched.texts("instanceId"))
+        (vpc, subnet, launched.texts("instanceId"))
     }
 }
 
@@ -119,12 +120,14 @@ async fn list(cloud: &AwsVpc) -> Vec<TableListing> {
 #[tokio::test]
 async fn moto_understands_a_whole_life() {
     let moto = Moto::start().await;
-    let (vpc, instances) = moto.network(2).await;
+    let (vpc, subnet, instances) = moto.network(2).await;
     let tables = [
         make_table(&moto.client, &vpc, &[(TAG, "owned")]).await,
         make_table(&moto.client, &vpc, &[(TAG, "shared")]).await,
     ];
     make_table(&moto.client, &vpc, &[(TAG, "other")]).await;
+    let both = [("RouteTableId", &*tables[0]), ("SubnetId", &subnet)];
+    ok(&moto.client, "AssociateRouteTable", &both).await;
     let sdk = sdk_at(&moto.url, REGION);
     let cloud = AwsVpc::with_sdk(config(), &sdk, Some(vpc), Arc::<Log>::default());
     let hops: Vec<String> = read(&cloud, &instances)

@@ -1,7 +1,7 @@
 //! Whose a route is: nobody else's is ever changed.
 
 use signpost_cloud::{Cloud, aws::AwsConfig};
-use signpost_core::cloud::{CloudErrorKind, Ownership};
+use signpost_core::cloud::{Blackhole, CloudErrorKind, Ownership, Range};
 
 use crate::scene::{
     Scene, TAG, config, create, delete, make, observed, pools, read, replace, shown,
@@ -139,6 +139,81 @@ async fn whose_interfaces_are_is_asked_once_for_all_and_remembered() {
             assert!(routes.iter().all(|it| it.ownership == Ownership::Ours));
         }
     }
+    assert_eq!(scene.calls("DescribeNetworkInterfaces"), 1);
     assert_eq!(scene.calls("DescribeInstances"), 1);
     assert_eq!(scene.calls("DescribeRouteTables"), 3);
+}
+
+#[tokio::test]
+async fn another_pairs_route_that_is_failing_over_is_nobodys_prey() {
+    let scene = Scene::new().await;
+    let pair = scene.launch(2, &[]).await;
+    let params = [("SubnetId", scene.subnet.as_str())];
+    let floating = scene.ok("CreateNetworkInterface", &params).await;
+    let floating = floating.text("networkInterfaceId");
+    let attach = async |instance: &str| {
+        let params = [
+            ("NetworkInterfaceId", floating.as_str()),
+            ("InstanceId", instance),
+            ("DeviceIndex", "1"),
+        ];
+        let attached = scene.ok("AttachNetworkInterface", &params).await;
+        attached.text("attachmentId")
+    };
+    let attachment = attach(&pair[0]).await;
+    let table = scene.tables[0].as_str();
+    scene.by_hand("CreateRoute", table, BLOCK, &floating).await;
+    let params = [("AttachmentId", attachment.as_str())];
+    scene.ok("DetachNetworkInterface", &params).await;
+    let seen = scene.shown(table, BLOCK).await.unwrap();
+    assert_eq!(seen.ownership, Ownership::Foreign);
+    assert_eq!(seen.blackhole, Some(Blackhole::TargetGone));
+    let taken = observed(BLOCK, &floating);
+    let refused = scene.change(&delete(table, &taken)).await;
+    assert_eq!(refused, Err(CloudErrorKind::NotFound));
+    attach(&pair[1]).await;
+    assert_eq!(scene.truth(table, BLOCK), Some((floating, true)));
+}
+
+#[tokio::test]
+async fn a_propagated_route_is_outranked_and_ours_stands_beside_it() {
+    let scene = Scene::new().await;
+    let instances = scene.launch(1, &[]).await;
+    scene.read(&instances).await;
+    let hop = scene.primary(&instances[0]);
+    let table = scene.tables[0].as_str();
+    let finer = "10.244.2.128/25";
+    for to in [BLOCK, finer, "10.244.0.0/16"] {
+        scene.ec2.propagate(table, to.parse().unwrap());
+    }
+    let of = async |to: &str| {
+        let listings = scene.list().await;
+        let listing = listings.iter().find(|it| &*it.table.0 == table).unwrap();
+        let routes = listing.routes.as_ref().unwrap().iter();
+        let to = to.parse().unwrap();
+        let of = routes.filter(|it| it.destination == to);
+        of.map(|it| it.ownership).collect::<Vec<_>>()
+    };
+    assert_eq!(of(BLOCK).await, [Ownership::Outranked]);
+    assert_eq!(of("10.244.0.0/16").await, [Ownership::Outranked]);
+    assert_eq!(of(finer).await, [Ownership::Foreign], "it would win");
+    assert_eq!(scene.change(&create(table, BLOCK, &hop)).await, Ok(()));
+    assert_eq!(of(BLOCK).await, [Ownership::Ours, Ownership::Outranked]);
+    let ours = observed(BLOCK, &hop);
+    assert_eq!(scene.change(&delete(table, &ours)).await, Ok(()));
+}
+
+#[tokio::test]
+async fn ranges_of_the_vpc_are_barred() {
+    let scene = Scene::new().await;
+    let range = Range {
+        cidr: "10.0.0.0/8".parse().unwrap(),
+        prefix_len: 24,
+    };
+    for listing in scene.cloud.list_routes(&[range]).await.unwrap() {
+        assert_eq!(listing.barred, ["10.0.0.0/16".parse().unwrap()]);
+    }
+    for listing in scene.list().await {
+        assert_eq!(listing.barred, []);
+    }
 }

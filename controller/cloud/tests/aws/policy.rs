@@ -8,18 +8,18 @@ use signpost_core::cloud::CloudErrorKind;
 
 use crate::scene::{ACCESS_KEY, Scene, TAG, create, delete, query, replace};
 
-/// The policy as the manifests have it.
-fn text() -> String {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../manifests/aws/iam-policy.json"
-    );
-    std::fs::read_to_string(path).unwrap()
+/// The policies of the manifests: what is tagged, and what is in the VPC.
+const POLICIES: [&str; 2] = ["iam-policy.json", "iam-policy-vpc.json"];
+
+/// A policy as the manifests have it.
+fn text(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/aws/");
+    std::fs::read_to_string(format!("{folder}{name}")).unwrap()
 }
 
 /// Each action that the policy allows, with its statement.
-fn allowed() -> BTreeMap<String, Value> {
-    let policy: Value = serde_json::from_str(&text()).unwrap();
+fn allowed(policy: &str) -> BTreeMap<String, Value> {
+    let policy: Value = serde_json::from_str(&text(policy)).unwrap();
     let statements = policy["Statement"].as_array().unwrap().iter();
     statements
         .flat_map(|statement| {
@@ -31,21 +31,68 @@ fn allowed() -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn the_policy_has_each_action_of_the_code_and_no_other() {
-    let allowed: BTreeSet<String> = allowed().into_keys().collect();
+fn the_policies_have_each_action_of_the_code_and_no_other() {
     let called: BTreeSet<String> = Action::ALL.iter().map(|it| it.permission()).collect();
-    assert_eq!(allowed, called);
+    for policy in POLICIES {
+        let allowed: BTreeSet<String> = allowed(policy).into_keys().collect();
+        assert_eq!(allowed, called, "{policy}");
+    }
 }
 
 #[test]
-fn what_changes_something_is_bound_to_the_clusters_tag() {
-    for action in Action::ALL {
-        let statement = &allowed()[&action.permission()];
-        let condition = "aws:ResourceTag/kubernetes.io/cluster/CLUSTER_NAME";
-        let values = &statement["Condition"]["StringEquals"][condition];
-        let bound = *values == serde_json::json!(["owned", "shared"]);
-        assert_eq!(bound, action.writes(), "{action:?}: {statement}");
-        assert_eq!(statement["Resource"] == "*", !action.writes(), "{action:?}");
+fn what_changes_something_is_bound_to_the_clusters_tag_or_vpc() {
+    for (policy, operator, condition, expected) in [
+        (
+            POLICIES[0],
+            "StringEquals",
+            "aws:ResourceTag/kubernetes.io/cluster/CLUSTER_NAME",
+            serde_json::json!(["owned", "shared"]),
+        ),
+        (
+            POLICIES[1],
+            "ArnLike",
+            "ec2:Vpc",
+            serde_json::json!("arn:*:ec2:*:*:vpc/VPC_ID"),
+        ),
+    ] {
+        for action in Action::ALL {
+            let statement = &allowed(policy)[&action.permission()];
+            let values = &statement["Condition"][operator][condition];
+            let bound = *values == expected;
+            assert_eq!(bound, action.writes(), "{action:?}: {statement}");
+            assert_eq!(statement["Resource"] == "*", !action.writes(), "{action:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_the_vpc_nothing_needs_a_tag_in_any_partition() {
+    for region in ["eu-central-1", "cn-north-1", "us-gov-west-1"] {
+        let scene = Scene::in_region(region).await;
+        let instances = scene.launch(1, &[]).await;
+        let policy = text(POLICIES[1]).replace("VPC_ID", &scene.vpc);
+        let policy = serde_json::from_str(&policy).unwrap();
+        scene.ec2.set_policy(ACCESS_KEY, policy).unwrap();
+        let untagged = scene.table(&[]).await;
+        scene.read(&instances).await;
+        let query = query(&instances[0]);
+        scene.cloud.admit(Change::Forwarding(&query)).await.unwrap();
+        scene.cloud.enable_forwarding(&query).await.unwrap();
+        let hop = scene.primary(&instances[0]);
+        let change = create(&untagged, "10.244.1.0/24", &hop);
+        assert_eq!(scene.change(&change).await, Ok(()), "{region}");
+        // Nothing else of the interface may be changed, and nothing of other VPCs.
+        let own = scene.client.clone().with_access_key(ACCESS_KEY);
+        let params = [
+            ("NetworkInterfaceId", hop.as_str()),
+            ("SourceDestCheck.Value", "true"),
+        ];
+        let refused = own.call("ModifyNetworkInterfaceAttribute", &params).await;
+        assert_eq!(refused.unwrap_err().code(), "UnauthorizedOperation");
+        let other = scene.ok("CreateVpc", &[("CidrBlock", "10.9.0.0/16")]).await;
+        let other = crate::scene::make_table(&scene.client, &other.text("vpcId"), &[]).await;
+        let refused = scene.change(&create(&other, "10.244.1.0/24", &hop)).await;
+        assert_eq!(refused, Err(CloudErrorKind::Denied));
     }
 }
 
@@ -62,7 +109,7 @@ async fn a_whole_life_under_the_policy_calls_nothing_else() {
         ];
         scene.ok("CreateTags", &tag).await;
     }
-    let policy = text().replace("CLUSTER_NAME", "blue");
+    let policy = text(POLICIES[0]).replace("CLUSTER_NAME", "blue");
     let policy = serde_json::from_str(&policy).unwrap();
     scene.ec2.set_policy(ACCESS_KEY, policy).unwrap();
     let untagged = scene.table(&[]).await;

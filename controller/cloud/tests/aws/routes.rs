@@ -1,7 +1,7 @@
 //! Creating, replacing and deleting routes.
 
 use signpost_cloud::Cloud;
-use signpost_core::cloud::{CloudErrorKind, Ownership};
+use signpost_core::cloud::{Blackhole, CloudErrorKind, Ownership};
 
 use crate::scene::{Scene, create, delete, observed, replace};
 
@@ -39,7 +39,11 @@ async fn a_creation_never_overwrites_and_may_be_repeated() {
     let [one, other] = [0, 1].map(|index| scene.primary(&instances[index]));
     let table = scene.tables[0].as_str();
     assert_eq!(scene.change(&create(table, BLOCK, &one)).await, Ok(()));
+    // As after an answer that was lost: EC2 refuses it, and the route is looked at.
     assert_eq!(scene.change(&create(table, BLOCK, &one)).await, Ok(()));
+    let calls = scene.ec2.calls();
+    let refusals = calls.iter().filter(|call| call.error.is_some());
+    assert_eq!(refusals.count(), 1);
     let refused = scene.change(&create(table, BLOCK, &other)).await;
     assert_eq!(refused, Err(CloudErrorKind::AlreadyExists));
     assert_eq!(scene.truth(table, BLOCK), Some((one, true)));
@@ -128,7 +132,7 @@ async fn a_blackhole_of_ours_is_mended_or_removed() {
         .ok("TerminateInstances", &[("InstanceId.1", &instances[0])])
         .await;
     let seen = scene.shown(table, BLOCK).await.unwrap();
-    assert!(seen.blackhole);
+    assert_eq!(seen.blackhole, Some(Blackhole::TargetGone));
     assert_eq!(seen.ownership, Ownership::Ours);
     assert_eq!(scene.change(&replace(table, &seen, &new)).await, Ok(()));
     assert_eq!(scene.truth(table, BLOCK), Some((new, true)));
@@ -138,12 +142,32 @@ async fn a_blackhole_of_ours_is_mended_or_removed() {
 }
 
 #[tokio::test]
+async fn a_route_to_an_instance_that_may_run_again_says_so() {
+    let scene = Scene::new().await;
+    let instances = scene.launch(1, &[]).await;
+    scene.read(&instances).await;
+    let hop = scene.primary(&instances[0]);
+    let table = scene.tables[0].as_str();
+    assert_eq!(scene.change(&create(table, BLOCK, &hop)).await, Ok(()));
+    let instance = [("InstanceId.1", instances[0].as_str())];
+    scene.ec2.configure(|all| all.transition = 0.5).unwrap();
+    scene.ok("StopInstances", &instance).await;
+    // On its way there EC2 says nothing.
+    let seen = scene.shown(table, BLOCK).await.unwrap();
+    assert_eq!(seen.blackhole, None);
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let seen = scene.shown(table, BLOCK).await.unwrap();
+    assert_eq!(seen.blackhole, Some(Blackhole::TargetStopped));
+    assert_eq!(seen.ownership, Ownership::Ours);
+}
+
+#[tokio::test]
 async fn a_table_that_is_gone_is_no_error_of_others() {
     let scene = Scene::new().await;
     let instances = scene.launch(1, &[]).await;
     scene.read(&instances).await;
     let one = scene.primary(&instances[0]);
-    let [gone, table] = scene.tables.each_ref().map(String::as_str);
+    let [table, gone] = scene.tables.each_ref().map(String::as_str);
     scene
         .ok("DeleteRouteTable", &[("RouteTableId", gone)])
         .await;

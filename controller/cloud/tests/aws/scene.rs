@@ -9,13 +9,13 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use signpost_cloud::{
-    Blocks, Change, Cloud, Meter,
+    Change, Cloud, Meter,
     aws::{AwsConfig, AwsVpc, Rates, TableChoice},
 };
 use signpost_core::{
     cloud::{
         CloudError, CloudErrorKind, InstanceQuery, InstanceState, NextHop, ObservedRoute,
-        Ownership, Route, RouteChange, TableId, TableListing,
+        Ownership, Range, Route, RouteChange, TableId, TableListing,
     },
     node::NodeKey,
 };
@@ -55,8 +55,8 @@ impl Log {
     }
 }
 
-/// A VPC 10.0.0.0/16 (and an IPv6 range) with one subnet and two tagged tables besides the main
-/// one, and the provider of cluster blue.
+/// A VPC 10.0.0.0/16 (and an IPv6 range) with two tagged tables besides the main one, of which the
+/// first is that of the only subnet, and the provider of cluster blue.
 pub(crate) struct Scene {
     pub(crate) ec2: Emulator,
     pub(crate) client: Client,
@@ -67,8 +67,8 @@ pub(crate) struct Scene {
     pub(crate) log: Arc<Log>,
 }
 
-pub(crate) fn pools() -> [Blocks; 2] {
-    [("10.244.0.0/16", 24), ("fd00:10:244::/48", 64)].map(|(cidr, prefix_len)| Blocks {
+pub(crate) fn pools() -> [Range; 2] {
+    [("10.244.0.0/16", 24), ("fd00:10:244::/48", 64)].map(|(cidr, prefix_len)| Range {
         cidr: cidr.parse().unwrap(),
         prefix_len,
     })
@@ -108,7 +108,19 @@ impl Scene {
 
     /// The settings hold from when the scene was built.
     pub(crate) async fn with(config: AwsConfig, settings: Settings) -> Self {
-        let ec2 = Emulator::start(Options::default()).await.unwrap();
+        Self::build(config, settings, Options::default()).await
+    }
+
+    pub(crate) async fn in_region(region: &str) -> Self {
+        let options = Options {
+            region: region.to_owned(),
+            ..Options::default()
+        };
+        Self::build(config(), Settings::default(), options).await
+    }
+
+    async fn build(config: AwsConfig, settings: Settings, options: Options) -> Self {
+        let ec2 = Emulator::start(options).await.unwrap();
         let client = Client::new(&ec2.url(), ec2.region());
         let vpc = [
             ("CidrBlock", "10.0.0.0/16"),
@@ -127,6 +139,8 @@ impl Scene {
         for value in ["owned", "shared"] {
             tables.push(make_table(&client, &vpc, &[(TAG, value)]).await);
         }
+        let both = [("RouteTableId", &*tables[0]), ("SubnetId", &subnet)];
+        ok(&client, "AssociateRouteTable", &both).await;
         ec2.configure(|all| *all = settings).unwrap();
         ec2.fill_buckets();
         ec2.clear_calls();
@@ -276,7 +290,7 @@ pub(crate) fn route(to: &str, interface: &str) -> Route {
     Route {
         destination: to.parse().unwrap(),
         next_hop: NextHop::Target(interface.into()),
-        node: "node".into(),
+        node: NodeKey::new("node", "uid"),
     }
 }
 
@@ -292,7 +306,7 @@ pub(crate) fn observed(to: &str, interface: &str) -> ObservedRoute {
         destination: to.parse().unwrap(),
         next_hop: Some(NextHop::Target(interface.into())),
         ownership: Ownership::Ours,
-        blackhole: false,
+        blackhole: None,
         handle: None,
     }
 }

@@ -52,7 +52,8 @@
 //!   rest all the same.
 //! - A restoration of etcd takes the API server down for longer than any lease, or for seconds; then
 //!   the record that comes back is not an unheld one, which a process that starts afresh would take.
-//!   Revisions are bumped.
+//!   Revisions are bumped. What a leader writes before it has listed the nodes anew counts as done by
+//!   hand.
 //! - After the last fault everything must be at rest within what it follows from (`Rest::bound`): what
 //!   somebody has to put right is tried again every 5 minutes, and instances are read anew every 10
 //!   check periods. At rest: every node that nothing stands in the way of is routed in every table and

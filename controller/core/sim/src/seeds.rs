@@ -78,6 +78,18 @@ pub const FIXED: &[(u64, &str)] = &[
         317_309,
         "a block was sent again although a table that came back had a route for it",
     ),
+    (
+        405_701,
+        "a node that joined waited for the rest after a listing that had taken long",
+    ),
+    (
+        410_174,
+        "a node came back while the deletion of its route was under way, and lost its service",
+    ),
+    (
+        416_967,
+        "a teardown ended on a listing that did not cover a node outside all pools",
+    ),
 ];
 
 /// So many seeds belong to one day.

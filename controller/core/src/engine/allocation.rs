@@ -8,15 +8,28 @@ use crate::{
     ids::NodeId,
     ipam::{AllocateError, Fate, Ledger},
     nodes::NodeState,
-    tables::Want,
+    tables::{Tables, Want},
     turn::Trouble,
 };
 
-/// Blocks that were chosen for a node and not written yet are still its to have: nobody else turned
-/// out to claim one, and they would be handed out to it still.
-pub(super) fn is_still_its_own(ledger: &Ledger, id: NodeId, state: &NodeState) -> bool {
+/// Blocks that a node is to get are still its to have.
+///
+/// Those that were chosen for it: nobody else turned out to claim one, no route turned up for one, and
+/// they would be handed out to it still. Those that it had and lost, as in an etcd that was restored
+/// from a snapshot, since pods on it have addresses of them: nobody else has one by now.
+pub(super) fn is_still_its_own(
+    ledger: &Ledger,
+    tables: &Tables,
+    id: NodeId,
+    state: &NodeState,
+) -> bool {
+    let waits = state.is_uninitialized() && ledger.selects();
+    let would_give = |cidr: IpNet| {
+        !waits && !tables.may_have_routes(cidr) && ledger.would_give(cidr, state.labels())
+    };
     let mut cidrs = state.cidrs().iter();
-    cidrs.all(|cidr| ledger.is_undisputed(id, *cidr) && ledger.would_give(*cidr, state.labels()))
+    cidrs
+        .all(|cidr| ledger.is_undisputed(id, *cidr) && (state.has_its_cidrs() || would_give(*cidr)))
 }
 
 impl Engine {
@@ -26,7 +39,7 @@ impl Engine {
             return;
         };
         let excluded = state.is_excluded();
-        let spoilt = excluded || !is_still_its_own(ledger, id, state);
+        let spoilt = excluded || !is_still_its_own(ledger, &self.tables, id, state);
         if state.may_choose_anew() && spoilt {
             let Some(cidrs) = self.nodes.withdraw(&mut self.turn, id) else {
                 return;

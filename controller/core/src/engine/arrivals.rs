@@ -104,7 +104,10 @@ impl Engine {
         let other = match ledger.claim(claimant, cidr) {
             crate::ipam::Claim::Owner { before } => before,
             crate::ipam::Claim::Duplicate { owner } => Some(owner),
-            crate::ipam::Claim::OutOfRange => None,
+            crate::ipam::Claim::OutOfRange => {
+                self.recovery.grown = self.turn.now;
+                None
+            }
         };
         for other in other.into_iter().chain([id]) {
             self.nodes.mark(other);

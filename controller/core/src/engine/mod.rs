@@ -183,12 +183,12 @@ impl Engine {
 
     fn begin_api_writes(&mut self) {
         loop {
-            let (ledger, may_allocate) = (self.ledger.as_ref(), self.may_allocate());
+            let (ledger, tables) = (self.ledger.as_ref(), &self.tables);
+            let may_allocate = self.may_allocate();
             self.nodes.begin_writes(&mut self.turn, |id, state| {
                 may_allocate
                     && !state.is_excluded()
-                    && (state.has_its_cidrs()
-                        || ledger.is_some_and(|it| allocation::is_still_its_own(it, id, state)))
+                    && ledger.is_some_and(|it| allocation::is_still_its_own(it, tables, id, state))
             });
             // What was queued and is no longer wanted may want something else instead.
             if !self.nodes.any_dirty() {

@@ -28,8 +28,8 @@ pub(super) struct Notices {
     network: Told<Reason>,
     /// When it was told that somebody else has a route inside a node's block.
     foreign: Told<IpNet>,
-    /// Pools of which something was told, and what.
-    pools: BTreeMap<Arc<str>, (Reason, Time)>,
+    /// When something was told of a pool.
+    pools: Told<(Arc<str>, Reason)>,
 }
 
 impl Notices {
@@ -157,18 +157,11 @@ impl Engine {
         let refused = refused.map(|(name, why)| (name.clone(), Reason::RangeBarred, why));
         let removed = ledger.removed();
         let removed = removed.map(|(name, why)| (name.clone(), Reason::PoolRemoved, why));
-        let (now, told) = (self.turn.now.at, &mut self.notices.pools);
+        let now = self.turn.now.at;
         for (name, reason, why) in refused.chain(removed) {
-            let before = told.insert(name.clone(), (reason, now));
-            match before {
-                Some((before, at)) if before == reason && now.since(at) < SILENCE => {
-                    told.insert(name, (reason, at));
-                }
-                _ => {
-                    let subject = Subject::Part(name.clone());
-                    let message = format!("pool {name}: {why}");
-                    self.turn.notify(subject, reason, message);
-                }
+            if self.notices.pools.is_new((name.clone(), reason), now) {
+                let message = format!("pool {name}: {why}");
+                self.turn.notify(Subject::Part(name), reason, message);
             }
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Recovery {
     elected: Stamp,
     /// How long after the election what was written before shows in every listing.
     settle: Duration,
+    /// When the ranges that listings have to cover last grew.
+    pub(super) grown: Stamp,
     /// All nodes and all tables were read.
     pub(super) done: bool,
     /// The end of a teardown was reported.
@@ -43,6 +45,7 @@ impl Recovery {
                 Handover::Clean => Duration::ZERO,
                 Handover::Unclean => limits.settle,
             },
+            grown: elected,
             done: false,
             torn_down: false,
         }
@@ -63,6 +66,7 @@ impl Engine {
     pub(super) fn configured(&mut self, config: Option<Config>) {
         let before = std::mem::replace(&mut self.config, config);
         self.recovery.torn_down = false;
+        self.recovery.grown = self.turn.now;
         if let Some(config) = &self.config {
             match &mut self.ledger {
                 Some(ledger) => {
@@ -150,7 +154,12 @@ impl Engine {
             return;
         }
         let Limits { routes, settle, .. } = self.recovery.limits;
-        let clean = !routes || self.tables.is_torn_down(settle);
+        let grown = self.recovery.grown;
+        let covered = !routes || self.tables.shows(grown, Duration::ZERO);
+        if !covered {
+            self.tables.want_listing(grown.at);
+        }
+        let clean = covered && (!routes || self.tables.is_torn_down(settle));
         if clean && !self.recovery.torn_down {
             self.turn.act(Action::TeardownDone);
         }

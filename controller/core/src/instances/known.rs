@@ -17,8 +17,10 @@ pub(super) struct Known {
     pub(super) trouble: Option<Box<Trouble>>,
     /// Asked for in this batch.
     pub(super) batch: Option<std::num::NonZeroU64>,
-    /// What the answer under way says is out of date already.
+    /// It is to be read again after that.
     pub(super) again: bool,
+    /// It was asked for by what identified it before: the answer will tell of another one.
+    pub(super) outdated: bool,
     pub(super) read: Retry,
     pub(super) switch: Retry,
 }

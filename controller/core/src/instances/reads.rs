@@ -66,7 +66,9 @@ impl Instances {
     /// What identifies the instance has changed, so earlier failures say nothing.
     pub(crate) fn moved(&mut self, turn: &Turn, id: NodeId) {
         if self.get(id).is_some() {
-            self.entry(id).read.reset();
+            let known = self.entry(id);
+            known.read.reset();
+            known.outdated = known.batch.is_some();
             self.want(turn, id);
         }
     }
@@ -172,6 +174,9 @@ impl Instances {
         let known = self.entry(id);
         known.batch = None;
         let mut again = std::mem::take(&mut known.again);
+        if std::mem::take(&mut known.outdated) {
+            return true;
+        }
         match answer {
             Ok(state) => {
                 known.trouble = None;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
-use super::writes::Write;
+use super::writes::{Step, Write};
 use crate::{Time, turn::Trouble};
 
 /// How long a sighting that contradicts our own write may be a late one. After that the node is read
@@ -22,6 +22,8 @@ pub(super) struct Assignment {
     pub(super) cidrs: Cidrs,
     /// The node is known to have them.
     pub(super) held: bool,
+    /// It was read without them while their write was on its way.
+    contradicted: bool,
     doubt: Doubt,
     /// Why there are none, or why they cannot be written.
     pub(super) trouble: Option<Box<Trouble>>,
@@ -58,9 +60,9 @@ impl Assignment {
         !self.cidrs.is_empty() && (!self.held || self.doubt == Doubt::Lost)
     }
 
-    /// Blocks were chosen, and no write of them is on its way.
+    /// A write is due, and none is on its way.
     pub(super) fn is_unsent(&self) -> bool {
-        !self.cidrs.is_empty() && !self.held && !self.write.is_sent()
+        self.is_unwritten() && !self.write.is_sent()
     }
 
     /// These were chosen. What became of earlier writes goes on to count.
@@ -72,12 +74,25 @@ impl Assignment {
         };
     }
 
-    /// The write succeeded.
-    pub(super) fn written(&mut self) {
+    /// A write begins.
+    pub(super) fn sent(&mut self) {
+        self.write.step = Step::Sent;
+        self.contradicted = false;
+    }
+
+    /// The write succeeded. Says whether the node is to be read anew: it was read without pod CIDRs
+    /// while the write was on its way, so it may have lost them since.
+    pub(super) fn written(&mut self) -> bool {
+        let contradicted = std::mem::take(&mut self.contradicted);
         self.held = true;
-        self.doubt = Doubt::None;
+        self.doubt = if contradicted {
+            Doubt::Asked
+        } else {
+            Doubt::None
+        };
         self.trouble = None;
         self.write = Write::default();
+        contradicted
     }
 
     /// The answer to a write was lost.
@@ -124,6 +139,7 @@ impl Assignment {
         now: Time,
         settle: Duration,
     ) -> Option<Time> {
+        self.contradicted |= fresh && self.write.is_sent();
         if self.held {
             return self.missed(fresh, now);
         }

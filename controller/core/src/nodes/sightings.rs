@@ -168,7 +168,8 @@ impl Nodes {
             before.labels != state.node.labels || before.uninitialized != state.node.uninitialized;
         let doubtful = state.condition.seen(&state.node, fresh, turn);
         let assignment = &mut state.assignment;
-        if relabelled && assignment.is_unsent() && assignment.uncertain().is_none() {
+        let chosen = !assignment.held && assignment.is_unsent();
+        if relabelled && chosen && assignment.uncertain().is_none() {
             // Other pools may match now.
             sighting.released = std::mem::take(&mut assignment.cidrs);
             assignment.choose(Cidrs::new());

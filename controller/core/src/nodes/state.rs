@@ -148,7 +148,7 @@ impl NodeState {
         self.assignment.held
     }
 
-    /// Blocks were chosen for it, and their write is not on its way.
+    /// It is to get blocks, for the first time or since it lost them, and their write is not on its way.
     pub(crate) fn may_choose_anew(&self) -> bool {
         self.assignment.is_unsent()
     }

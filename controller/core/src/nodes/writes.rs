@@ -127,7 +127,7 @@ impl Nodes {
             return self.mark(id);
         }
         if let Some(state) = self.get_mut(id) {
-            state.assignment.write.step = Step::Sent;
+            state.assignment.sent();
         }
         self.queue.setting.insert(key.clone(), cidrs.clone());
         turn.act(Action::SetPodCidrs {
@@ -151,7 +151,10 @@ impl Nodes {
         assignment.write.step = Step::Idle;
         let error = match result {
             Ok(()) if sent.as_deref() == Some(&assignment.cidrs[..]) => {
-                return assignment.written();
+                if assignment.written() {
+                    turn.act(Action::ReadNode(key.clone()));
+                }
+                return;
             }
             Ok(()) => None,
             Err(error) => Some(error),

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use crate::{
+    Time,
     cloud::{Blackhole, NextHop, ObservedRoute, Ownership},
     ids::{NodeId, Stamp},
     node::NodeKey,
@@ -79,7 +80,9 @@ pub(super) struct Cell {
 /// How writes for one destination in one table failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// What people are to know of the last one.
+    /// When the last one did.
+    pub(super) at: Time,
+    /// What people are to know of it.
     pub(super) trouble: Option<Trouble>,
     /// It failed for a cause that may pass whenever others change routes.
     pub(super) may_pass: bool,
@@ -238,9 +241,9 @@ impl Destination {
         let mut any = false;
         for cell in &mut self.cells {
             if cell.may_pass()
-                && let Some(written) = cell.written
+                && let Some(failure) = &cell.failure
             {
-                cell.retry.by(written.at.after(pause));
+                cell.retry.by(failure.at.after(pause));
                 any = true;
             }
         }

@@ -79,7 +79,8 @@ impl Tables {
         let ours = self.destinations.tally().ours;
         self.listing.rest(begun, interval, ours, now);
         let result = match result {
-            Ok(tables) if tables.is_empty() => Err(CloudError::new(
+            // Then nothing is left to be torn down, if that is how it stays.
+            Ok(tables) if tables.is_empty() && !self.policy.teardown => Err(CloudError::new(
                 CloudErrorKind::NotFound,
                 "there is no route table to write to",
             )),
@@ -265,17 +266,11 @@ impl Tables {
     /// Somebody changed or removed routes of ours.
     fn tell_of_drift(&mut self, turn: &mut Turn, table: &TableId, drifted: &[IpNet]) {
         let Some(first) = drifted.first() else { return };
-        let now = turn.now.at;
-        let told = self.drift_told.get(table);
-        if told.is_some_and(|at| now.since(*at) < DRIFT_SILENCE) {
-            return;
-        }
-        self.drift_told.insert(table.clone(), now);
         let count = drifted.len();
         let message = format!(
             "somebody else changed or removed {count} of our routes in table {table} (the first \
              for {first}); they are put back"
         );
-        turn.notify(Subject::Part(table.0.clone()), Reason::DriftMended, message);
+        self.tell(turn, table, Reason::DriftMended, DRIFT_SILENCE, message);
     }
 }

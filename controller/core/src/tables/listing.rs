@@ -4,8 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{Time, ids::Stamp, retry::Retry};
 
-/// After a listing the tables are left alone four times as long as it took.
+/// After a listing the tables are left alone four times as long as it took, but no longer than nodes
+/// may wait to be routed.
 const REST: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// And at least so long for each route that we know, since taking in a listing costs us time too.
 const REST_PER_ROUTE: Duration = Duration::from_micros(20);
@@ -136,7 +138,7 @@ impl Listing {
     /// Leaves the tables alone for a while after one that ended now.
     pub(super) fn rest(&mut self, begun: Stamp, interval: Duration, routes: usize, now: Time) {
         let routes = u32::try_from(routes).unwrap_or(u32::MAX);
-        let rest = now.since(begun.at).saturating_mul(REST);
+        let rest = now.since(begun.at).saturating_mul(REST).min(LONGEST_REST);
         let rest = rest.max(REST_PER_ROUTE.saturating_mul(routes));
         let interval = begun.at.after(interval);
         self.not_before = interval.max(now.after(rest));

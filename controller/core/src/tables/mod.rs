@@ -9,7 +9,8 @@
 //! | what is desired and known of one destination | `destination` |
 //! | what does a listing change | `merge` |
 //! | when are the tables listed, what becomes of a table that listings lack | `listing`, `listed` |
-//! | which route is written next, what does the end of a write mean | `writes`, `queue` |
+//! | which route is written next | `writes`, `queue` |
+//! | what does a failed write mean | `failures` |
 //! | may so much be deleted | `guard`, `review` |
 //! | is there room in a table | `room`, `quota` |
 //! | how far are a node's routes | `progress` |
@@ -17,6 +18,7 @@
 
 mod destination;
 mod destinations;
+mod failures;
 mod figures;
 mod guard;
 mod listed;
@@ -32,7 +34,10 @@ mod table;
 mod tests;
 mod writes;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -43,6 +48,7 @@ use self::{
 pub(crate) use self::{destination::Want, listed::Listed};
 use crate::{
     Time,
+    action::{Reason, Subject},
     cloud::TableId,
     ids::{NodeId, Stamp},
     timers::Timers,
@@ -94,8 +100,8 @@ pub(crate) struct Tables {
     suspects: BTreeSet<IpNet>,
     /// Deletions that fail, not told yet.
     complaints: Vec<Trouble>,
-    /// When drift was told last, by table.
-    drift_told: std::collections::BTreeMap<TableId, Time>,
+    /// When a cause was told of a table.
+    told: BTreeMap<(TableId, Reason), Time>,
 }
 
 impl Tables {
@@ -115,7 +121,7 @@ impl Tables {
             dirty: BTreeSet::new(),
             suspects: BTreeSet::new(),
             complaints: Vec::new(),
-            drift_told: std::collections::BTreeMap::new(),
+            told: BTreeMap::new(),
         }
     }
 
@@ -232,6 +238,24 @@ impl Tables {
     pub(crate) fn next_wake(&self, bulk: bool) -> Option<Time> {
         let listing = self.listing.due(self.demand(bulk));
         [self.timers.first(), listing].into_iter().flatten().min()
+    }
+
+    /// Tells something of a table, unless the same cause was told within `silence`.
+    fn tell(
+        &mut self,
+        turn: &mut Turn,
+        table: &TableId,
+        reason: Reason,
+        silence: Duration,
+        message: String,
+    ) {
+        let now = turn.now.at;
+        let key = (table.clone(), reason);
+        let told = self.told.get(&key);
+        if told.is_none_or(|at| now.since(*at) >= silence) {
+            self.told.insert(key, now);
+            turn.notify(Subject::Part(table.0.clone()), reason, message);
+        }
     }
 
     fn place(&self, id: &TableId) -> Option<usize> {

@@ -4,6 +4,8 @@
 //! that does not fit; where it does not, one at a time once a route was refused. Room goes to the
 //! node that became known first, which is the oldest, so who waits does not change by itself.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 
 use super::{
@@ -12,7 +14,6 @@ use super::{
     room::{Ended, PROBE},
 };
 use crate::{
-    action::Subject,
     cloud::{CloudError, TableId, TableUsage, Usage},
     ids::Stamp,
     ipam::Family,
@@ -20,6 +21,10 @@ use crate::{
     summary::QuotaLevel,
     turn::Turn,
 };
+
+/// The same level of a table's quota is not told more often: a table that is nearly full may be full
+/// and have room again many times.
+const QUOTA_SILENCE: Duration = Duration::from_secs(600);
 
 impl Tables {
     pub(super) fn begin_filling(&mut self, turn: &Turn, cidr: IpNet, table: usize) {
@@ -100,7 +105,7 @@ impl Tables {
                 && let Some(reason) = level.reason()
             {
                 let message = running_out(&id, family, usage, level);
-                turn.notify(Subject::Part(id.0), reason, message);
+                self.tell(turn, &id, reason, QUOTA_SILENCE, message);
             }
             if opened {
                 self.fill(turn, table, family);

@@ -7,21 +7,18 @@ use smallvec::SmallVec;
 
 use super::{
     Due, Tables,
-    destination::{Destination, Failure, OurRoute, Step, Want},
+    destination::{Destination, OurRoute, Step, Want},
+    failures::{self, item},
     queue::Kind,
     room::Ended,
 };
 use crate::{
     Action,
-    action::Reason,
-    cloud::{CloudError, CloudErrorKind, Route, RouteChange, TableId},
+    cloud::{CloudError, CloudErrorKind, Route, RouteChange},
     ipam::Family,
-    retry::{Pace, hash},
-    turn::{Trouble, Turn},
+    retry::Pace,
+    turn::Turn,
 };
-
-/// Failures in a row after which an uncertain outcome is told to people.
-const TELL_AFTER: u8 = 3;
 
 /// Since the last failure, before a change of others is a reason to try again.
 const AFTER_CHANGE: Duration = Duration::from_secs(1);
@@ -233,55 +230,10 @@ impl Tables {
         let now = turn.now;
         let cidr = change.destination();
         let kind = Kind::of(change);
-        let uncertain = matches!(
-            error.kind,
-            Kinds::AlreadyExists | Kinds::NotFound | Kinds::Unknown
-        );
-        let item = item(cidr, change.table());
-        let full = error.kind == Kinds::QuotaExceeded && kind == Kind::Create;
-        let trouble = self.destinations.update(cidr, |destination| {
-            let cell = destination.cell_mut(index);
-            // What did not happen changed nothing.
-            cell.proven &= !uncertain;
-            cell.written = Some(now);
-            cell.step = if uncertain {
-                Step::Uncertain
-            } else {
-                Step::Idle
-            };
-            let before = cell.failure.take().unwrap_or_default();
-            let exists = error.kind == Kinds::AlreadyExists;
-            let persists = if exists {
-                before.hidden
-            } else {
-                cell.retry.failures() + 1 >= TELL_AFTER
-            };
-            let wait = match error.kind {
-                // Something stands there that listings do not show.
-                Kinds::AlreadyExists if persists => turn.backoff.wait(item, Pace::Slow),
-                _ => turn.backoff.cloud(item, error.kind),
-            };
-            if full {
-                // It waits for room in the table, not for itself: room goes to the oldest node.
-                cell.retry.at_once(now.at);
-            } else {
-                cell.retry
-                    .failed(wait, error.retry_after.unwrap_or_default(), now.at);
-            }
-            let mut trouble = describe(change, error);
-            trouble.lasting |= cell.retry.lasts();
-            let told = !uncertain || persists;
-            cell.failure = Some(Box::new(Failure {
-                trouble: told.then(|| trouble.clone()).or(before.trouble),
-                may_pass: error.kind == Kinds::Transient && error.retry_after.is_none(),
-                unseen: match error.kind {
-                    Kinds::Unknown => Some(now),
-                    _ => before.unseen.or(exists.then_some(now)),
-                },
-                hidden: before.hidden,
-            }));
-            told.then_some(trouble).filter(|it| it.lasting)
-        });
+        let uncertain = failures::is_uncertain(error.kind);
+        let trouble = self
+            .destinations
+            .update(cidr, |it| it.write_failed(turn, change, index, error));
         if uncertain {
             self.listing.want(now.at);
             self.listing.want(now.at.after(turn.limits.settle));
@@ -332,46 +284,5 @@ fn note(ours: &mut SmallVec<[OurRoute; 1]>, change: &RouteChange) {
             blackhole: None,
         };
         ours.insert(0, new);
-    }
-}
-
-fn item(cidr: IpNet, table: &TableId) -> u64 {
-    let address = match cidr {
-        IpNet::V4(net) => net.network().to_bits().into(),
-        IpNet::V6(net) => net.network().to_bits(),
-    };
-    hash(
-        address
-            .to_be_bytes()
-            .into_iter()
-            .chain([cidr.prefix_len()])
-            .chain(table.0.bytes()),
-    )
-}
-
-fn describe(change: &RouteChange, error: &CloudError) -> Trouble {
-    use CloudErrorKind as Kinds;
-    let (reason, lasting) = match error.kind {
-        Kinds::QuotaExceeded => (Reason::QuotaExceeded, true),
-        Kinds::Denied => (Reason::CloudDenied, true),
-        Kinds::Invalid => (Reason::CloudUnavailable, true),
-        Kinds::AlreadyExists => (Reason::RouteConflict, true),
-        Kinds::NotFound | Kinds::Throttled | Kinds::Transient | Kinds::Unknown => {
-            (Reason::CloudUnavailable, false)
-        }
-    };
-    let verb = match Kind::of(change) {
-        Kind::Create => "creating",
-        Kind::Replace => "replacing",
-        Kind::Delete => "deleting",
-    };
-    Trouble {
-        reason,
-        message: format!(
-            "{verb} the route for {} in table {} failed: {error}",
-            change.destination(),
-            change.table()
-        ),
-        lasting,
     }
 }

@@ -65,6 +65,10 @@ impl Vpc {
             vpc.call("CreateTags", &tag).await?;
             vpc.tables.push(table);
         }
+        if let Some(table) = vpc.tables.first() {
+            let both = [("RouteTableId", table.as_str()), ("SubnetId", &subnet)];
+            vpc.call("AssociateRouteTable", &both).await?;
+        }
         vpc.instances = vpc
             .launch(&subnet, scale.nodes + scale.joining, &[])
             .await?;

@@ -54,6 +54,11 @@ impl Listing {
         }
     }
 
+    /// The records that are named.
+    pub(super) fn named(&self) -> impl Iterator<Item = &String> {
+        self.ids.iter()
+    }
+
     /// Whether a record is named, or none is.
     pub(super) fn wants(&self, id: &String) -> bool {
         self.ids.is_empty() || self.ids.contains(id)

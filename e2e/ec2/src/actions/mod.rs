@@ -11,6 +11,7 @@ use crate::protocol::Params;
 use crate::xml::Fields;
 
 mod attributes;
+mod destinations;
 mod gateways;
 mod groups;
 mod instances;
@@ -145,7 +146,8 @@ impl Request<'_> {
         let ids = self.params.list(ids);
         let limit = self.world.habits.quotas.filter_values;
         let filters = Filters::read(&mut self.params, filters, true, limit)?;
-        let page = Page::read(&mut self.params, sizes, filters.fingerprint())?;
+        let mut page = Page::read(&mut self.params, sizes, filters.fingerprint())?;
+        page.short = self.world.habits.short_pages;
         Listing::new(kind, ids, filters, page)
     }
 

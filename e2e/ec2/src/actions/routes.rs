@@ -7,7 +7,7 @@ use crate::model::{Kind, Route, Table, Target, View, World};
 use crate::protocol::Params;
 use crate::xml::Fields;
 
-use super::{Request, done, tables::other_network};
+use super::{Request, destinations, done, tables::other_network};
 
 /// Targets that exist in the API but not here.
 const OTHER_TARGETS: [&str; 9] = [
@@ -94,12 +94,10 @@ fn wanted(params: &mut Params, with_local: bool) -> Result<Wanted, Refusal> {
 fn resolve(world: &World, table_id: &str, vpc: &str, wanted: Wanted) -> Result<Target, Refusal> {
     let (target, kind, id, of) = match wanted {
         Wanted::Local => return Ok(Target::Local),
+        // Terraform's provider knows this refusal by its code and these words.
         Wanted::Gateway(id) if id == "local" => {
-            return Err(Refusal::value(
-                "gatewayId",
-                &id,
-                "The local route cannot be created.",
-            ));
+            let why = "The gateway ID 'local' does not exist";
+            return Err(Refusal::client("InvalidGatewayID.NotFound", why));
         }
         Wanted::Gateway(id) => {
             Kind::Gateway.check(&id)?;
@@ -125,6 +123,10 @@ fn resolve(world: &World, table_id: &str, vpc: &str, wanted: Wanted) -> Result<T
         }
         Wanted::Interface(id) => {
             let interface = Kind::Interface.find(&world.interfaces, &id)?;
+            let late = world.habits.late_writes;
+            if late && View::Seen(world.now).get(&world.interfaces, &id).is_none() {
+                return Err(Kind::Interface.unknown(&[&id]));
+            }
             (
                 Target::Interface(id.clone()),
                 "network interface",
@@ -163,34 +165,6 @@ pub(super) fn only_interface(world: &World, id: &str) -> Result<String, Refusal>
     }
 }
 
-/// Whether a table of this VPC may have a route there.
-fn check_destination(world: &World, vpc: &str, to: &IpNet, target: &Target) -> Result<(), Refusal> {
-    // Reserved by the network itself, see "Route priority" and "Considerations" in the guide.
-    let reserved: [IpNet; 2] = [
-        Ipv4Net::new_assert([169, 254, 168, 0].into(), 22).into(),
-        Ipv6Net::new_assert([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0].into(), 32).into(),
-    ];
-    let refuse = |why: String| Err(Refusal::client("InvalidParameterValue", why));
-    if reserved.iter().any(|range| range.contains(to)) {
-        return refuse(format!("The destination {to} lies in a reserved range"));
-    }
-    let record = Kind::Vpc.find(&world.vpcs, vpc)?;
-    if !record.covers(to) {
-        return Ok(());
-    }
-    if !matches!(target, Target::Interface(_)) {
-        return refuse(format!(
-            "The destination CIDR block {to} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance."
-        ));
-    }
-    if world.subnets_of(vpc).any(|(_, subnet)| subnet.is(to)) {
-        return Ok(());
-    }
-    refuse(format!(
-        "The destination CIDR block {to} lies in one of this VPC's CIDR blocks and doesn't match the range of any of its subnets"
-    ))
-}
-
 fn key(request: &mut Request<'_>) -> Result<(String, IpNet), Refusal> {
     let table = request.id("RouteTableId", Kind::Table)?;
     Ok((table, destination(&mut request.params)?))
@@ -204,13 +178,19 @@ pub(super) fn create(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     let Table { vpc } = Kind::Table.find(&world.tables, &id)?;
     let target = resolve(world, &id, &vpc, wanted)?;
     match world.routes.get(&(id.clone(), to)) {
-        // The same route again is no error, and no change.
-        Some(route) if route.target == target && !route.implicit => return Ok(done()),
+        Some(route)
+            if world.habits.repeated_creation && route.target == target && !route.implicit =>
+        {
+            return Ok(done());
+        }
+        // Also the same route again: hashicorp/terraform 7038, terraform-aws-vpc 44 and
+        // gardener-extension-provider-aws 5 show it, and CreateRoute is not among the actions that are
+        // idempotent by default ("Ensuring idempotency in Amazon EC2 API requests").
         Some(_) => {
             let why = format!("The route identified by {to} already exists.");
             return Err(Refusal::client("RouteAlreadyExists", why));
         }
-        None => check_destination(world, &vpc, &to, &target)?,
+        None => destinations::check(world, (&id, &vpc), &to, &target)?,
     }
     let family = |net: &IpNet| matches!(net, IpNet::V4(_)) == matches!(to, IpNet::V4(_));
     let count = world
@@ -251,7 +231,7 @@ pub(super) fn replace(request: &mut Request<'_>) -> Result<Fields, Refusal> {
         (Target::Local, implicit) => implicit,
         (Target::Interface(_), true) => true,
         (_, true) => false,
-        (_, false) => check_destination(world, &vpc, &to, &target).map(|()| true)?,
+        (_, false) => destinations::check(world, (&id, &vpc), &to, &target).map(|()| true)?,
     };
     if !allowed {
         let why = format!("The route for {to} cannot have this target");

@@ -134,7 +134,8 @@ pub(super) fn associate_cidr(request: &mut Request<'_>) -> Result<Fields, Refusa
 }
 
 fn arn(world: &World, id: &str) -> String {
-    format!("arn:aws:ec2:{}:{}:subnet/{id}", world.region, world.account)
+    let (partition, region) = (world.partition(), &world.region);
+    format!("arn:{partition}:ec2:{region}:{}:subnet/{id}", world.account)
 }
 
 pub(super) fn fields(world: &World, view: View, id: &str, subnet: &Subnet) -> Fields {

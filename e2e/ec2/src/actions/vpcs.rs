@@ -58,6 +58,7 @@ pub(super) fn create(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     let association = world.new_id(Kind::Association);
     let spread = world.spread();
     let main = Association {
+        gateway: None,
         table,
         vpc: id.clone(),
         subnet: None,

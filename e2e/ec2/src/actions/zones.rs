@@ -84,3 +84,29 @@ pub(super) fn describe(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     });
     Ok(Fields::new().list("availabilityZoneInfo", shown))
 }
+
+/// "If you describe instances in the rare case where an Availability Zone is experiencing a service
+/// disruption and you specify instance IDs that are in the affected zone, or do not specify any
+/// instance IDs at all, the call fails" (service model). The error is assumed.
+pub(super) fn check_service<'a>(
+    world: &World,
+    named: impl Iterator<Item = &'a String>,
+) -> Result<(), Refusal> {
+    let impaired = &world.habits.impaired_zones;
+    let mut named = named.peekable();
+    let names_none = named.peek().is_none();
+    let fails = names_none
+        || named.any(|id| {
+            let instance = world.instances.get(id);
+            instance.is_some_and(|instance| impaired.contains(&instance.zone))
+        });
+    if impaired.is_empty() || !fails {
+        return Ok(());
+    }
+    let why = "The service is unavailable. Please try again shortly.";
+    Err(Refusal::with_status(
+        hyper::StatusCode::SERVICE_UNAVAILABLE,
+        "Unavailable",
+        why,
+    ))
+}

@@ -42,11 +42,6 @@ impl InstanceState {
     pub(crate) fn ends(self) -> bool {
         matches!(self, Self::ShuttingDown | Self::Terminated)
     }
-
-    /// Whether its interfaces can receive packets.
-    pub(crate) fn is_up(self) -> bool {
-        matches!(self, Self::Pending | Self::Running)
-    }
 }
 
 #[derive(Clone, Debug)]

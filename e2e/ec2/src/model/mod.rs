@@ -26,6 +26,7 @@ pub(crate) use store::{Spread, Store, View};
 
 /// What can be set about the world while it exists.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 pub(crate) struct Habits {
     /// Readers see a write after a random part of this.
     pub(crate) propagation: Duration,
@@ -35,6 +36,14 @@ pub(crate) struct Habits {
     pub(crate) transition: Duration,
     /// Whether routes to a stopped instance are shown as blackholes.
     pub(crate) stopped_is_blackhole: bool,
+    /// Whether creating a route again, with the same target, is no error.
+    pub(crate) repeated_creation: bool,
+    /// Zones that are disrupted.
+    pub(crate) impaired_zones: Vec<String>,
+    /// Whether pages are short, and the first is empty.
+    pub(crate) short_pages: bool,
+    /// Whether writes, too, see interfaces and tables only once readers do.
+    pub(crate) late_writes: bool,
     pub(crate) quotas: Quotas,
 }
 
@@ -52,6 +61,8 @@ pub(crate) struct World {
     pub(crate) tables: Store<String, Table>,
     pub(crate) associations: Store<String, Association>,
     pub(crate) routes: Store<RouteKey, Route>,
+    /// Routes that a virtual private gateway propagates, which stand beside others. With its id.
+    pub(crate) propagated: Store<RouteKey, String>,
     pub(crate) instances: Store<String, Instance>,
     pub(crate) interfaces: Store<String, Interface>,
     pub(crate) gateways: Store<String, Gateway>,
@@ -78,6 +89,7 @@ impl World {
             tables: Store::default(),
             associations: Store::default(),
             routes: Store::default(),
+            propagated: Store::default(),
             instances: Store::default(),
             interfaces: Store::default(),
             gateways: Store::default(),
@@ -130,11 +142,21 @@ impl World {
             + self.tables.changes()
             + self.associations.changes()
             + self.routes.changes()
+            + self.propagated.changes()
             + self.instances.changes()
             + self.interfaces.changes()
             + self.gateways.changes()
             + self.peerings.changes()
             + self.tags.changes()
+    }
+
+    /// The partition of the region, as in ARNs.
+    pub(crate) fn partition(&self) -> &'static str {
+        match self.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
     }
 
     /// The zones of the region.
@@ -167,6 +189,17 @@ impl World {
         .map(|((_, destination), route)| (destination, route))
     }
 
+    /// The propagated routes of a table, each with its gateway.
+    pub(crate) fn propagated_of<'a>(
+        &'a self,
+        view: View,
+        table: &'a str,
+    ) -> impl Iterator<Item = (&'a IpNet, &'a String)> {
+        view.iter(&self.propagated)
+            .filter(move |((of, _), _)| of == table)
+            .map(|((_, destination), gateway)| (destination, gateway))
+    }
+
     /// Whether packets reach a route's target.
     pub(crate) fn is_active(&self, view: View, vpc: &str, target: &Target) -> bool {
         match target {
@@ -181,9 +214,11 @@ impl World {
                 .get(&self.interfaces, id)
                 .and_then(|interface| interface.attachment.as_ref())
                 .and_then(|attachment| view.get(&self.instances, &attachment.instance))
-                .is_some_and(|instance| {
-                    !instance.state.ends()
-                        && (instance.state.is_up() || !self.habits.stopped_is_blackhole)
+                .is_some_and(|instance| match instance.state {
+                    // An instance on its way there still shows as reachable: AWSnycast 21.
+                    InstanceState::Terminated => false,
+                    InstanceState::Stopped => !self.habits.stopped_is_blackhole,
+                    _ => true,
                 }),
         }
     }
@@ -202,7 +237,7 @@ impl World {
     pub(crate) fn main_association(&self, vpc: &str) -> Option<(&String, &Association)> {
         self.associations
             .iter()
-            .find(|(_, association)| association.vpc == vpc && association.subnet.is_none())
+            .find(|(_, association)| association.vpc == vpc && association.is_main())
     }
 
     pub(crate) fn set_tags(&mut self, id: &str, tags: &[(String, String)]) {

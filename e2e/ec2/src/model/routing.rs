@@ -7,13 +7,21 @@ pub(crate) struct Table {
     pub(crate) vpc: String,
 }
 
-/// A table's use, by a subnet or as the main table of its VPC.
+/// A table's use: by a subnet, for what comes in at a gateway, or as the main table of its VPC.
 #[derive(Clone, Debug)]
 pub(crate) struct Association {
     pub(crate) table: String,
     pub(crate) vpc: String,
-    /// Nothing for the main table.
+    /// Nothing for the main table and for a gateway's.
     pub(crate) subnet: Option<String>,
+    pub(crate) gateway: Option<String>,
+}
+
+impl Association {
+    /// Whether it makes its table the main one.
+    pub(crate) fn is_main(&self) -> bool {
+        self.subnet.is_none() && self.gateway.is_none()
+    }
 }
 
 /// Table and destination.

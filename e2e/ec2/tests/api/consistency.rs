@@ -22,7 +22,11 @@ async fn readers_see_writes_later_and_writers_at_once() {
     scene.create("10.1.0.0/24", target).await;
     assert!(scene.listed().await.is_empty());
     // The truth decides about the next write, and about packets.
-    scene.create("10.1.0.0/24", target).await;
+    let again = scene.route("10.1.0.0/24", target);
+    assert_eq!(
+        scene.code("CreateRoute", &again).await,
+        "RouteAlreadyExists"
+    );
     let interface = scene.primary(&instances[0]);
     let truth = scene.ec2.snapshot();
     let table = truth
@@ -100,7 +104,9 @@ async fn a_listing_can_go_back_behind_an_earlier_one() {
     scene.ec2.configure(|all| all.staleness = 1.0).unwrap();
     assert_eq!(scene.listed().await.len(), 0);
     // A write goes by the truth.
-    scene
-        .create("10.1.0.0/24", ("InstanceId", &instances[0]))
-        .await;
+    let again = scene.route("10.1.0.0/24", ("InstanceId", &instances[0]));
+    assert_eq!(
+        scene.code("CreateRoute", &again).await,
+        "RouteAlreadyExists"
+    );
 }

@@ -15,6 +15,7 @@ mod metadata;
 mod network;
 mod policies;
 mod program;
+mod rare;
 mod rates;
 mod routes;
 mod signatures;

@@ -23,8 +23,27 @@ async fn destinations_are_made_canonical() {
 }
 
 #[tokio::test]
-async fn the_same_route_again_succeeds_and_another_target_is_refused() {
+async fn the_same_route_again_is_refused_unless_set_otherwise() {
     let scene = Scene::new().await;
+    let instances = scene.launch(1).await;
+    for to in ["10.1.0.0/24", "fd00:1::/64"] {
+        scene.create(to, ("InstanceId", &instances[0])).await;
+        let again = scene.route(to, ("InstanceId", &instances[0]));
+        let code = scene.code("CreateRoute", &again).await;
+        assert_eq!(code, "RouteAlreadyExists");
+    }
+    let repeated = |all: &mut signpost_ec2::Settings| all.repeated_creation = true;
+    scene.ec2.configure(repeated).unwrap();
+    scene
+        .create("10.1.0.0/24", ("InstanceId", &instances[0]))
+        .await;
+}
+
+#[tokio::test]
+async fn another_target_is_refused_even_where_repetitions_are_not() {
+    let scene = Scene::new().await;
+    let repeated = |all: &mut signpost_ec2::Settings| all.repeated_creation = true;
+    scene.ec2.configure(repeated).unwrap();
     let instances = scene.launch(2).await;
     let interface = scene.primary(&instances[0]);
     for to in ["10.1.0.0/24", "fd00:1::/64"] {
@@ -221,7 +240,6 @@ async fn each_family_has_its_own_quota() {
         assert_eq!(code, "RouteLimitExceeded");
     }
     // What is there already needs no room.
-    scene.create("10.3.0.0/24", target).await;
     scene
         .ok("ReplaceRoute", &scene.route("10.3.0.0/24", target))
         .await;
@@ -420,7 +438,7 @@ async fn unknown_and_ended_targets_are_refused() {
             "InvalidNetworkInterfaceID.NotFound",
         ),
         ("GatewayId", "igw-01234567", "InvalidGatewayID.NotFound"),
-        ("GatewayId", "local", "InvalidParameterValue"),
+        ("GatewayId", "local", "InvalidGatewayID.NotFound"),
     ] {
         let route = scene.route("10.1.0.0/24", (name, id));
         assert_eq!(scene.code("CreateRoute", &route).await, code, "{id}");

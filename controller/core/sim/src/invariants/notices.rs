@@ -74,7 +74,13 @@ impl World<'_> {
             since.is_some_and(long) && node.pod_cidrs.is_empty() && !node.excluded
         });
         if let Some(node) = refused.map(|node| node.key.clone())
-            && !known.said.was_told(Reason::WriteRefused)
+            && ![
+                Reason::WriteRefused,
+                Reason::PoolExhausted,
+                Reason::NoMatchingPool,
+            ]
+            .into_iter()
+            .any(|reason| known.said.was_told(reason))
         {
             return self.broken(Invariant::I9, || {
                 format!("the pod CIDRs of {node} are refused for minutes and nobody was told")

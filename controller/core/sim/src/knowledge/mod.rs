@@ -43,6 +43,8 @@ pub(crate) struct Knowledge {
     pub(crate) ever: Vec<(Range, Arc<str>)>,
     /// Since when each pool is configured as it is.
     pub(crate) pools: BTreeMap<Range, u64>,
+    /// When all nodes were listed last.
+    pub(crate) listed: Option<u64>,
     /// When the first configuration was told.
     pub(crate) configured: Option<u64>,
     /// Where the answer to a creation was lost.
@@ -94,6 +96,7 @@ impl Knowledge {
                 self.guarded_since = now;
             }
             Event::NodesListed(nodes) => {
+                self.listed = Some(now);
                 self.nodes.clear();
                 // Who is absent is gone.
                 let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
@@ -232,7 +235,13 @@ pub(crate) fn range(pool: &PoolConfig) -> Range {
     }
 }
 
+/// It happened, or may have, or found that somebody else had done the same.
 fn may_have_happened(result: &Result<(), CloudError>) -> bool {
     let error = result.as_ref().err();
-    error.is_none_or(|error| error.kind == CloudErrorKind::Unknown)
+    error.is_none_or(|error| {
+        matches!(
+            error.kind,
+            CloudErrorKind::Unknown | CloudErrorKind::AlreadyExists | CloudErrorKind::NotFound
+        )
+    })
 }

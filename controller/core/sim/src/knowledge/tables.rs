@@ -37,6 +37,8 @@ impl SeenTable {
 pub(crate) struct KnownTable {
     /// The latest last.
     pub(crate) seen: Vec<SeenTable>,
+    /// A listing showed it that was answered in time: one that was not may have been dropped.
+    sure: bool,
     /// When the complete listings were begun that lacked it, since it was shown last.
     pub(crate) lacking: Vec<u64>,
 }
@@ -46,8 +48,8 @@ impl KnownTable {
     pub(crate) fn counts(&self, settle: Duration) -> bool {
         let settle = u64::try_from(settle.as_millis()).unwrap_or(u64::MAX);
         match self.lacking.as_slice() {
-            [first, .., last] => last - first < settle,
-            _ => true,
+            [first, .., last] => self.sure && last - first < settle,
+            _ => self.sure,
         }
     }
 }
@@ -105,6 +107,7 @@ impl KnownTables {
             self.learn_usage(table);
             let known = self.by_id.entry(table.table.clone()).or_default();
             known.lacking.clear();
+            known.sure |= now <= begun + GIVEN_UP;
             if let Ok(routes) = &table.routes {
                 if known.seen.len() == KEPT {
                     known.seen.remove(0);

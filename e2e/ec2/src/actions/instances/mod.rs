@@ -81,7 +81,11 @@ fn fields(world: &World, clock: &Clock, view: View, id: &str, instance: &Instanc
         Fields::new()
             .text(
                 "arn",
-                format!("arn:aws:iam::{}:instance-profile/{name}", world.account),
+                format!(
+                    "arn:{}:iam::{}:instance-profile/{name}",
+                    world.partition(),
+                    world.account
+                ),
             )
             .text("id", "AIPAEXAMPLEEXAMPLE000")
     });
@@ -252,6 +256,7 @@ pub(super) fn describe(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     request.params.ignore(&["IncludeManagedResources"]);
     request.params.finish()?;
     let world = &*request.world;
+    zones::check_service(world, listing.named())?;
     let (page, token) = Request::select(
         world,
         &world.instances,

@@ -1,5 +1,7 @@
 //! Tables as they are listed.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 
 use crate::error::Refusal;
@@ -49,19 +51,27 @@ pub(super) fn fields(world: &World, view: View, id: &str, table: &Table) -> Fiel
             .text("routeTableAssociationId", of)
             .text("routeTableId", id)
             .maybe("subnetId", association.subnet.as_ref())
-            .text("main", association.subnet.is_none())
+            .maybe("gatewayId", association.gateway.as_ref())
+            .text("main", association.is_main())
             .below("associationState", state())
     });
     let routes = world
         .routes_of(view, id)
-        .map(|(to, route)| Shown::of(world, view, &table.vpc, *to, route).fields(world));
+        .map(|(to, route)| Shown::of(world, view, &table.vpc, *to, route));
+    let propagated = world.propagated_of(view, id);
+    let propagated = propagated.map(|(to, gateway)| Shown::propagated(*to, gateway));
+    let routes = routes.chain(propagated).map(|shown| shown.fields(world));
+    let gateways: BTreeSet<&String> = world.propagated_of(view, id).map(|(_, of)| of).collect();
+    let gateways = gateways
+        .into_iter()
+        .map(|gateway| Fields::new().text("gatewayId", gateway));
     Fields::new()
         .text("routeTableId", id)
         .text("vpcId", &table.vpc)
         .text("ownerId", &world.account)
         .list("routeSet", routes)
         .list("associationSet", associations)
-        .list("propagatingVgwSet", [])
+        .list("propagatingVgwSet", gateways)
         .list("tagSet", tag_set(&world.tags_of(view, id)))
 }
 
@@ -108,6 +118,18 @@ impl Shown {
             }
         }
         shown
+    }
+
+    fn propagated(to: IpNet, gateway: &str) -> Self {
+        Self {
+            to,
+            gateway: Some(gateway.to_owned()),
+            peering: None,
+            interface: None,
+            instance: None,
+            origin: "EnableVgwRoutePropagation",
+            state: "active",
+        }
     }
 
     fn fields(&self, world: &World) -> Fields {
@@ -157,10 +179,11 @@ fn values(world: &World, view: View, id: &str, table: &Table, name: &str) -> Vec
     }
     if let Some(field) = name.strip_prefix("association.") {
         let values = associations(world, view, id).filter_map(|(of, association)| match field {
-            "main" => Some(association.subnet.is_none().to_string()),
+            "main" => Some(association.is_main().to_string()),
             "route-table-association-id" => Some(of.clone()),
             "route-table-id" => Some(id.to_owned()),
             "subnet-id" => association.subnet.clone(),
+            "gateway-id" => association.gateway.clone(),
             _ => None,
         });
         return values.collect();

@@ -51,6 +51,15 @@ pub(super) fn drop_table(world: &mut World, id: &str) {
     for destination in destinations {
         world.routes.remove(&(id.to_owned(), destination), spread);
     }
+    let propagated: Vec<IpNet> = world
+        .propagated_of(View::Truth, id)
+        .map(|(to, _)| *to)
+        .collect();
+    for destination in propagated {
+        world
+            .propagated
+            .remove(&(id.to_owned(), destination), spread);
+    }
     world.tables.remove(&id.to_owned(), spread);
     world.drop_tags(id);
 }
@@ -77,6 +86,9 @@ fn state() -> Fields {
 
 pub(super) fn associate(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     let table_id = request.id("RouteTableId", Kind::Table)?;
+    if let Some(gateway) = request.params.text("GatewayId") {
+        return associate_gateway(request, table_id, gateway);
+    }
     let subnet_id = request.id("SubnetId", Kind::Subnet)?;
     request.params.finish()?;
     let world = &mut *request.world;
@@ -105,6 +117,7 @@ pub(super) fn associate(request: &mut Request<'_>) -> Result<Fields, Refusal> {
                 table: table_id,
                 vpc: table.vpc,
                 subnet: Some(subnet_id),
+                gateway: None,
             };
             world.associations.put(id.clone(), association, spread);
             id
@@ -115,15 +128,38 @@ pub(super) fn associate(request: &mut Request<'_>) -> Result<Fields, Refusal> {
         .below("associationState", state()))
 }
 
+/// Has a table decide about what comes in at a gateway ("Gateway route tables" in the guide).
+fn associate_gateway(
+    request: &mut Request<'_>,
+    table_id: String,
+    gateway: String,
+) -> Result<Fields, Refusal> {
+    request.params.finish()?;
+    let world = &mut *request.world;
+    let table = Kind::Table.find(&world.tables, &table_id)?;
+    let attached = Kind::Gateway.find(&world.gateways, &gateway)?;
+    if attached.vpc.as_ref() != Some(&table.vpc) {
+        return Err(other_network(&table_id, "gateway", &gateway));
+    }
+    let id = world.new_id(Kind::Association);
+    let spread = world.spread();
+    let association = Association {
+        table: table_id,
+        vpc: table.vpc,
+        subnet: None,
+        gateway: Some(gateway),
+    };
+    world.associations.put(id.clone(), association, spread);
+    Ok(Fields::new()
+        .text("associationId", id)
+        .below("associationState", state()))
+}
+
 pub(super) fn disassociate(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     let id = request.id("AssociationId", Kind::Association)?;
     request.params.finish()?;
     let world = &mut *request.world;
-    if Kind::Association
-        .find(&world.associations, &id)?
-        .subnet
-        .is_none()
-    {
+    if Kind::Association.find(&world.associations, &id)?.is_main() {
         let why = format!("cannot disassociate the main route table association {id}");
         return Err(Refusal::client("InvalidParameterValue", why));
     }
