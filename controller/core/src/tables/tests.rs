@@ -2,6 +2,7 @@
 
 mod absent;
 mod clear;
+mod desire;
 mod failures;
 mod guard;
 mod hang;
@@ -171,6 +172,8 @@ impl Rig {
     }
 
     fn at_millis(&mut self, millis: u64) -> &mut Self {
+        // As the engine does after each event.
+        self.tables.take_dirty();
         self.turn.now = self.turn.now.next(Time(millis));
         self
     }

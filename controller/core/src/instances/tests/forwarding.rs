@@ -122,3 +122,32 @@ fn the_answer_for_a_node_that_is_forgotten_is_dropped() {
     assert_eq!(rig.instances.state(id(1)), None);
     assert_eq!(rig.instances.take_dirty(), [].into());
 }
+
+#[test]
+fn a_success_ends_the_failures_before_it_and_a_back_off_reads_nothing() {
+    let mut rig = Rig::new();
+    rig.at(10).found(1, false);
+    for second in [100, 200, 300] {
+        rig.at(second).ensure(1);
+        rig.switches();
+        rig.switched(1, Err(Kinds::Transient));
+        rig.ensure(1);
+        assert_eq!(rig.at(second + 50).read(), None);
+    }
+    rig.at(400).ensure(1);
+    rig.switches();
+    rig.switched(1, Ok(()));
+    // Somebody switched it back.
+    rig.instances.want(&rig.turn, id(1));
+    let (batch, _) = rig.read().expect("asked");
+    rig.answer(batch, vec![(1, Ok(found(false)))]);
+    rig.at(500).ensure(1);
+    rig.switches();
+    rig.switched(1, Err(Kinds::Transient));
+    rig.ensure(1);
+    let next = rig.instances.next_wake().expect("another try");
+    assert!(
+        next <= Time(500_200),
+        "as after the first failure: {next:?}"
+    );
+}

@@ -232,3 +232,59 @@ fn where_there_are_no_routes_no_instance_is_asked_for() {
     rig.instances.want(&rig.turn, id(1));
     assert_eq!(rig.read(), None);
 }
+
+#[test]
+fn a_success_ends_the_failures_before_it() {
+    let mut rig = Rig::new();
+    for second in [100, 200, 300] {
+        rig.at(second).ensure(1);
+        let (batch, _) = rig.read().expect("asked");
+        rig.answer(batch, vec![(1, failed(Kinds::Transient))]);
+    }
+    rig.at(400).found(1, true);
+    rig.at(500);
+    rig.instances.want(&rig.turn, id(1));
+    let (batch, _) = rig.read().expect("asked");
+    rig.answer(batch, vec![(1, failed(Kinds::Transient))]);
+    let next = rig.instances.next_wake().expect("another try");
+    assert!(
+        next <= Time(500_200),
+        "as after the first failure: {next:?}"
+    );
+}
+
+#[test]
+fn a_back_off_that_ends_while_the_instance_is_read_asks_for_nothing() {
+    let mut rig = Rig::new();
+    rig.at(10).ensure(1);
+    let (batch, _) = rig.read().expect("asked");
+    rig.answer(batch, vec![(1, failed(Kinds::Transient))]);
+    rig.instances.moved(&rig.turn, id(1));
+    let (batch, _) = rig.read().expect("asked");
+    assert_eq!(rig.at(20).read(), None);
+    rig.answer(batch, vec![(1, Ok(found(true)))]);
+    assert_eq!(rig.at(30).read(), None);
+}
+
+#[test]
+fn the_regular_look_is_put_off_when_the_period_is_set_anew() {
+    let mut rig = Rig::new();
+    rig.at(0).found(1, true);
+    rig.instances.schedule_refresh(&rig.turn, PERIOD);
+    rig.at(100);
+    rig.instances.schedule_refresh(&rig.turn, PERIOD);
+    assert_eq!(rig.at(300).read(), None);
+    assert!(rig.at(400).read().is_some());
+}
+
+#[test]
+fn a_node_that_goes_when_all_are_to_be_looked_at_is_left_out() {
+    let mut rig = Rig::new();
+    rig.at(0).found(1, true);
+    rig.found(2, true);
+    rig.instances.schedule_refresh(&rig.turn, PERIOD);
+    rig.at(300);
+    rig.instances.tick(&rig.turn, PERIOD);
+    rig.instances.forget(id(1));
+    assert_eq!(rig.read().map(|(_, asked)| asked), Some(vec![2]));
+}

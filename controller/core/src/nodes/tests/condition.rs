@@ -208,3 +208,39 @@ fn a_node_that_was_not_found_is_read() {
     rig.told("a", refused(ApiErrorKind::NotFound));
     assert_eq!(reads(&rig.turn.take()), [key("a")]);
 }
+
+#[test]
+fn a_success_ends_the_failures_before_it() {
+    let mut rig = Rig::new();
+    let id = rig.add(node("a"));
+    rig.stand(id, Phase::Routed, None);
+    for second in [100, 200, 300] {
+        rig.at(second).work();
+        rig.told("a", refused(ApiErrorKind::Transient));
+    }
+    rig.at(400).work();
+    rig.told("a", Ok(()));
+    rig.at(500).read(saying("a", Unavailable));
+    rig.work();
+    rig.told("a", refused(ApiErrorKind::Transient));
+    rig.work();
+    let next = rig.nodes.next_wake().expect("another try");
+    assert!(
+        next <= Time(500_200),
+        "as after the first failure: {next:?}"
+    );
+}
+
+#[test]
+fn a_node_that_comes_back_is_told_when_the_write_of_before_has_ended() {
+    let mut rig = Rig::new();
+    let id = rig.add(node("a"));
+    rig.stand(id, Phase::Routed, None);
+    assert_eq!(statuses(&rig.work()).len(), 1);
+    rig.nodes.lose(id, Departure::Unlisted, Time(0));
+    let again = rig.add(node("a"));
+    rig.stand(again, Phase::Routed, None);
+    assert_eq!(statuses(&rig.work()), [], "one is in flight");
+    rig.told("a", refused(ApiErrorKind::Transient));
+    assert_eq!(statuses(&rig.at(10).work()).len(), 1);
+}

@@ -49,10 +49,11 @@ fn a_contradiction_right_after_our_write_may_be_a_late_sighting() {
 
 #[test]
 fn a_doubtful_sighting_makes_the_node_be_read() {
-    let (mut rig, _) = told();
+    let (mut rig, id) = told();
     rig.at(11).see(saying("a", Unavailable));
     assert_eq!(reads(&rig.at(15).work()), [key("a")]);
-    assert_eq!(rig.at(16).work(), [], "once");
+    rig.at(16).nodes.mark(id);
+    assert_eq!(rig.work(), [], "once");
     rig.at(17).read(saying("a", Unavailable));
     assert_eq!(statuses(&rig.work()), [(true, Reason::RouteCreated)]);
 }
@@ -110,4 +111,42 @@ fn what_the_answer_contradicts_is_looked_at_again() {
     rig.at(11).told("a", Ok(()));
     assert_eq!(rig.work(), []);
     assert_eq!(reads(&rig.at(16).work()), [key("a")]);
+}
+
+#[test]
+fn ten_minutes_count_from_the_last_time() {
+    let (mut rig, _) = told();
+    let mut second = 20;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let (next, notices) = change_back(&mut rig, second);
+        told.extend(notices);
+        second = next + 400;
+    }
+    assert_eq!(told, [Reason::ConditionContested]);
+}
+
+#[test]
+fn a_look_that_is_over_changes_nothing_later() {
+    let (mut rig, id) = told();
+    rig.at(11).see(saying("a", Unavailable));
+    rig.at(12).read(saying("a", Unavailable));
+    rig.work();
+    rig.at(13).told("a", Ok(()));
+    rig.see(saying("a", Available));
+    rig.at(60).nodes.mark(id);
+    assert_eq!(rig.work(), []);
+}
+
+#[test]
+fn a_contradiction_after_the_answer_is_looked_at_when_its_time_has_come() {
+    let mut rig = Rig::new();
+    let id = rig.add(node("a"));
+    rig.stand(id, Phase::Routed, None);
+    rig.at(9).work();
+    rig.see(saying("a", Available));
+    rig.at(10).told("a", Ok(()));
+    assert_eq!(rig.nodes.next_wake(), None);
+    rig.at(11).see(saying("a", Unavailable));
+    assert_eq!(rig.nodes.next_wake(), Some(Time(15_000)));
 }

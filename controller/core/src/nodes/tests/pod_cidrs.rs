@@ -197,3 +197,52 @@ fn an_answer_for_a_node_that_is_gone_changes_nothing() {
     assert!(!rig.is_dirty());
     assert_eq!(rig.turn.take(), []);
 }
+
+#[test]
+fn a_trouble_with_a_write_ends_when_the_node_turns_out_to_have_what_was_chosen() {
+    let (mut rig, id) = chosen();
+    rig.work();
+    rig.set("a", refused(ApiErrorKind::Denied));
+    assert!(trouble_of(&rig, id).is_some());
+    rig.see(having("a", &["10.0.0.0/24"]));
+    assert_eq!(trouble_of(&rig, id), None);
+}
+
+#[test]
+fn a_success_ends_the_failures_before_it() {
+    let (mut rig, _) = chosen();
+    for second in [100, 200, 300] {
+        rig.at(second).work();
+        rig.set("a", refused(ApiErrorKind::Transient));
+    }
+    rig.at(400).work();
+    rig.set("a", Ok(()));
+    // It loses them, and they are written again.
+    rig.at(410).see(node("a"));
+    rig.at(415).work();
+    rig.at(416).read(node("a"));
+    assert_eq!(sets(&rig.work()).len(), 1);
+    rig.set("a", refused(ApiErrorKind::Transient));
+    rig.work();
+    let next = rig.nodes.next_wake().expect("another try");
+    assert!(
+        next <= Time(416_200),
+        "as after the first failure: {next:?}"
+    );
+}
+
+#[test]
+fn what_a_node_turned_out_to_have_while_its_write_waited_is_not_written() {
+    let mut rig = Rig::with(Limits {
+        api_writes: 1,
+        ..LIMITS
+    });
+    for number in 0..2 {
+        let id = rig.add(node(&format!("n{number}")));
+        rig.nodes.assign(id, vec![block(number)]);
+    }
+    assert_eq!(sets(&rig.work()).len(), 1);
+    rig.see(having("n1", &["10.0.1.0/24"]));
+    rig.set("n0", Ok(()));
+    assert_eq!(sets(&rig.work()), []);
+}

@@ -71,3 +71,25 @@ fn a_node_that_is_still_to_be_written_does_not_wait_for_routes() {
     rig.at(10).stand(id, Phase::Allocated, None);
     assert_eq!(rig.nodes.next_wake(), None);
 }
+
+#[test]
+fn a_node_that_begins_to_wait_anew_is_not_taken_for_one_that_waited_on() {
+    let mut rig = Rig::new();
+    let id = rig.add(node("a"));
+    rig.at(10).stand(id, Phase::Routing, None);
+    rig.at(12).stand(id, Phase::Routed, None);
+    rig.at(13).stand(id, Phase::Routing, None);
+    rig.is_dirty();
+    assert!(!is_judged(&mut rig, 20));
+    assert!(is_judged(&mut rig, 23));
+}
+
+#[test]
+fn a_node_that_is_judged_again_and_again_waits_once() {
+    let mut rig = Rig::new();
+    let id = rig.add(node("a"));
+    for second in 10..15 {
+        rig.at(second).stand(id, Phase::Routing, None);
+    }
+    assert_eq!(rig.nodes.waiting.len(), 1);
+}

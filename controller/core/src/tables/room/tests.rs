@@ -127,3 +127,37 @@ fn a_route_in_room_that_a_deletion_made_is_no_try_beyond_the_limit() {
     assert_eq!(limit(&room), Some(5), "somebody else added one");
     assert!(!room.admits());
 }
+
+#[test]
+fn a_try_beyond_the_limit_that_told_nothing_is_followed_by_another_half_a_minute_later() {
+    for (how, again) in [
+        (Ended::Unknown, Some(at(34).at)),
+        (Ended::Failed, Some(at(34).at)),
+        (Ended::Created, None),
+    ] {
+        let mut room = Room::default();
+        list(&mut room, 10, Some(10), 1);
+        room.reopen();
+        room.begin(at(3).at);
+        assert_eq!(room.ended(how, at(4).at), again, "{how:?}");
+        assert!(!room.admits());
+    }
+}
+
+#[test]
+fn a_route_in_room_that_is_there_is_no_try_and_its_failure_closes_nothing() {
+    let mut room = Room::default();
+    list(&mut room, 8, Some(10), 1);
+    room.begin(at(2).at);
+    assert_eq!(room.ended(Ended::Unknown, at(3).at), None);
+    assert!(room.admits());
+}
+
+#[test]
+fn creations_in_flight_take_room_that_a_listing_shows() {
+    let mut room = Room::default();
+    list(&mut room, 8, Some(10), 1);
+    room.begin(at(2).at);
+    list(&mut room, 9, Some(10), 3);
+    assert!(!room.admits(), "the last place may be taken by it");
+}

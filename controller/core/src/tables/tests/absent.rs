@@ -47,6 +47,39 @@ fn what_was_the_second_table_is_the_first_when_that_is_forgotten() {
 }
 
 #[test]
+fn a_route_that_only_one_table_has_stays_when_the_other_is_forgotten() {
+    let mut rig = Rig::new();
+    let one = || table("main", &[ours(C, "c")]);
+    rig.at(20).list(vec![one(), table("second", &[])]);
+    rig.at(30).list(vec![one()]);
+    rig.at(40).list(vec![one()]);
+    assert_eq!(rig.told(Reason::TableForgotten), 1);
+    assert!(rig.tables.may_have_routes(net(C)));
+}
+
+#[test]
+fn a_listing_that_lacks_a_table_has_not_failed() {
+    let mut rig = two();
+    rig.at(21).fail_list(error(CloudErrorKind::Transient));
+    rig.at(30).list(only_main());
+    assert_eq!(rig.tables.listing_error(), None);
+}
+
+#[test]
+fn tables_are_shown_by_name() {
+    let mut rig = Rig::new();
+    rig.at(20)
+        .list(vec![table("second", &[]), table("main", &[])]);
+    let names: Vec<String> = rig
+        .tables
+        .uses()
+        .iter()
+        .map(|it| it.table.to_string())
+        .collect();
+    assert_eq!(names, ["main", "second"]);
+}
+
+#[test]
 fn a_table_that_comes_back_in_time_was_never_away() {
     let mut rig = two();
     rig.at(30).list(only_main());
@@ -153,4 +186,15 @@ fn writes_that_wait_find_their_table_when_tables_change_their_places() {
     written.sort();
     let wanted = [A, B].map(|cidr| format!("create {cidr} in second"));
     assert_eq!(written, wanted);
+}
+
+#[test]
+fn a_route_of_others_in_a_table_that_listings_lack_is_out_of_date() {
+    let mut rig = Rig::new();
+    rig.lead(A, 1, "a");
+    rig.at(20).list(both(&[foreign(A)]));
+    assert_eq!(rig.trouble(A), Some(Reason::RouteConflict));
+    assert_eq!(rig.tables.uses()[1].foreign, 1);
+    rig.at(30).list(only_main());
+    assert_eq!(rig.trouble(A), None);
 }

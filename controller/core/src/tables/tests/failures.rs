@@ -228,10 +228,13 @@ fn a_cloud_that_asks_for_time_before_the_next_write_gets_it() {
     let (write, _) = rig.flights.remove(0);
     let throttled = CloudError {
         retry_after: Some(Duration::from_secs(77)),
-        ..error(Kinds::Throttled)
+        ..error(Kinds::Transient)
     };
     rig.at(21);
     rig.tables.write_ended(&mut rig.turn, write, Err(throttled));
+    rig.at(50);
+    rig.tables.prompt(&rig.turn);
+    rig.list(main(&[]));
     assert_eq!(rig.at(97).work(), [""; 0]);
     assert_eq!(rig.at(98).work().len(), 1);
 }
@@ -256,4 +259,16 @@ fn what_is_written_again_and_again_is_written_ever_more_slowly() {
         second += 11;
     }
     assert!((4..=14).contains(&writes), "{writes} writes in 25 listings");
+}
+
+#[test]
+fn a_listing_of_our_own_is_no_reason_to_try_again() {
+    let mut rig = creating();
+    let mut second = 21;
+    for _ in 0..9 {
+        second = fail(&mut rig, second, Kinds::Transient) + 1;
+    }
+    rig.at(second).end(Err(Kinds::Transient));
+    rig.list(main(&[]));
+    assert_eq!(rig.at(second + 1).work(), [""; 0]);
 }

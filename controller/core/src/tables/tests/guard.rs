@@ -212,3 +212,53 @@ fn a_teardown_is_not_held() {
     assert_eq!(rig.work().len(), 10);
     assert_eq!(rig.told(Reason::DeletionsHeld), 0);
 }
+
+#[test]
+fn a_route_that_leads_to_nothing_that_is_known_is_held_though_the_instance_is_gone() {
+    let mut rig = Rig::new();
+    rig.allow(|policy| policy.max_deletion_percent = 0);
+    let nowhere = ObservedRoute {
+        next_hop: None,
+        ..ours(A, "x")
+    };
+    rig.at(101).list(main(&[nowhere]));
+    rig.orphan(A);
+    rig.tables.set_dead(&rig.turn, net(A));
+    assert_eq!(rig.work(), [""; 0]);
+}
+
+#[test]
+fn an_instance_that_was_gone_says_nothing_of_the_next_owner() {
+    let mut rig = nodes(3);
+    rig.allow(|policy| policy.max_deletion_percent = 0);
+    // Another node has it, and then none, and an instance is gone.
+    rig.keep(&block(0), 7);
+    rig.orphan(&block(0));
+    rig.tables.set_dead(&rig.turn, net(&block(0)));
+    assert_eq!(rig.work(), [""; 0]);
+    // It was gone, its node came back, and left again.
+    rig.lead(&block(1), 1, "i1");
+    rig.orphan(&block(1));
+    rig.allow(|policy| policy.writes = false);
+    rig.tables.set_dead(&rig.turn, net(&block(1)));
+    rig.lead(&block(1), 1, "i1");
+    rig.orphan(&block(1));
+    rig.allow(|policy| policy.writes = true);
+    assert_eq!(rig.work(), [""; 0]);
+}
+
+#[test]
+fn routes_that_lead_nowhere_do_not_make_the_share_larger() {
+    let mut rig = nodes(10);
+    let mut routes: Vec<ObservedRoute> = (0..10)
+        .map(|number| ours(&block(number), &format!("i{number}")))
+        .collect();
+    let dead = (10..30).map(|number| dropped(ours(&block(number), "x"), Blackhole::TargetGone));
+    routes.extend(dead);
+    rig.at(101).list(main(&routes));
+    rig.allow(|policy| policy.writes = false);
+    orphan(&mut rig, 10..30);
+    orphan(&mut rig, 0..4);
+    rig.at(102).work();
+    assert_eq!(rig.tables.held(), 4, "of ten");
+}

@@ -183,3 +183,43 @@ fn a_foreign_route_inside_a_block_is_found_and_one_for_all_of_it_is_not_inside()
     assert_eq!(inside, Some(net("10.0.0.8/32")));
     assert_eq!(rig.tables.foreign_inside(net(B)), None);
 }
+
+#[test]
+fn the_order_of_a_listing_means_nothing() {
+    let mut rig = Rig::new();
+    for (cidr, number) in [(A, 1), (B, 2), (C, 3)] {
+        rig.lead(cidr, number, "x");
+    }
+    let routes = [C, A, B].map(|cidr| ours(cidr, "x"));
+    rig.at(20).list(main(&routes));
+    assert!([A, B, C].iter().all(|cidr| rig.is_routed(cidr)));
+    rig.at(21).list(main(&routes[..1]));
+    assert!(rig.is_routed(C) && !rig.is_routed(A));
+    let (_, message) = &rig.told[0];
+    assert!(message.contains("changed or removed 2 of our routes"));
+}
+
+#[test]
+fn an_uncertain_write_is_settled_by_a_route_of_others_in_its_place_too() {
+    let mut rig = Rig::new();
+    rig.lead(A, 1, "a");
+    rig.at(10).list(main(&[]));
+    rig.at(11).work();
+    rig.at(20).end(Err(CloudErrorKind::Unknown));
+    rig.orphan(A);
+    rig.at(40).list(main(&[foreign(A)]));
+    assert!(!rig.tables.may_have_routes(net(A)));
+    assert!(rig.is_clear(A, 20));
+}
+
+#[test]
+fn what_was_read_back_and_has_settled_is_mended_at_once_however_often_it_goes() {
+    let mut rig = Rig::routed();
+    for round in 1..12 {
+        let second = 100 * round;
+        rig.at(second).list(main(&[]));
+        assert_eq!(rig.work().len(), 1, "round {round}");
+        rig.end(Ok(()));
+        rig.at(second + 20).list(main(&[ours(A, "a")]));
+    }
+}

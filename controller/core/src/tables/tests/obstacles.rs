@@ -73,6 +73,15 @@ fn no_route_is_created_where_none_may_lie() {
 }
 
 #[test]
+fn a_route_of_ours_beside_one_of_others_is_still_ours() {
+    let mut rig = Rig::routed();
+    rig.at(21).list(main(&[ours(A, "a"), foreign(A)]));
+    assert_eq!(rig.dirty(), [net(A)].into());
+    assert!(rig.tables.may_have_routes(net(A)));
+    assert!(!rig.is_routed(A));
+}
+
+#[test]
 fn a_barred_range_beside_a_block_bars_it_not() {
     let mut rig = Rig::new();
     rig.lead(A, 1, "a");

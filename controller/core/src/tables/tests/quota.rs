@@ -37,6 +37,7 @@ fn room_that_appears_goes_to_the_oldest_nodes() {
     rig.at(20).list(used(10, Some(10), &[]));
     assert_eq!(rig.write(), [""; 0]);
     rig.at(21).list(used(8, Some(10), &[]));
+    assert_eq!(rig.dirty().len(), 3, "whoever waits is judged");
     let two = [format!("create {B} in main"), format!("create {C} in main")];
     assert_eq!(rig.write(), two);
 }
@@ -131,4 +132,46 @@ fn people_hear_when_the_limit_comes_near() {
     ];
     assert_eq!(told, expected);
     assert!(rig.told[0].1.contains("80 of 100 IPv4 routes"));
+    assert!(
+        rig.told[0]
+            .1
+            .ends_with("without room nodes that join get no route")
+    );
+    assert!(rig.told[2].1.ends_with(": nodes that join get no route"));
+}
+
+#[test]
+fn routes_that_were_written_and_do_not_show_yet_take_room() {
+    let mut rig = Rig::new();
+    rig.lead(A, 1, "a");
+    rig.lead(B, 2, "b");
+    rig.at(20).list(used(9, Some(10), &[]));
+    assert_eq!(rig.write(), [format!("create {A} in main")]);
+    rig.at(21).list(used(9, Some(10), &[]));
+    assert_eq!(rig.write(), [""; 0], "that for A is on its way");
+}
+
+#[test]
+fn routes_of_the_other_family_that_do_not_show_yet_take_none() {
+    let mut rig = Rig::new();
+    rig.lead(A, 1, "a");
+    rig.lead(SIX, 1, "a");
+    rig.at(20).list(used(8, Some(10), &[]));
+    assert_eq!(rig.write().len(), 2);
+    rig.lead(B, 2, "b");
+    rig.at(21).list(used(8, Some(10), &[]));
+    assert_eq!(rig.write(), [format!("create {B} in main")]);
+}
+
+#[test]
+fn whoever_was_refused_is_tried_at_once_when_there_is_room() {
+    let mut rig = Rig::new();
+    rig.lead(B, 1, "b");
+    rig.at(20).list(main(&[ours(A, "a")]));
+    rig.work();
+    rig.at(21).end(Err(CloudErrorKind::QuotaExceeded));
+    assert_eq!(rig.work(), [""; 0]);
+    rig.orphan(A);
+    assert_eq!(rig.write(), [format!("delete {A} in main")]);
+    assert_eq!(rig.write(), [format!("create {B} in main")]);
 }

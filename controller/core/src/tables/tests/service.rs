@@ -80,6 +80,31 @@ fn what_a_table_did_for_the_owner_before_says_nothing_of_the_next() {
 }
 
 #[test]
+fn a_table_that_does_not_follow_an_instance_that_moved_counts() {
+    let mut rig = Rig::new();
+    let (old, new) = ([ours(A, "a")], [ours(A, "b")]);
+    rig.lead(A, 1, "a");
+    rig.at(20).list(both(&old, &old));
+    rig.at(21).lead(A, 1, "b");
+    rig.work();
+    rig.end(Ok(()));
+    rig.end(Err(CloudErrorKind::Denied));
+    rig.at(40).list(both(&new, &old));
+    assert!(is_lost(&rig), "the second led to it");
+}
+
+#[test]
+fn a_route_that_is_being_led_elsewhere_is_not_routed_though_it_should_stay_by_now() {
+    let mut rig = Rig::routed();
+    rig.at(21).lead(A, 1, "b");
+    rig.work();
+    rig.lead(A, 1, "a");
+    assert!(!rig.is_routed(A), "the write is in flight");
+    rig.at(22).end(Ok(()));
+    assert_eq!(rig.write(), [format!("replace {A} in main")]);
+}
+
+#[test]
 fn while_a_route_is_led_over_it_is_not_lost_for_longer_than_that_takes() {
     let mut rig = Rig::routed();
     rig.at(21).lead(A, 1, "moved");
