@@ -6,7 +6,7 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use http::{Method, Request, header};
-use kube::Client;
+use kube::{Client, core::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 use signpost_core::lease::Terms;
 use tokio::time::{Instant, timeout};
@@ -58,6 +58,9 @@ pub enum PatchKind {
     Merge,
     /// Lists are merged by their key.
     Strategic,
+    /// The server merges by the schema, and knows which fields are ours: those that the body lacks
+    /// are removed, those of others stay.
+    Apply,
 }
 
 impl PatchKind {
@@ -65,8 +68,16 @@ impl PatchKind {
         match self {
             Self::Merge => "application/merge-patch+json",
             Self::Strategic => "application/strategic-merge-patch+json",
+            // JSON is YAML.
+            Self::Apply => "application/apply-patch+yaml",
         }
     }
+}
+
+/// As much of the answer to a patch as is of use.
+#[derive(serde::Deserialize)]
+struct Patched {
+    metadata: ObjectMeta,
 }
 
 /// The Kubernetes API as this controller uses it.
@@ -128,7 +139,7 @@ impl KubeApi {
         self.send(purpose, request, wait).await
     }
 
-    /// Changes an object; the answer is not looked at, and the server is asked to keep it short.
+    /// Changes an object; says which version it has then. The server is asked to keep the answer short.
     ///
     /// Not begun if the lease is not held any more.
     pub async fn patch<B: Serialize + Sync>(
@@ -137,18 +148,29 @@ impl KubeApi {
         path: &str,
         kind: PatchKind,
         body: &B,
-    ) -> Result<(), ApiFailure> {
+    ) -> Result<Option<u64>, ApiFailure> {
         let body = serialize(purpose, body)?;
-        let request = self.request(Method::PATCH, path, Some(kind.content_type()), body);
+        let mut path = path.to_owned();
+        if kind == PatchKind::Apply {
+            // Nobody else has a claim to what we say.
+            path.push_str("?force=true");
+        }
+        let request = self.request(Method::PATCH, &path, Some(kind.content_type()), body);
         let request = request.map(|mut request| {
             let metadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
             let metadata = header::HeaderValue::from_static(metadata);
             request.headers_mut().insert(header::ACCEPT, metadata);
             request
         });
+        let request = request.map(|mut request| {
+            // It is looked at once more when the body is handed to the connection.
+            request.extensions_mut().insert(self.fence.clone());
+            request
+        });
         self.check_fence(purpose)?;
-        let _: serde::de::IgnoredAny = self.send(purpose, request, self.bounds.wait).await?;
-        Ok(())
+        let patched: Patched = self.send(purpose, request, self.bounds.wait).await?;
+        let version = patched.metadata.resource_version;
+        Ok(version.and_then(|version| version.parse().ok()))
     }
 
     /// Runs a write that another library sends. Not begun if the lease is not held any more.
@@ -194,7 +216,8 @@ impl KubeApi {
         content_type: Option<&'static str>,
         body: Vec<u8>,
     ) -> http::Result<Request<Vec<u8>>> {
-        let mut uri = format!("{path}?timeout={}s", self.bounds.serve.as_secs());
+        let join = if path.contains('?') { '&' } else { '?' };
+        let mut uri = format!("{path}{join}timeout={}s", self.bounds.serve.as_secs());
         if method != Method::GET {
             // Unknown fields, of which our bodies have none, are not looked for: that saves the API
             // server some work for each patch of a node. Writing to a string cannot fail.

@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use signpost_api::Provider;
-use signpost_cloud::{Blocks, Change, Cloud, NoCloud};
+use signpost_cloud::{Change, Cloud, NoCloud};
 use signpost_core::{
     Limits,
-    cloud::{CloudError, CloudErrorKind, InstanceQuery, InstanceState, RouteChange, TableListing},
+    cloud::{
+        CloudError, CloudErrorKind, InstanceQuery, InstanceState, Range, RouteChange, TableListing,
+    },
     node::NodeKey,
 };
 use tokio::{
@@ -221,8 +223,8 @@ impl Cloud for Counted {
             .await
     }
 
-    async fn list_routes(&self, pools: &[Blocks]) -> Result<Vec<TableListing>, CloudError> {
-        let call = self.inner.list_routes(pools);
+    async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
+        let call = self.inner.list_routes(ranges);
         self.call("list_routes", LONGEST_READ, call).await
     }
 
@@ -272,7 +274,7 @@ mod tests {
             route: Route {
                 destination: "10.0.0.0/24".parse().unwrap(),
                 next_hop: NextHop::Target("i".into()),
-                node: "n".into(),
+                node: NodeKey::new("n", "u"),
             },
         };
         cloud.write_route(&change).await.unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 
 use crate::{
     api::KubeApi,
@@ -80,7 +80,12 @@ impl Driver {
             provider = clouds::build(&valid.cloud, self.api.metrics(), longest_write) => provider,
             () = self.inputs.stop.cancelled() => return Some(Ended::Stopped),
             _ = self.inputs.term.changed() => return Some(Ended::Deposed),
-            _ = self.inputs.wishes.changed() => return Some(Ended::Replaced),
+            () = other_cloud(&mut self.inputs.wishes, &valid) => return Some(Ended::Replaced),
+        };
+        // What else changed meanwhile the session is to begin with.
+        let valid = match &*self.inputs.wishes.borrow() {
+            Wish::Valid(now) => Arc::clone(now),
+            _ => valid,
         };
         match provider {
             Ok(cloud) => {
@@ -102,13 +107,54 @@ impl Driver {
     /// Says in the object's status why nothing is done for it.
     async fn refuse(&self, reason: &'static str, problem: &str, object: &Object) {
         self.health.set_role(Role::Idle);
-        let mut writer = status::Writer::new(self.api.clone(), object.status.clone());
-        writer.put(status::invalid(
-            reason,
-            problem,
-            object.generation,
-            &object.status,
-        ));
+        let mut writer = status::Writer::new(self.api.clone(), object);
+        let before = writer.last();
+        let status = status::invalid(reason, problem, object.generation, before);
+        writer.put(&status);
         writer.finish().await;
+    }
+}
+
+/// Waits until a provider that is made for `valid` would be of no use any more.
+async fn other_cloud(wishes: &mut watch::Receiver<Wish>, valid: &Valid) {
+    let serves = |wish: &Wish| matches!(wish, Wish::Valid(now) if now.same_cloud(valid));
+    // Without a sender the program ends.
+    let _ = wishes.wait_for(|wish| !serves(wish)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json};
+
+    use super::*;
+    use crate::network;
+
+    fn wish(period: &str, provider: &str) -> Wish {
+        let object = json!({
+            "apiVersion": "signpost.dev/v1alpha1", "kind": "PodNetwork",
+            "metadata": {"name": "default", "uid": "u"},
+            "spec": {
+                "pools": [{"name": "main", "cidr": "10.244.0.0/16", "nodePrefixLength": 24}],
+                "cloud": {"provider": provider, "checkPeriod": period},
+            },
+        });
+        network::read(&from_value(object).unwrap())
+    }
+
+    #[tokio::test]
+    async fn only_another_cloud_ends_the_making_of_a_provider() {
+        let Wish::Valid(valid) = wish("5s", "none") else {
+            panic!("the object is valid");
+        };
+        let (sender, mut wishes) = watch::channel(Wish::Valid(Arc::clone(&valid)));
+        let waited = tokio::spawn(async move {
+            other_cloud(&mut wishes, &valid).await;
+        });
+        sender.send_replace(wish("9s", "none"));
+        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(!waited.is_finished());
+        sender.send_replace(wish("9s", "linux"));
+        waited.await.unwrap();
     }
 }

@@ -1,25 +1,28 @@
 //! The lease: I/O around [`Election`], in a task of its own.
 
 mod object;
+mod signs;
 
 use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use k8s_openapi::api::coordination::v1::Lease;
 use signpost_core::{
-    Time,
-    event::ApiError,
-    lease::{Election, Step, Terms},
+    Handover, Time,
+    event::ApiErrorKind,
+    lease::{Doubt, Election, Step, Terms},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::object::Found;
 use crate::{
     api::{KubeApi, Purpose},
     clock::{now, sleep_until},
     errors::{ApiFailure, INSTALL},
     fence::Fence,
     health::{Health, Role},
+    ledger::Ledger,
     watching::Trouble,
 };
 
@@ -63,6 +66,15 @@ impl Candidate {
     fn path(&self) -> String {
         format!("{}/{}", self.collection(), self.name)
     }
+
+    /// A list of this one object, which also says the version of the store.
+    fn look(&self) -> String {
+        format!(
+            "{}?fieldSelector=metadata.name%3D{}",
+            self.collection(),
+            self.name
+        )
+    }
 }
 
 /// Takes part in the election and says who leads.
@@ -73,6 +85,7 @@ pub struct Elector {
     election: Election,
     fence: Fence,
     health: Arc<Health>,
+    ledger: Ledger,
     term: watch::Sender<Term>,
     terms_led: u64,
     /// The object as our last successful write left it.
@@ -94,6 +107,7 @@ impl Elector {
         candidate: Candidate,
         fence: Fence,
         health: Arc<Health>,
+        ledger: Ledger,
     ) -> (Self, watch::Receiver<Term>) {
         let (term, receiver) = watch::channel(None);
         let election = Election::new(Arc::clone(&candidate.identity), candidate.terms);
@@ -103,6 +117,7 @@ impl Elector {
             election,
             fence,
             health,
+            ledger,
             term,
             terms_led: 0,
             written: None,
@@ -141,22 +156,24 @@ impl Elector {
                 self.health.lease_seen();
                 self.trouble.over("the lease can be read");
                 if self.election.fence().is_some() {
-                    self.deposed(if self.election.was_set_back() {
-                        "the API server's objects were set back to an earlier state"
-                    } else {
-                        "somebody else holds it"
+                    self.deposed(match self.election.doubted() {
+                        Some(Doubt::SetBack) => {
+                            "the API server's objects were set back to an earlier state"
+                        }
+                        Some(Doubt::Replaced) => "the object was replaced by another one",
+                        None => "somebody else holds it",
                     });
                 }
                 if self.health.role() == Role::Starting {
                     self.health.set_role(Role::Standby);
-                    tracing::info!("standing by: somebody else holds the lease");
+                    tracing::info!("standing by: somebody else holds the lease, or may hold it");
                 }
                 until
             }
             Round::Failed(failure) => {
                 self.written = None;
                 // Somebody else wrote first: what the record says now decides.
-                if failure.kind == ApiError::Conflict {
+                if failure.kind == ApiErrorKind::Conflict {
                     return now();
                 }
                 self.trouble.tell(&failure.message);
@@ -173,25 +190,37 @@ impl Elector {
     }
 
     async fn step(&mut self) -> Round {
-        let lease = match self.written.clone() {
-            Some(lease) => Some(lease),
+        let found = match self.written.clone() {
+            Some(lease) => Found::written(lease),
             None => match self.read().await {
-                Ok(lease) => lease,
+                Ok(found) => found,
                 Err(failure) => return Round::Failed(failure),
             },
         };
-        let record = lease.as_ref().map(object::record);
+        let led = found
+            .is_unused()
+            .then(|| signs::somebody_led(&self.api, self.patience(now())));
+        let led = match futures::future::OptionFuture::from(led).await.transpose() {
+            Ok(led) => led.unwrap_or_default(),
+            Err(failure) => return Round::Failed(failure),
+        };
         let begun = now();
-        let (purpose, method, path, lease) = match self.election.decide(record, begun) {
+        let step = self.election.decide(found.record(led), begun);
+        let lease = found.lease.unwrap_or_default();
+        let (purpose, method, path, lease, handover) = match step {
             Step::Wait(until) => return Round::Waiting(until),
             Step::Create => {
                 let lease = object::held(&self.candidate, Lease::default(), true);
                 let path = self.candidate.collection();
-                (CREATE, Method::POST, path, lease)
+                (CREATE, Method::POST, path, lease, Handover::Unclean)
             }
-            Step::Take { transition, .. } => {
-                let lease = object::held(&self.candidate, lease.unwrap_or_default(), transition);
-                (UPDATE, Method::PUT, self.candidate.path(), lease)
+            Step::Take {
+                transition,
+                handover,
+                ..
+            } => {
+                let lease = object::held(&self.candidate, lease, transition);
+                (UPDATE, Method::PUT, self.candidate.path(), lease, handover)
             }
         };
         let wait = self.patience(begun);
@@ -203,11 +232,11 @@ impl Elector {
             Ok(lease) => {
                 self.written = Some(lease);
                 self.election.renewed(begun);
-                self.elected();
+                self.elected(handover);
                 Round::Held
             }
             Err(mut failure) => {
-                if purpose == CREATE && failure.kind == ApiError::NotFound {
+                if purpose == CREATE && failure.kind == ApiErrorKind::NotFound {
                     failure.message = format!("{}: create it with `{INSTALL}`", failure.message);
                 }
                 Round::Failed(failure)
@@ -215,13 +244,10 @@ impl Elector {
         }
     }
 
-    async fn read(&self) -> Result<Option<Lease>, ApiFailure> {
+    async fn read(&self) -> Result<Found, ApiFailure> {
         let wait = self.patience(now());
-        match self.api.get(READ, &self.candidate.path(), wait).await {
-            Ok(lease) => Ok(Some(lease)),
-            Err(failure) if failure.kind == ApiError::NotFound => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        let list = self.api.get(READ, &self.candidate.look(), wait).await?;
+        Ok(Found::read(list))
     }
 
     /// A request is not waited for beyond the moment at which leadership ends.
@@ -233,13 +259,14 @@ impl Elector {
         }
     }
 
-    fn elected(&mut self) {
+    fn elected(&mut self, handover: Handover) {
         self.fence.set(self.election.fence());
         if self.term.borrow().is_some() {
             return;
         }
         self.terms_led += 1;
-        tracing::info!(identity = %self.candidate.identity, "leading");
+        self.ledger.elected(handover);
+        tracing::info!(identity = %self.candidate.identity, ?handover, "leading");
         self.api.metrics().leader.set(1);
         self.health.set_role(Role::Recovering);
         self.term.send_replace(Some(self.terms_led));
@@ -267,7 +294,8 @@ impl Elector {
         };
         self.election.lost();
         self.resigned();
-        let lease = object::released(lease);
+        let settled = self.ledger.settled();
+        let lease = object::released(lease, settled);
         let wait = self.candidate.terms.renew_every;
         let path = self.candidate.path();
         let released = self
@@ -275,7 +303,7 @@ impl Elector {
             .unfenced::<_, serde::de::IgnoredAny>(UPDATE, Method::PUT, &path, &lease, wait)
             .await;
         match released {
-            Ok(_) => tracing::info!("the lease is given back"),
+            Ok(_) => tracing::info!(settled, "the lease is given back"),
             Err(failure) => tracing::warn!("the lease is left to expire: {failure}"),
         }
     }
@@ -283,7 +311,7 @@ impl Elector {
 
 const READ: Purpose = Purpose {
     action: "read_lease",
-    verb: "get",
+    verb: "list",
     resource: "leases.coordination.k8s.io",
 };
 const CREATE: Purpose = Purpose {

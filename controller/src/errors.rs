@@ -1,9 +1,17 @@
 //! Errors as people and machines are told of them: a stable category and a message with a remedy.
 
+#[cfg(test)]
+mod tests;
+
 use std::{error::Error as _, io::ErrorKind};
 
-use kube::Error;
-use signpost_core::{cloud::CloudErrorKind, event::ApiError};
+use kube::{Error, core::Status};
+use signpost_core::{
+    cloud::CloudErrorKind,
+    event::{ApiError, ApiErrorKind},
+};
+
+use crate::connect::Fenced;
 
 /// What grants every permission and installs every object that the controller needs.
 pub const INSTALL: &str = "kubectl apply -k manifests/base";
@@ -20,7 +28,7 @@ pub enum Category {
     /// A write was not begun, since the lease was lost.
     Fenced,
     /// A request to the Kubernetes API failed.
-    Api(ApiError),
+    Api(ApiErrorKind),
     /// A call to the cloud failed.
     Cloud(CloudErrorKind),
 }
@@ -33,12 +41,12 @@ impl Category {
             Self::NetworkInvalid => "network_invalid",
             Self::Provider => "provider",
             Self::Fenced => "fenced",
-            Self::Api(ApiError::Conflict) => "api_conflict",
-            Self::Api(ApiError::NotFound) => "api_not_found",
-            Self::Api(ApiError::Denied) => "api_denied",
-            Self::Api(ApiError::Invalid) => "api_invalid",
-            Self::Api(ApiError::Transient) => "api_transient",
-            Self::Api(ApiError::Unknown) => "api_unknown",
+            Self::Api(ApiErrorKind::Conflict) => "api_conflict",
+            Self::Api(ApiErrorKind::NotFound) => "api_not_found",
+            Self::Api(ApiErrorKind::Denied) => "api_denied",
+            Self::Api(ApiErrorKind::Invalid) => "api_invalid",
+            Self::Api(ApiErrorKind::Transient) => "api_transient",
+            Self::Api(ApiErrorKind::Unknown) => "api_unknown",
             Self::Cloud(CloudErrorKind::AlreadyExists) => "cloud_already_exists",
             Self::Cloud(CloudErrorKind::NotFound) => "cloud_not_found",
             Self::Cloud(CloudErrorKind::Throttled) => "cloud_throttled",
@@ -56,9 +64,13 @@ impl Category {
 #[error("{message}")]
 pub struct ApiFailure {
     /// What it means for us.
-    pub kind: ApiError,
+    pub kind: ApiErrorKind,
     /// For people: what is wrong and, where somebody can do something, what.
     pub message: String,
+    /// What the API server said, or what kept us from hearing it.
+    pub said: String,
+    /// The API server says that the object is not what the write was meant for.
+    differs: bool,
 }
 
 impl ApiFailure {
@@ -67,7 +79,7 @@ impl ApiFailure {
         let kind = kind(error);
         let said = said(error);
         let message = match kind {
-            ApiError::Denied => format!(
+            ApiErrorKind::Denied => format!(
                 "may not {verb} {resource}: grant it with `{INSTALL}` (the API server says: {said})"
             ),
             _ if matches!(error, Error::Api(_)) => format!("cannot {verb} {resource}: {said}"),
@@ -76,15 +88,23 @@ impl ApiFailure {
                  --kubeconfig, and that the API server runs"
             ),
         };
-        Self { kind, message }
+        Self {
+            kind,
+            message,
+            said,
+            differs: matches!(error, Error::Api(status) if differs(status)),
+        }
     }
 
-    /// For a write that can only be refused as invalid because the object is not, or says not, what
-    /// the write was meant for: the API server says so of a UID or a pod CIDR that differs.
+    /// For a write that was meant for the node of one UID, and for pod CIDRs that it has or that
+    /// nobody set: a refusal that says that they differ means that somebody else wrote first.
+    ///
+    /// Any other refusal (of an admission webhook, of a policy, of the schema) stays what it is: it
+    /// says nothing of the object, and asking again is of no use.
     #[must_use]
     pub fn or_conflict(mut self) -> Self {
-        if self.kind == ApiError::Invalid {
-            self.kind = ApiError::Conflict;
+        if self.kind == ApiErrorKind::Invalid && self.differs {
+            self.kind = ApiErrorKind::Conflict;
         }
         self
     }
@@ -92,36 +112,69 @@ impl ApiFailure {
     /// No answer came within the time limit.
     pub fn timeout(verb: &str, resource: &str) -> Self {
         Self {
-            kind: ApiError::Unknown,
+            kind: ApiErrorKind::Unknown,
             message: format!("cannot {verb} {resource}: no answer in time"),
+            said: "no answer in time".to_owned(),
+            differs: false,
         }
     }
 
     /// The write was not begun, since this process does not hold the lease any more.
     pub fn fenced(verb: &str, resource: &str) -> Self {
         Self {
-            kind: ApiError::Transient,
+            kind: ApiErrorKind::Transient,
             message: format!("did not {verb} {resource}: the lease is not held any more"),
+            said: "the lease is not held any more".to_owned(),
+            differs: false,
         }
+    }
+
+    /// As the engine hears of it.
+    pub fn into_error(self) -> ApiError {
+        ApiError::new(self.kind, self.said)
     }
 }
 
+/// Whether the API server says that a node has other pod CIDRs already, or another UID: the causes that
+/// its validation of updates names (`ValidateNodeUpdate`, `ValidateObjectMetaAccessorUpdate`).
+fn differs(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes
+        .map(|cause| (cause.field.as_str(), cause.reason.as_str()))
+        .any(|cause| {
+            matches!(
+                cause,
+                ("spec.podCIDRs", "FieldValueForbidden") | ("metadata.uid", "FieldValueInvalid")
+            )
+        })
+}
+
 /// What an error means. `Unknown` where the request may have taken effect.
-fn kind(error: &Error) -> ApiError {
+fn kind(error: &Error) -> ApiErrorKind {
     match error {
         Error::Api(status) => match status.code {
-            401 | 403 => ApiError::Denied,
-            404 => ApiError::NotFound,
-            409 => ApiError::Conflict,
-            429 | 503 => ApiError::Transient,
-            400..500 => ApiError::Invalid,
-            // The server's own store may time out after it has committed.
-            _ => ApiError::Unknown,
+            401 | 403 => ApiErrorKind::Denied,
+            404 => ApiErrorKind::NotFound,
+            409 => ApiErrorKind::Conflict,
+            // Answered before anything else is looked at (API Priority and Fairness, or a proxy's limit).
+            429 => ApiErrorKind::Transient,
+            503 if is_the_servers_own(status) => ApiErrorKind::Transient,
+            400..500 => ApiErrorKind::Invalid,
+            // The server's own store may time out after it has committed, and a proxy's connection to the
+            // server (503, 502) may break after it has passed on the request.
+            _ => ApiErrorKind::Unknown,
         },
-        Error::BuildRequest(_) | Error::HttpError(_) => ApiError::Invalid,
-        error if was_never_sent(error) => ApiError::Transient,
-        _ => ApiError::Unknown,
+        Error::BuildRequest(_) | Error::HttpError(_) => ApiErrorKind::Invalid,
+        error if was_never_sent(error) => ApiErrorKind::Transient,
+        _ => ApiErrorKind::Unknown,
     }
+}
+
+/// Whether the API server itself says that it is not available, in its own format: it does so when it is
+/// shutting down, does not know the resource yet, or cannot call a webhook, and always before the
+/// store is written. Proxies, also its own to other API servers, answer in text.
+fn is_the_servers_own(status: &Status) -> bool {
+    status.reason == "ServiceUnavailable"
 }
 
 fn was_never_sent(error: &Error) -> bool {
@@ -131,9 +184,10 @@ fn was_never_sent(error: &Error) -> bool {
         ErrorKind::NetworkUnreachable,
     ];
     causes(error).any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| UNSENT.contains(&io.kind()))
+        cause.is::<Fenced>()
+            || cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|io| UNSENT.contains(&io.kind()))
     })
 }
 
@@ -166,60 +220,4 @@ pub fn chain(error: &anyhow::Error) -> String {
         line.push_str(&cause);
     }
     line
-}
-
-#[cfg(test)]
-mod tests {
-    use kube::core::Status;
-
-    use super::*;
-
-    fn answer(code: u16) -> Error {
-        Error::Api(Status::failure("why", "Reason").with_code(code).boxed())
-    }
-
-    #[test]
-    fn a_refusal_is_told_from_an_answer_that_says_nothing_about_the_outcome() {
-        let expected = [
-            (400, ApiError::Invalid),
-            (403, ApiError::Denied),
-            (404, ApiError::NotFound),
-            (409, ApiError::Conflict),
-            (422, ApiError::Invalid),
-            (429, ApiError::Transient),
-            (500, ApiError::Unknown),
-            (503, ApiError::Transient),
-            (504, ApiError::Unknown),
-        ];
-        for (code, kind) in expected {
-            let failure = ApiFailure::new(&answer(code), "patch", "nodes");
-            assert_eq!(failure.kind, kind, "{code}");
-        }
-    }
-
-    #[test]
-    fn a_refused_connection_had_no_effect_and_a_lost_one_may_have() {
-        let io = |kind| Error::Service(Box::new(std::io::Error::from(kind)));
-        let wrapped = |kind| Error::ReadEvents(std::io::Error::from(kind));
-        assert_eq!(
-            kind(&wrapped(ErrorKind::ConnectionRefused)),
-            ApiError::Transient
-        );
-        assert_eq!(kind(&io(ErrorKind::ConnectionReset)), ApiError::Unknown);
-    }
-
-    #[test]
-    fn a_missing_permission_is_named_with_its_remedy() {
-        let failure = ApiFailure::new(&answer(403), "patch", "nodes/status");
-        assert!(failure.message.contains("patch nodes/status"), "{failure}");
-        assert!(failure.message.contains(INSTALL), "{failure}");
-    }
-
-    #[test]
-    fn a_cause_that_its_context_repeats_is_said_once() {
-        let error = anyhow::anyhow!("no such file")
-            .context("cannot read: no such file")
-            .context("--kubeconfig x");
-        assert_eq!(chain(&error), "--kubeconfig x: cannot read: no such file");
-    }
 }

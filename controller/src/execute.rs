@@ -8,17 +8,19 @@ pub mod pod_cidrs;
 mod routes;
 mod teardown;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use signpost_cloud::{Blocks, Cloud};
-use signpost_core::{Action, Event, action::Notice};
-use tokio::sync::mpsc;
+use signpost_cloud::Cloud;
+use signpost_core::{
+    Action, Event, Limits,
+    action::Notice,
+    event::{ApiError, ApiErrorKind},
+    shell::Effect,
+};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{api::KubeApi, nodes::Conditions};
+use crate::{api::KubeApi, ledger::Ledger, nodes::Sightings};
 
 use admission::admitted;
 pub(crate) use teardown::network_path;
@@ -26,17 +28,21 @@ pub use teardown::{drop_finalizer, put_finalizer};
 
 /// Notices that wait to be published; more are dropped and counted.
 const NOTICES: usize = 256;
+/// Nodes that are read one by one at once.
+const READS: usize = 16;
 
 /// What every action needs.
 struct Context {
     api: KubeApi,
     cloud: Arc<dyn Cloud>,
+    limits: Limits,
+    ledger: Ledger,
     events: mpsc::Sender<Event>,
-    conditions: Conditions,
-    /// The pools, inside which foreign routes are listed.
-    pools: Mutex<Arc<[Blocks]>>,
+    sightings: Sightings,
     notices: mpsc::Sender<Notice>,
-    /// The leadership is over: repeated attempts end.
+    /// Turns of reads of single nodes.
+    reads: Semaphore,
+    /// The leadership is over: reads and repeated attempts end.
     over: CancellationToken,
 }
 
@@ -45,6 +51,11 @@ impl Context {
         // Without a receiver the leadership is over and nobody waits for the answer.
         let _ = self.events.send(event).await;
     }
+}
+
+/// Whether a write to the Kubernetes API may have happened or may happen yet.
+fn in_doubt(result: &Result<(), ApiError>) -> bool {
+    matches!(result, Err(error) if error.kind == ApiErrorKind::Unknown)
 }
 
 /// Carries out actions for one leadership.
@@ -57,11 +68,13 @@ impl Executor {
     /// Results are sent to `events`; notices are published about the network with this UID.
     pub fn new(
         api: KubeApi,
-        cloud: Arc<dyn Cloud>,
-        conditions: Conditions,
+        cloud: (Arc<dyn Cloud>, Limits),
+        ledger: Ledger,
+        sightings: Sightings,
         network_uid: &str,
         events: mpsc::Sender<Event>,
     ) -> Self {
+        let (cloud, limits) = cloud;
         let (notices, queue) = mpsc::channel(NOTICES);
         let tasks = TaskTracker::new();
         let over = CancellationToken::new();
@@ -70,10 +83,12 @@ impl Executor {
         let context = Context {
             api,
             cloud,
+            limits,
+            ledger,
             events,
-            conditions,
-            pools: Mutex::new(Arc::from([])),
+            sightings,
             notices,
+            reads: Semaphore::new(READS),
             over,
         };
         Self {
@@ -82,56 +97,55 @@ impl Executor {
         }
     }
 
-    /// The pools inside which foreign routes are of interest.
-    pub fn set_pools(&self, pools: Arc<[Blocks]>) {
-        *self
-            .context
-            .pools
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = pools;
-    }
-
-    /// Begins what the engine asked for.
+    /// Begins what the engine asked for. What writes passes the fence once it is its turn, and the
+    /// end of the leadership waits for it; what only reads ends with the leadership.
     pub fn start(&self, action: Action) {
         let context = Arc::clone(&self.context);
+        let begun = context.ledger.begin(Effect::of(&action), context.limits);
         match action {
             Action::SetPodCidrs { node, cidrs } => {
-                self.tasks.spawn(pod_cidrs::set(context, node, cidrs));
-            }
-            Action::ReadNode(node) => {
-                self.tasks.spawn(pod_cidrs::read(context, node));
+                self.spawn(pod_cidrs::set(context, node, cidrs, begun));
             }
             Action::SetNetworkStatus { node, status } => {
-                self.tasks.spawn(network_status::set(context, node, status));
-            }
-            Action::ReadInstances(queries) => {
-                self.tasks.spawn(instances::read(context, queries));
+                self.spawn(network_status::set(context, node, status, begun));
             }
             Action::EnableForwarding(query) => {
-                self.tasks
-                    .spawn(instances::enable_forwarding(context, query));
-            }
-            Action::ListRoutes { listing } => {
-                self.tasks.spawn(routes::list(context, listing));
+                self.spawn(instances::enable_forwarding(context, query, begun));
             }
             Action::WriteRoute { write, change } => {
-                self.tasks.spawn(routes::write(context, write, change));
+                self.spawn(routes::write(context, write, change, begun));
+            }
+            Action::TeardownDone => self.spawn(teardown::finish(context, begun)),
+            Action::ReadNode(node) => self.look(pod_cidrs::read(context, node)),
+            Action::ReadInstances { batch, queries } => {
+                self.look(instances::read(context, batch, queries));
+            }
+            Action::ListRoutes { listing, ranges } => {
+                self.look(routes::list(context, listing, ranges));
             }
             Action::Notify(notice) => {
                 events::log(&notice);
-                if self.context.notices.try_send(notice).is_err() {
-                    self.context.api.metrics().events_dropped.inc();
+                // It is written later, if at all, and says nothing that others decide on.
+                begun.end(false);
+                if context.notices.try_send(notice).is_err() {
+                    context.api.metrics().events_dropped.inc();
                 }
             }
             Action::NodeRouted { node, took } => {
                 tracing::info!(node = %node, seconds = took.as_secs_f64(), "routed");
-                let metrics = self.context.api.metrics();
+                let metrics = context.api.metrics();
                 metrics.node_routing.observe(took.as_secs_f64());
             }
-            Action::TeardownDone => {
-                self.tasks.spawn(teardown::finish(context));
-            }
         }
+    }
+
+    /// Runs what only reads.
+    fn look(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let over = self.context.over.clone();
+        let task = async move {
+            over.run_until_cancelled(task).await;
+        };
+        self.tasks.spawn(task);
     }
 
     /// Runs `task` with the actions, so that the end waits for it too.
@@ -139,16 +153,17 @@ impl Executor {
         self.tasks.spawn(task);
     }
 
-    /// Begins nothing more and waits for what was begun, at most `longest`.
+    /// Begins nothing more and waits until everything that writes has ended, at most `longest`.
     pub async fn finish(self, longest: Duration) {
+        let Context { ledger, limits, .. } = &*self.context;
+        let (ledger, limits) = (ledger.clone(), *limits);
         self.context.over.cancel();
         self.tasks.close();
         drop(self.context);
-        if tokio::time::timeout(longest, self.tasks.wait())
-            .await
-            .is_err()
-        {
+        let ended = tokio::time::timeout(longest, self.tasks.wait()).await;
+        if ended.is_err() || !ledger.may_begin() {
             tracing::warn!(left = self.tasks.len(), "some requests did not end in time");
+            ledger.give_up(limits);
         }
     }
 }

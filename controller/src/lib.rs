@@ -13,8 +13,9 @@
 //! | which flags are there | [`cli`] |
 //! | what runs, and how does it stop | [`run`] |
 //! | who leads, and until when may it write | [`elect`], [`fence`] |
+//! | what was written, and has it all ended | [`ledger`] |
 //! | what is read of nodes, of the `PodNetwork` | [`nodes`], [`network`] |
-//! | how is a request sent, bounded and counted | [`api`], [`clouds`] |
+//! | how is a request sent, bounded and counted | [`api`], [`connect`], [`clouds`] |
 //! | what happens while we lead | [`driver`], [`session`] |
 //! | how is an action carried out | [`execute`] |
 //! | what are people and machines told | [`status`], [`metrics`], [`http`], [`health`], [`logging`], [`errors`] |
@@ -23,6 +24,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod clouds;
+pub mod connect;
 pub mod driver;
 pub mod elect;
 pub mod errors;
@@ -30,6 +32,7 @@ pub mod execute;
 pub mod fence;
 pub mod health;
 pub mod http;
+pub mod ledger;
 pub mod logging;
 pub mod metrics;
 pub mod network;

@@ -102,7 +102,7 @@ impl Metrics {
             )?)?,
             pool_blocks: add.labelled(
                 "signpost_pool_blocks",
-                "Blocks of a pool by state: allocated, quarantined, reserved, free.",
+                "Blocks of a pool by state: allocated, quarantined, blocked, reserved, free.",
                 &["pool", "state"],
             )?,
             routes: add.labelled(

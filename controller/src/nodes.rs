@@ -3,17 +3,18 @@
 mod interner;
 mod lite;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use kube::{
     Api,
     runtime::watcher::{self, watcher},
 };
-use signpost_core::{Event, Node, node::NetworkCondition};
+use signpost_core::{
+    Event, NodeKey,
+    node::NetworkCondition,
+    shell::{Feed, Reading, Told},
+};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -28,63 +29,66 @@ const NODES: Watched = Watched {
     if_unknown: "this is no Kubernetes API server",
 };
 
-/// What the condition `NetworkUnavailable` of each node was last seen to say, by name.
-///
-/// Only for `lastTransitionTime`: it may be behind. The resource version is the one in which the
-/// watch last brought the node.
+/// What the engine was told of nodes, shared between the watch and single reads.
 #[derive(Debug, Clone, Default)]
-pub struct Conditions(Arc<Mutex<HashMap<Arc<str>, Sighting>>>);
+pub struct Sightings(Arc<Mutex<Feed>>);
 
-#[derive(Debug, Clone, Copy)]
-struct Sighting {
-    condition: NetworkCondition,
-    version: Option<u64>,
-}
-
-impl Conditions {
-    /// What the node's condition last said; `None` for a node not seen.
-    pub fn of(&self, name: &str) -> Option<NetworkCondition> {
-        self.lock().get(name).map(|seen| seen.condition)
+impl Sightings {
+    /// What the node's condition last said; `None` for a node not seen. It may be behind.
+    pub fn condition(&self, name: &str) -> Option<NetworkCondition> {
+        self.lock().condition(name)
     }
 
     /// The node's condition says that now.
-    pub fn set(&self, name: Arc<str>, condition: NetworkCondition) {
-        let mut seen = self.lock();
-        let version = seen.get(&name).and_then(|seen| seen.version);
-        seen.insert(name, Sighting { condition, version });
+    pub fn condition_written(&self, name: &str, condition: NetworkCondition) {
+        self.lock().condition_written(name, condition);
     }
 
-    /// Passes on a node that was read by itself, unless the watch brought it in a newer version:
-    /// what is told of a node never goes back in time.
-    pub async fn tell_read(&self, read: NodeLite, events: &mpsc::Sender<Event>) {
+    /// A read of one node is begun.
+    pub fn begin_read(&self, node: &NodeKey) -> Reading {
+        self.lock().begin_read(node)
+    }
+
+    /// Passes on the answer to a read, if it is to be told. False: read again.
+    pub async fn answer(
+        &self,
+        reading: &Reading,
+        found: Option<NodeLite>,
+        events: &mpsc::Sender<Event>,
+    ) -> bool {
         // Without a receiver the leadership is over and nobody waits for the node.
         let Ok(place) = events.reserve().await else {
-            return;
+            return true;
         };
+        let found = found.map(|node| {
+            let version = node.version();
+            (node.into_node(), version)
+        });
         // The watch cannot tell anything between the look and the message.
-        let seen = self.lock();
-        let known = seen.get(read.name()).and_then(|seen| seen.version);
-        if known.is_none() || read.version().is_none() || read.version() >= known {
-            place.send(Event::NodeSeen(read.into_node()));
+        let feed = self.lock();
+        match feed.answered(reading, found) {
+            Told::Event(event) => place.send(event),
+            Told::Nothing => {}
+            Told::ReadAgain => return false,
         }
+        true
     }
 
-    /// Passes on what the watch brought. Says whether anybody listens.
-    async fn tell(
+    /// Passes on what list or watch brought. Says whether anybody listens.
+    pub async fn tell(
         &self,
-        event: Event,
         events: &mpsc::Sender<Event>,
-        note: impl FnOnce(&mut HashMap<Arc<str>, Sighting>),
+        brought: impl FnOnce(&mut Feed) -> Event,
     ) -> bool {
         let Ok(place) = events.reserve().await else {
             return false;
         };
-        note(&mut self.lock());
-        place.send(event);
+        let mut feed = self.lock();
+        place.send(brought(&mut feed));
         true
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Sighting>> {
+    fn lock(&self) -> MutexGuard<'_, Feed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -92,64 +96,43 @@ impl Conditions {
 /// Sends all nodes, and then every change, until the receiver is gone.
 ///
 /// The first list is a consistent read, so that it shows what an earlier leader wrote last.
-pub async fn watch(api: KubeApi, conditions: Conditions, events: mpsc::Sender<Event>) {
+pub async fn watch(api: KubeApi, sightings: Sightings, events: mpsc::Sender<Event>) {
     let nodes = Api::<NodeLite>::all(api.client());
     let begin = move || watcher(nodes.clone(), config());
     let mut stream = std::pin::pin!(lasting(begin, NODES, Arc::clone(api.metrics())));
-    let mut listing: Vec<Node> = Vec::new();
-    let mut sightings = HashMap::new();
+    let mut listing = Vec::new();
     let mut strings = Interner::default();
     while let Some(event) = stream.next().await {
         let heard = match event {
             watcher::Event::Init => {
                 listing = Vec::new();
-                sightings = HashMap::new();
                 true
             }
             watcher::Event::InitApply(node) => {
                 let version = node.version();
-                let node = strings.shrink(node.into_node());
-                sightings.insert(Arc::clone(&node.key.name), sighting(&node, version));
-                listing.push(node);
+                listing.push((strings.shrink(node.into_node()), version));
                 true
             }
             watcher::Event::InitDone => {
-                let event = Event::NodesListed(std::mem::take(&mut listing));
-                let all = std::mem::take(&mut sightings);
-                conditions.tell(event, &events, |seen| *seen = all).await
+                let all = std::mem::take(&mut listing);
+                sightings.tell(&events, |feed| feed.listed(all)).await
             }
             watcher::Event::Apply(node) => {
                 let version = node.version();
                 let node = strings.shrink(node.into_node());
-                let (name, new) = (Arc::clone(&node.key.name), sighting(&node, version));
-                let remember = |seen: &mut HashMap<_, _>| {
-                    seen.insert(name, new);
-                };
-                conditions
-                    .tell(Event::NodeSeen(node), &events, remember)
-                    .await
+                let brought = |feed: &mut Feed| feed.watched(node, version);
+                sightings.tell(&events, brought).await
             }
             watcher::Event::Delete(node) => {
+                let version = node.version();
                 let key = node.into_node().key;
-                let name = Arc::clone(&key.name);
-                let remember = |seen: &mut HashMap<_, _>| {
-                    seen.remove(&name);
-                };
-                conditions
-                    .tell(Event::NodeGone(key), &events, remember)
-                    .await
+                let brought = |feed: &mut Feed| feed.deleted(key, version);
+                sightings.tell(&events, brought).await
             }
         };
         if !heard {
             return;
         }
-    }
-}
-
-fn sighting(node: &Node, version: Option<u64>) -> Sighting {
-    Sighting {
-        condition: node.network,
-        version,
     }
 }
 
@@ -166,21 +149,45 @@ mod tests {
 
     #[tokio::test]
     async fn a_node_read_before_the_watch_brought_it_anew_is_not_told() {
-        let conditions = Conditions::default();
+        let sightings = Sightings::default();
         let (sender, mut events) = mpsc::channel(8);
-        // Longer is larger, whatever it begins with.
-        let brought = node("1000");
-        let seen = sighting(&brought.clone().into_node(), brought.version());
-        let event = Event::NodeSeen(brought.into_node());
-        let note = |all: &mut HashMap<_, _>| {
-            all.insert(Arc::from("a"), seen);
+        let brought = |version: &str| {
+            let node = node(version);
+            move |feed: &mut Feed| {
+                let version = node.version();
+                feed.watched(node.into_node(), version)
+            }
         };
-        assert!(conditions.tell(event, &sender, note).await);
-        assert!(matches!(events.try_recv(), Ok(Event::NodeSeen(_))));
-        conditions.set("a".into(), NetworkCondition::Available);
-        conditions.tell_read(node("999"), &sender).await;
+        assert!(sightings.tell(&sender, brought("998")).await);
+        let reading = sightings.begin_read(&node("1").into_node().key);
+        assert!(sightings.tell(&sender, brought("1000")).await);
+        while events.try_recv().is_ok() {}
+        let old = sightings.answer(&reading, Some(node("999")), &sender);
+        assert!(!old.await, "to be read again");
         assert!(events.try_recv().is_err());
-        conditions.tell_read(node("1000"), &sender).await;
-        assert!(matches!(events.try_recv(), Ok(Event::NodeSeen(_))));
+        assert!(
+            sightings
+                .answer(&reading, Some(node("1000")), &sender)
+                .await
+        );
+        let told = events.try_recv();
+        assert!(
+            matches!(told, Ok(Event::NodeRead { node: Some(_), .. })),
+            "{told:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_leadership_that_is_over() {
+        let sightings = Sightings::default();
+        let (sender, mut events) = mpsc::channel(1);
+        let listed = |feed: &mut Feed| feed.listed(Vec::new());
+        assert!(
+            sightings.tell(&sender, listed).await,
+            "the channel is full now"
+        );
+        let telling = sightings.tell(&sender, listed);
+        events.close();
+        assert!(!telling.await);
     }
 }

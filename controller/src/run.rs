@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use kube::{
-    Client, Config,
+    Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use tokio::{
@@ -16,15 +16,20 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     api::{Bounds, KubeApi},
     cli::RunArgs,
+    connect,
     driver::Driver,
     elect::{Candidate, Elector},
     fence::Fence,
     health::Health,
-    http,
+    http as pages,
+    ledger::Ledger,
     metrics::Metrics,
     network::{self, Wish},
-    session::Inputs,
+    session::{Inputs, Left},
 };
+
+/// How the program names itself to the API server.
+const USER_AGENT: &str = concat!("signpost-controller/", env!("CARGO_PKG_VERSION"));
 
 /// Runs the controller until SIGTERM or SIGINT; then waits for the writes under way and gives the
 /// lease back.
@@ -36,7 +41,7 @@ pub async fn run(args: RunArgs) -> Result<()> {
     let terms = args.terms();
     let metrics = Arc::new(Metrics::new()?);
     let health = Arc::new(Health::new(terms.duration));
-    let listener = http::bind(args.http_address).await?;
+    let listener = pages::bind(args.http_address).await?;
     let config = cluster(args.kubeconfig.as_deref()).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -44,10 +49,10 @@ pub async fn run(args: RunArgs) -> Result<()> {
         http = %listener.local_addr()?,
         "starting"
     );
-    let server = http::serve(listener, Arc::clone(&metrics), Arc::clone(&health));
+    let server = pages::serve(listener, Arc::clone(&metrics), Arc::clone(&health));
     let _server = AbortOnDropHandle::new(tokio::spawn(server));
 
-    let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
+    let client = connect::client(config).context("the kubeconfig cannot be used")?;
     let fence = Fence::default();
     let api = KubeApi::new(client, Bounds::of(terms), fence.clone(), metrics);
     let candidate = Candidate {
@@ -56,13 +61,26 @@ pub async fn run(args: RunArgs) -> Result<()> {
         identity: Candidate::identity(),
         terms,
     };
-    let (elector, term) = Elector::new(api.clone(), candidate, fence, Arc::clone(&health));
+    let ledger = Ledger::default();
+    let (elector, term) = Elector::new(
+        api.clone(),
+        candidate,
+        fence,
+        Arc::clone(&health),
+        ledger.clone(),
+    );
     let resign = CancellationToken::new();
     let mut elector = AbortOnDropHandle::new(tokio::spawn(elector.run(resign.clone())));
     let (sender, wishes) = watch::channel(Wish::default());
     let mut network = AbortOnDropHandle::new(tokio::spawn(network::watch(api.clone(), sender)));
 
-    let inputs = Inputs { term, wishes, stop };
+    let inputs = Inputs {
+        term,
+        wishes,
+        stop,
+        ledger,
+        left: Left::default(),
+    };
     tokio::select! {
         () = Driver::new(api, health, inputs).run() => {}
         ended = &mut elector => bail!("the election ended unexpectedly: {ended:?}"),
@@ -93,6 +111,9 @@ async fn cluster(kubeconfig: Option<&Path>) -> Result<Config> {
     };
     // Whether and when to try again is decided by who sent the request.
     config.default_retry = false;
+    // By this audit logs and the rules of API Priority and Fairness tell us from others.
+    let agent = ::http::HeaderValue::from_static(USER_AGENT);
+    config.headers.push((::http::header::USER_AGENT, agent));
     Ok(config)
 }
 

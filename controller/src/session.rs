@@ -1,10 +1,16 @@
 //! One leadership with one provider: everything in it is made anew and dropped together, so that
 //! nothing of an earlier one can be mistaken for what is true now.
 
+mod finalizer;
+mod leave;
+mod publish;
+
+pub use leave::Left;
+
 use std::{sync::Arc, time::Duration};
 
-use signpost_cloud::{Blocks, Cloud};
-use signpost_core::{Config, Engine, Event, Limits, PoolConfig, Time};
+use signpost_cloud::Cloud;
+use signpost_core::{Action, Config, Engine, Event, Limits, Time};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -12,26 +18,22 @@ use crate::{
     api::KubeApi,
     clock::{now, sleep_until},
     elect::Term,
-    execute::{Executor, put_finalizer},
-    health::{Health, Role},
+    execute::Executor,
+    health::Health,
+    ledger::Ledger,
     network::{Valid, Wish},
-    nodes::{self, Conditions},
+    nodes::{self, Sightings},
     status,
 };
 
+use finalizer::Keeper;
+use leave::Leaving;
+use publish::{PUBLISH_EVERY, Publishing, ROUTINE};
+
 /// Events taken up at once.
 const BATCH: usize = 256;
-/// Shortest time between two looks at the engine's figures, and so between two status writes.
-const PUBLISH_EVERY: Duration = Duration::from_secs(1);
-/// The same after sightings of nodes that led to nothing: a look costs as much as there are nodes.
-const ROUTINE: Duration = Duration::from_secs(10);
-/// How long changes are collected before the figures are looked at.
-const COLLECT: Duration = Duration::from_millis(50);
 /// Longest silence of the loop.
 const BEAT: Duration = Duration::from_secs(10);
-/// How soon the finalizer is tried again.
-const FINALIZER_RETRY: Duration = Duration::from_secs(2);
-
 /// Why it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -51,6 +53,10 @@ pub struct Inputs {
     pub wishes: watch::Receiver<Wish>,
     /// The program is told to stop.
     pub stop: CancellationToken,
+    /// What this process has written.
+    pub ledger: Ledger,
+    /// Routes that nobody looks after any more.
+    pub left: Left,
 }
 
 /// The engine and what carries out its actions.
@@ -67,9 +73,9 @@ pub struct Session {
     wish: Wish,
     /// What the engine was told last.
     told: Option<Config>,
-    published: Time,
-    publish_at: Option<Time>,
-    finalizer_at: Option<Time>,
+    keeper: Keeper,
+    leaving: Option<Leaving>,
+    publishing: Publishing,
 }
 
 impl Session {
@@ -82,30 +88,44 @@ impl Session {
         inputs: &mut Inputs,
     ) -> Ended {
         let (sender, mut events) = mpsc::channel(BATCH * 4);
-        let conditions = Conditions::default();
-        let watch = nodes::watch(api.clone(), conditions.clone(), sender.clone());
+        let sightings = Sightings::default();
+        let watch = nodes::watch(api.clone(), sightings.clone(), sender.clone());
         let nodes = AbortOnDropHandle::new(tokio::spawn(watch));
         let mut changes = cloud.changes();
         let uid = &valid.object.uid;
-        let executor = Executor::new(api.clone(), Arc::clone(&cloud), conditions, uid, sender);
+        let limits = Limits {
+            // What the API server has once we stop waiting, it works on for no longer than that.
+            api_settle: api.bounds().serve,
+            ..cloud.limits()
+        };
+        let ledger = inputs.ledger.clone();
+        let handover = ledger.lead(limits);
+        let cloud = (cloud, limits);
+        let executor = Executor::new(api.clone(), cloud, ledger, sightings, uid, sender);
         let mut session = Self {
-            writer: status::Writer::new(api.clone(), valid.object.status.clone()),
+            writer: status::Writer::new(api.clone(), &valid.object),
+            keeper: Keeper::new(api.clone()),
             api,
             health,
-            engine: Engine::new(cloud.limits(), fastrand::u64(..)),
-            limits: cloud.limits(),
+            engine: Engine::new(limits, fastrand::u64(..), handover, now()),
+            limits,
             executor,
             wish: Wish::Valid(Arc::clone(&valid)),
             made_for: valid,
             told: None,
-            published: Time::default(),
-            publish_at: None,
-            finalizer_at: None,
+            leaving: None,
+            publishing: Publishing::default(),
         };
-        session.handle(Event::Elected);
+        tracing::debug!(?handover, "session begins");
         session.tell();
         let ended = session.work(&mut events, &mut changes, inputs).await;
         drop(nodes);
+        if ended == Ended::Replaced {
+            let summary = session.engine.summary();
+            inputs.left.note(&session.made_for, &summary);
+        }
+        // Nobody reads answers any more; who waits for room to send one would wait for ever.
+        events.close();
         session.finish().await;
         ended
     }
@@ -120,6 +140,7 @@ impl Session {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             self.health.beat();
+            let next = self.next();
             tokio::select! {
                 biased;
                 () = inputs.stop.cancelled() => return Ended::Stopped,
@@ -127,14 +148,21 @@ impl Session {
                 _ = inputs.wishes.changed() => {
                     let wish = inputs.wishes.borrow_and_update().clone();
                     if self.is_for_another(&wish) {
+                        self.leave(&wish);
+                    } else if self.leaving.take().is_some() {
+                        // Changed back: what was removed is made anew.
                         return Ended::Replaced;
                     }
                     self.wish = wish;
                     self.tell();
                 }
+                result = self.keeper.ended() => {
+                    self.keeper.note(result);
+                    self.publishing.changed(PUBLISH_EVERY);
+                }
                 _ = events.recv_many(&mut batch, BATCH) => {}
                 () = next_change(changes) => batch.push(Event::RoutesMayHaveChanged),
-                () = sleep_until(self.next()) => {}
+                () = sleep_until(next) => {}
             }
             if *inputs.term.borrow_and_update() != term {
                 return Ended::Deposed;
@@ -142,29 +170,43 @@ impl Session {
             for event in batch.drain(..) {
                 self.handle(event);
             }
-            self.attend();
+            self.attend(inputs);
+            if self.leaving.as_ref().is_some_and(|it| it.is_over(now())) {
+                return Ended::Replaced;
+            }
         }
     }
 
     /// When there is something to do without anything happening.
     fn next(&self) -> Time {
-        [self.engine.next_wake(), self.publish_at, self.finalizer_at]
-            .into_iter()
-            .flatten()
-            .fold(now().after(BEAT), Time::min)
+        let leaving = self.leaving.as_ref().map(|leaving| leaving.until);
+        [
+            self.engine.next_wake(),
+            self.publishing.due,
+            self.keeper.again(),
+            leaving,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(now().after(BEAT), Time::min)
     }
 
     /// Does what is due.
-    fn attend(&mut self) {
+    fn attend(&mut self, inputs: &mut Inputs) {
         let due = |at: Option<Time>| at.is_some_and(|at| at <= now());
         if due(self.engine.next_wake()) {
             self.handle(Event::Wake);
         }
-        if due(self.finalizer_at) {
+        if due(self.keeper.again()) {
+            // The object may have another version by now.
+            let wish = inputs.wishes.borrow().clone();
+            if self.leaving.is_none() && !self.is_for_another(&wish) {
+                self.wish = wish;
+            }
             self.tell();
         }
-        if due(self.publish_at) {
-            self.publish();
+        if due(self.publishing.due) {
+            self.publish(inputs);
         }
     }
 
@@ -174,16 +216,33 @@ impl Session {
         // Kubelets report all the time, and nearly always nothing that concerns us.
         let routine = seen && actions.is_empty();
         for action in actions {
-            self.executor.start(action);
+            match (&mut self.leaving, action) {
+                // The object stays: another provider goes on with it.
+                (Some(leaving), Action::TeardownDone) => leaving.done = true,
+                (_, action) => self.executor.start(action),
+            }
         }
-        self.changed(if routine { ROUTINE } else { PUBLISH_EVERY });
+        let spacing = if routine { ROUTINE } else { PUBLISH_EVERY };
+        self.publishing.changed(spacing);
     }
 
-    /// Looks at the figures soon, but not sooner than `spacing` after the last time.
-    fn changed(&mut self, spacing: Duration) {
-        let soonest = self.published.after(spacing);
-        let at = now().after(COLLECT).max(soonest);
-        self.publish_at = Some(self.publish_at.map_or(at, |planned| planned.min(at)));
+    /// Another provider is to take over. If it does not know the routes of this one, they are removed
+    /// first.
+    fn leave(&mut self, wish: &Wish) {
+        if self.leaving.is_some() {
+            return;
+        }
+        let mut leaving = Leaving::begin(now());
+        let known = matches!(wish, Wish::Valid(valid) if valid.same_routes(&self.made_for));
+        leaving.done = known || !self.limits.routes || self.told.is_none();
+        if !leaving.done {
+            let old = self.made_for.cloud.provider.as_str();
+            tracing::info!(
+                provider = old,
+                "removing its routes before another one begins"
+            );
+        }
+        self.leaving = Some(leaving);
     }
 
     fn is_for_another(&self, wish: &Wish) -> bool {
@@ -196,8 +255,19 @@ impl Session {
     /// Tells the engine what the object says, once the object is kept by our finalizer: no route is
     /// made that the object's deletion would leave behind.
     fn tell(&mut self) {
-        self.finalizer_at = None;
-        self.changed(PUBLISH_EVERY);
+        self.publishing.changed(PUBLISH_EVERY);
+        if let Some(leaving) = &self.leaving {
+            // Of the pools that it knew: with others come other routes.
+            if let Some(told) = self.told.take_if(|told| !leaving.done && !told.teardown) {
+                let teardown = Config {
+                    teardown: true,
+                    ..told
+                };
+                self.told = Some(teardown.clone());
+                self.handle(Event::Configured(Some(teardown)));
+            }
+            return;
+        }
         let Wish::Valid(valid) = &self.wish else {
             if self.told.take().is_some() {
                 self.handle(Event::Configured(None));
@@ -207,62 +277,15 @@ impl Session {
         let valid = Arc::clone(valid);
         let object = &valid.object;
         if self.limits.routes && !object.deleting && !object.is_kept() {
-            self.keep(&valid);
+            self.keeper.keep(object, &self.executor);
             return;
         }
+        self.keeper.kept();
         if self.told.as_ref() == Some(&valid.config) {
             return;
         }
-        let blocks = |pool: &PoolConfig| Blocks {
-            cidr: pool.cidr,
-            prefix_len: pool.node_prefix_length,
-        };
-        let pools = valid.config.pools.iter().map(blocks).collect();
-        self.executor.set_pools(pools);
         self.told = Some(valid.config.clone());
         self.handle(Event::Configured(Some(valid.config.clone())));
-    }
-
-    /// Adds the finalizer. The watch shows when it is there; otherwise it is tried again.
-    fn keep(&mut self, valid: &Arc<Valid>) {
-        self.finalizer_at = Some(now().after(FINALIZER_RETRY));
-        let (api, valid) = (self.api.clone(), Arc::clone(valid));
-        self.executor.spawn(async move {
-            let object = &valid.object;
-            if let Err(failure) = put_finalizer(&api, &object.finalizers, &object.version).await {
-                tracing::warn!("{failure}");
-            }
-        });
-    }
-
-    /// Shows the figures of now.
-    fn publish(&mut self) {
-        self.published = now();
-        self.publish_at = None;
-        let summary = self.engine.summary();
-        status::publish(self.api.metrics(), &summary, &self.engine.phases());
-        let before = self.writer.last();
-        let status = match &self.wish {
-            Wish::Unread | Wish::Absent => {
-                self.health.set_role(Role::Idle);
-                return;
-            }
-            Wish::Invalid(object, problem) => {
-                self.health.set_role(Role::Idle);
-                status::invalid("Invalid", problem, object.generation, before)
-            }
-            Wish::Valid(valid) => {
-                self.health.set_role(if summary.recovered {
-                    Role::Leading
-                } else {
-                    Role::Recovering
-                });
-                status::status(&summary, &valid.config, self.limits.routes, before)
-            }
-        };
-        if !self.writer.put(status) {
-            self.changed(PUBLISH_EVERY);
-        }
     }
 
     async fn finish(self) {

@@ -4,37 +4,41 @@ mod conditions;
 mod figures;
 mod writer;
 
-pub use conditions::{Judged, invalid, judge};
+pub use conditions::{Judged, Judging, invalid, judge};
 pub use figures::publish;
-pub use writer::Writer;
+pub use writer::{Put, Writer};
 
 use signpost_api::{NodeCounts, PodNetworkStatus, PoolStatus, QuotaStatus, RouteCounts};
-use signpost_core::{Config, Summary};
+use signpost_core::{Config, Summary, summary::PoolUse};
 
 /// The whole status. `before` gives the conditions their transition times.
 pub fn status(
     summary: &Summary,
     config: &Config,
-    routes: bool,
+    judging: Judging<'_>,
     before: &PodNetworkStatus,
 ) -> PodNetworkStatus {
-    let judged = judge(summary, config, routes);
+    let judged = judge(summary, config, judging);
     PodNetworkStatus {
         observed_generation: Some(summary.generation),
         conditions: conditions::write(&judged, summary.generation, &before.conditions),
         pools: summary
             .pools
             .iter()
-            .map(|pool| PoolStatus {
-                name: pool.name.to_string(),
+            .enumerate()
+            .map(|(place, pool)| PoolStatus {
+                name: distinct_name(&summary.pools[..place], &pool.name),
                 total: count(pool.total),
                 allocated: count(pool.allocated),
                 quarantined: count(pool.quarantined),
+                blocked: count(pool.blocked),
                 reserved: count(pool.reserved),
                 free: count(pool.free),
+                problem: pool.problem.clone(),
             })
             .collect(),
-        routes: routes.then(|| route_counts(summary)),
+        routes: judging.routes.then(|| route_counts(summary)),
+        deletion_error: summary.deletion_error.clone(),
         quotas: figures::quotas(summary)
             .map(|(table, family, quota)| QuotaStatus {
                 table: table.to_owned(),
@@ -47,6 +51,16 @@ pub fn status(
             total: count(summary.nodes_total),
             routed: count(summary.nodes_routed),
         }),
+    }
+}
+
+/// A name of its own for each pool: one that was removed may have the name of one that came after it.
+fn distinct_name(before: &[PoolUse], name: &str) -> String {
+    let namesakes = before.iter().filter(|pool| &*pool.name == name).count();
+    match namesakes {
+        0 => name.to_owned(),
+        1 => format!("{name} (removed)"),
+        more => format!("{name} (removed, {more})"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::{Stream, StreamExt};
 use kube::runtime::watcher::{Config, Error, Event};
-use signpost_core::event::ApiError;
+use signpost_core::event::ApiErrorKind;
 
 use crate::{
     errors::{ApiFailure, Category},
@@ -110,7 +110,10 @@ fn was_cut(error: &Error, failure: &ApiFailure) -> bool {
     match error {
         Error::WatchFailed(_) => true,
         Error::WatchStartFailed(_) => {
-            matches!(failure.kind, ApiError::Transient | ApiError::Unknown)
+            matches!(
+                failure.kind,
+                ApiErrorKind::Transient | ApiErrorKind::Unknown
+            )
         }
         _ => false,
     }

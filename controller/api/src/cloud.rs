@@ -29,7 +29,9 @@ pub struct Cloud {
     /// linux: routes in the kernel of the machine that runs the controller, which is the router
     /// between the nodes. aws: route tables of a VPC. gcp: routes of a VPC network. none: pod
     /// ranges are allocated and no routes are programmed; something else carries the packets. The
-    /// controller must be built with the provider, and reports it if it is not.
+    /// controller must be built with the provider, and reports it if it is not. On a change the
+    /// routes of the provider before are removed first, for at most two minutes; what is left then is
+    /// named in the condition RoutesSynced.
     pub provider: Provider,
 
     /// Settings of provider linux. Allowed for that provider only.
@@ -68,15 +70,26 @@ pub enum Provider {
     None,
 }
 
+impl Provider {
+    /// The name in the object.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Linux => "linux",
+            Self::Aws => "aws",
+            Self::Gcp => "gcp",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Settings of provider linux: the machine that runs the controller routes between the nodes.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinuxCloud {
     /// The number that marks a kernel route as Signpost's ("proto" in ip route). Routes with
     /// another number are never touched, so no other program on the machine may use this one: the
-    /// numbers of the kernel (0 to 4) and of known routing programs are refused. After a change,
-    /// routes with the number before are somebody else's, and stay until they are removed by hand.
-    /// From 5 to 255. Default: 143.
+    /// numbers of the kernel (0 to 4) and of known routing programs are refused. On a change the
+    /// routes with the number before are removed first. From 5 to 255. Default: 143.
     #[serde(default = "default_route_protocol")]
     #[schemars(range(min = 5, max = 255))]
     #[x_kube(validation = Rule::new(schema::ROUTE_PROTOCOL_IS_FREE).message(
@@ -87,9 +100,8 @@ pub struct LinuxCloud {
     pub route_protocol: u8,
 
     /// The kernel's route table that routes are put in: 254 is the main one. The machine's rules
-    /// must look it up. After a change, routes in the table before stay there until they are
-    /// removed by hand. From 1 to 4294967295, but not 255, which is the kernel's table of local
-    /// addresses. Default: 254.
+    /// must look it up. On a change the routes in the table before are removed first. From 1 to
+    /// 4294967295, but not 255, which is the kernel's table of local addresses. Default: 254.
     #[serde(default = "default_table")]
     #[schemars(range(min = 1, max = 4_294_967_295u32))]
     #[x_kube(validation = Rule::new("self != 255").message(

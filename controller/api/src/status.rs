@@ -23,7 +23,8 @@ pub struct PodNetworkStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 
-    /// Use of each pool, in the order of the spec.
+    /// Use of each pool, in the order of the spec; then pools that were removed from the spec while
+    /// nodes have blocks of them.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub pools: Vec<PoolStatus>,
@@ -31,6 +32,10 @@ pub struct PodNetworkStatus {
     /// Routes, over all route tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<RouteCounts>,
+
+    /// Why routes that should go cannot be removed, in the words of the cloud; absent where they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_error: Option<String>,
 
     /// Quotas of route tables, where the cloud bounds them and their use is known.
     #[serde(default)]
@@ -56,8 +61,8 @@ pub struct QuotaStatus {
     pub limit: Option<u64>,
 }
 
-/// Blocks of one pool. Each block counts once: for the first of allocated, quarantined, reserved
-/// and free that applies.
+/// Blocks of one pool. Each block counts once: for the first of allocated, quarantined, blocked,
+/// reserved and free that applies.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PoolStatus {
@@ -67,13 +72,21 @@ pub struct PoolStatus {
     pub total: u64,
     /// Blocks that a node holds.
     pub allocated: u64,
-    /// Blocks that no node holds, but that a route still leads to, or that are not yet known to be
-    /// free of routes. They become free once the route is gone.
+    /// Blocks that no node holds, but that a route of Signpost still leads to, or that are not yet
+    /// known to be free of routes. They become free once the route is gone.
     pub quarantined: u64,
+    /// Blocks that no node holds, and that routes of others, another node's pod CIDR or ranges in
+    /// which no route may lie keep from being handed out.
+    #[serde(default)]
+    pub blocked: u64,
     /// Blocks kept back by reservedCIDRs.
     pub reserved: u64,
     /// Blocks that can be handed out.
     pub free: u64,
+    /// Why the pool hands out nothing, or, of a pool that was removed from the spec, which nodes still
+    /// have blocks of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Routes, over all route tables.

@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Set `spec.podCIDR` and `spec.podCIDRs` in one write that fails with
-    /// [`ApiError::Conflict`](crate::event::ApiError::Conflict) if the node has other pod CIDRs or
+    /// [`ApiErrorKind::Conflict`](crate::event::ApiErrorKind::Conflict) if the node has other pod CIDRs or
     /// another UID, and succeeds if it has just these.
     SetPodCidrs {
         /// The node.

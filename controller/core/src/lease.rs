@@ -5,53 +5,19 @@
 //! succeeded, which is earlier than anybody saw it, and stops writing a margin before that span
 //! ends. The margin covers writes that are under way: they carry a time limit that is not longer.
 //! The write of the record itself is a compare-and-swap on its resource version.
+//!
+//! A record counts only as long as it is the one that everybody sees. Where it was set back (etcd was
+//! restored from a snapshot), or its object replaced by another one, somebody may hold the lease by
+//! what is gone, so nobody takes it for a whole duration.
+
+mod record;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use crate::Time;
-
-/// Spans of an election. `renew_every < deadline < duration` must hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// How long a record must stand unchanged before others take over. Whole seconds.
-    pub duration: Duration,
-    /// How long after a renewal the holder may still begin writes. A write under way then must end
-    /// before `duration` has passed.
-    pub deadline: Duration,
-    /// How often the holder renews.
-    pub renew_every: Duration,
-    /// How often others look.
-    pub look_every: Duration,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Self {
-            duration: Duration::from_secs(15),
-            deadline: Duration::from_secs(10),
-            renew_every: Duration::from_secs(3),
-            look_every: Duration::from_secs(2),
-        }
-    }
-}
-
-impl Terms {
-    /// The longest that a write may take: what lies between the deadline and the record's end.
-    pub fn longest_write(&self) -> Duration {
-        self.duration.saturating_sub(self.deadline)
-    }
-}
-
-/// The `Lease` object as far as it decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// `spec.holderIdentity`; `None` or empty means released.
-    pub holder: Option<Arc<str>>,
-    /// `spec.leaseDurationSeconds`.
-    pub duration: Duration,
-    /// `metadata.resourceVersion`: another value means that the record was written anew.
-    pub version: Arc<str>,
-}
+use crate::{Handover, Time};
+pub use record::{Past, Record, Terms};
 
 /// What a candidate does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,9 +30,21 @@ pub enum Step {
         version: Arc<str>,
         /// The holder was somebody else, so `leaseTransitions` grows.
         transition: bool,
+        /// What is known of those who led since we did: `Clean` if nobody, or if all that they wrote
+        /// has ended and settled.
+        handover: Handover,
     },
     /// Somebody else holds it: read again at that time.
     Wait(Time),
+}
+
+/// Why a record is not to be believed for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// The store was set back to an earlier state.
+    SetBack,
+    /// The object was replaced by another one.
+    Replaced,
 }
 
 /// Looks at an object that was absent each time.
@@ -85,14 +63,18 @@ pub struct Election {
     terms: Terms,
     /// The last record seen and when it was first seen so.
     seen: Option<(Record, Time)>,
+    /// `metadata.uid` of the last record seen, also after it was absent.
+    uid: Option<Arc<str>>,
     /// When a record was last seen.
     looked: Option<Time>,
     /// The object is absent.
     absent: Option<Absence>,
     /// The number of the last version seen.
     newest: u64,
-    /// The object went back to an older version: until then somebody may hold it by a lost one.
-    set_back: Option<Time>,
+    /// The newest version of the store that is known.
+    store: u64,
+    /// Until then somebody may hold the lease by a record that is lost.
+    doubt: Option<(Doubt, Time)>,
     /// When the renewal that succeeded last was begun; `None` since it was lost.
     held_since: Option<Time>,
     /// The same, whatever came after.
@@ -106,10 +88,12 @@ impl Election {
             identity: identity.into(),
             terms,
             seen: None,
+            uid: None,
             looked: None,
             absent: None,
             newest: 0,
-            set_back: None,
+            store: 0,
+            doubt: None,
             held_since: None,
             renewed: None,
         }
@@ -124,69 +108,128 @@ impl Election {
     ///
     /// An absent object may have been deleted under a holder that does not know yet, so it is
     /// created only once that holder must have stopped. (A lease that is created and deleted again
-    /// between two looks escapes every candidate; deleting leases is not how leaders are changed.) The manifests come with an unheld object,
-    /// so that a first start does not wait.
+    /// between two looks escapes every candidate; deleting leases is not how leaders are changed.)
+    /// The manifests come with an unheld object, so that a first start does not wait. The same object,
+    /// put in the place of one that somebody holds (`kubectl replace --force`), is told by its UID, and by
+    /// whoever did not see the first one by what the leaders left elsewhere ([`Past::Replaced`]).
     ///
     /// A version older than one seen before means that the store was set back to an earlier state, such
     /// as from a snapshot of etcd. What the record says was true once; whoever held the lease since may
     /// not know yet. So nobody takes it, and its holder leaves it, for its whole duration. What was
     /// watched is to be read anew by then. Whoever could not renew for so long that others may have
     /// taken over cannot tell whether the record, though it is its own, was set back: it waits too.
-    /// (Versions can be compared: see "Resource versions" in
-    /// Kubernetes' API concepts.)
+    /// (Versions can be compared: see "Resource versions" in Kubernetes' API concepts. A record that
+    /// is set back to just what it was at the last look shows by the version of the store, unless
+    /// snapshot, renewal and restore all fall between two looks. Who looks for the first time after
+    /// a restore knows nothing of it.)
     pub fn decide(&mut self, record: Option<Record>, now: Time) -> Step {
         let Some(record) = record else {
             return self.decide_absent(now);
         };
-        self.absent = None;
         let ours = record.holder.as_ref() == Some(&self.identity);
         // What happened between two looks that are far apart nobody knows.
         let far = |last| now.since(last) > record.duration / 2;
         let trusted = !ours || !self.looked.is_none_or(far);
         let since = match &self.seen {
-            Some((seen, since)) if trusted && *seen == record => *since,
+            Some((seen, since)) if trusted && seen.is(&record) => *since,
             _ => now,
         };
         self.looked = Some(now);
+        if since == now {
+            // Whoever wrote it waited for the end of the doubt too.
+            self.doubt = self.doubt.filter(|(_, until)| now < *until);
+        }
+        self.notice_set_back(&record, now);
+        self.notice_replaced(&record, ours, now);
+        let step = self.decide_seen(&record, ours, since, now);
+        self.seen = Some((record, since));
+        step
+    }
+
+    fn decide_seen(&mut self, record: &Record, ours: bool, since: Time, now: Time) -> Step {
+        let wait = |until: Time| Step::Wait(until.min(now.after(self.terms.look_every)));
+        if let Some((_, until)) = self.doubt.filter(|(_, until)| now < *until) {
+            return wait(until);
+        }
+        // Once the doubt is over the lease can be taken, but what was written meanwhile is unknown.
+        let doubted = self.doubt.is_some();
+        let take = |transition, clean| Step::Take {
+            version: record.version.clone(),
+            transition,
+            handover: if clean && !doubted {
+                Handover::Clean
+            } else {
+                Handover::Unclean
+            },
+        };
         let undisputed = |renewed: Time| now < renewed.after(record.duration);
         let undisputed = self.renewed.is_some_and(undisputed);
-        let holder = record.holder.clone().filter(|holder| !holder.is_empty());
-        let version = record.version.clone();
         let expires = since.after(record.duration);
-        self.compare(&record, now);
-        self.seen = Some((record, since));
-        if let Some(until) = self.set_back.filter(|until| now < *until) {
-            return Step::Wait(until.min(now.after(self.terms.look_every)));
+        if record.is_held() {
+            if ours && undisputed {
+                return take(false, true);
+            }
+            if now < expires {
+                return wait(expires);
+            }
+            return take(!ours, false);
         }
-        self.set_back = None;
-        match holder {
-            Some(_) if ours && (undisputed || now >= expires) => Step::Take {
-                version,
-                transition: false,
-            },
-            Some(_) if now < expires => Step::Wait(expires.min(now.after(self.terms.look_every))),
-            Some(_) | None => Step::Take {
-                version,
-                transition: true,
-            },
+        match record.past {
+            Past::Unused | Past::Settled => take(true, true),
+            Past::Unsettled => take(true, false),
+            Past::Replaced => {
+                let unheld = since.after(record.duration.max(self.terms.duration));
+                if now < unheld {
+                    wait(unheld)
+                } else {
+                    take(true, false)
+                }
+            }
         }
     }
 
-    /// Notices a record that is older than one seen before.
-    fn compare(&mut self, record: &Record, now: Time) {
-        let Ok(number) = record.version.parse::<u64>() else {
+    /// Notices a record, or a store, that is older than one seen before.
+    fn notice_set_back(&mut self, record: &Record, now: Time) {
+        let number = record.version.parse::<u64>().ok();
+        let older = number.is_some_and(|number| number < self.newest)
+            || record.store.is_some_and(|store| store < self.store);
+        if older {
+            self.doubt(Doubt::SetBack, record, now);
+            self.store = 0;
+        }
+        self.newest = number.unwrap_or(self.newest);
+        let known = [record.store, number].into_iter().flatten();
+        self.store = known.fold(self.store, u64::max);
+    }
+
+    /// Notices an object that was put in the place of another one, unless we did so ourselves.
+    fn notice_replaced(&mut self, record: &Record, ours: bool, now: Time) {
+        let absent = self.absent.take();
+        let before = self.uid.replace(Arc::clone(&record.uid));
+        if ours {
             return;
-        };
-        if number < self.newest {
-            let duration = record.duration.max(self.terms.duration);
-            self.set_back = Some(now.after(duration));
         }
-        self.newest = number;
+        if before.is_some_and(|before| before != record.uid) {
+            self.doubt(Doubt::Replaced, record, now);
+        } else if let Some(absence) = absent {
+            // Whoever held what was deleted may do so until then.
+            let until = self
+                .doubt
+                .map_or(absence.unheld, |(_, until)| until.max(absence.unheld));
+            self.doubt = Some((Doubt::Replaced, until));
+        }
     }
 
-    /// Whether the last record was, within its duration, found to be older than one seen before.
-    pub fn was_set_back(&self) -> bool {
-        self.set_back.is_some()
+    fn doubt(&mut self, doubt: Doubt, record: &Record, now: Time) {
+        let before = self.seen.as_ref().map(|(seen, _)| seen.duration);
+        let duration = record.duration.max(self.terms.duration);
+        let until = now.after(duration.max(before.unwrap_or_default()));
+        self.doubt = Some((doubt, until));
+    }
+
+    /// Why the last record was not believed, if it was not.
+    pub fn doubted(&self) -> Option<Doubt> {
+        self.doubt.map(|(doubt, _)| doubt)
     }
 
     fn decide_absent(&mut self, now: Time) -> Step {
@@ -211,6 +254,7 @@ impl Election {
     pub fn renewed(&mut self, begun: Time) {
         self.held_since = Some(begun);
         self.renewed = Some(begun);
+        self.doubt = None;
     }
 
     /// The lease was released, or somebody else was seen to hold it.
@@ -227,183 +271,5 @@ impl Election {
     /// Whether a write may begin.
     pub fn may_write(&self, now: Time) -> bool {
         self.fence().is_some_and(|fence| now < fence)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(holder: &str, version: &str) -> Record {
-        Record {
-            holder: Some(holder.into()),
-            duration: Duration::from_secs(15),
-            version: version.into(),
-        }
-    }
-
-    /// Another one led in between, and the store was set back to before that.
-    #[test]
-    fn who_could_not_renew_for_long_does_not_trust_its_own_record() {
-        let mut election = Election::new("a", Terms::default());
-        election.decide(Some(record("", "1")), Time(0));
-        election.renewed(Time(0));
-        let ours = || Some(record("a", "2"));
-        let take = Step::Take {
-            version: "2".into(),
-            transition: false,
-        };
-        assert_eq!(election.decide(ours(), Time(14_000)), take);
-        let back = 40_000;
-        for now in (back..back + 15_000).step_by(2_000) {
-            assert!(matches!(election.decide(ours(), Time(now)), Step::Wait(_)));
-        }
-        assert_eq!(election.decide(ours(), Time(back + 15_000)), take);
-    }
-
-    #[test]
-    fn creates_what_stays_absent() {
-        let mut election = Election::new("a", Terms::default());
-        assert_eq!(election.decide(None, Time(0)), Step::Wait(Time(2_000)));
-        for now in (2_000..=14_000).step_by(2_000) {
-            assert!(matches!(election.decide(None, Time(now)), Step::Wait(_)));
-        }
-        assert_eq!(
-            election.decide(None, Time(14_999)),
-            Step::Wait(Time(15_000))
-        );
-        assert_eq!(election.decide(None, Time(15_000)), Step::Create);
-        assert!(!election.may_write(Time(15_000)));
-    }
-
-    #[test]
-    fn a_deleted_record_may_have_been_renewed_after_the_last_look() {
-        let mut election = Election::new("b", Terms::default());
-        election.decide(Some(record("a", "1")), Time(0));
-        assert_eq!(
-            election.decide(None, Time(14_000)),
-            Step::Wait(Time(16_000))
-        );
-        for now in (16_000..=28_000).step_by(2_000) {
-            assert!(matches!(election.decide(None, Time(now)), Step::Wait(_)));
-        }
-        assert_eq!(election.decide(None, Time(29_000)), Step::Create);
-    }
-
-    #[test]
-    fn an_absent_record_may_have_been_there_while_nobody_looked() {
-        let mut election = Election::new("b", Terms::default());
-        election.decide(None, Time(0));
-        assert_eq!(
-            election.decide(None, Time(20_000)),
-            Step::Wait(Time(22_000))
-        );
-    }
-
-    #[test]
-    fn the_holder_creates_a_deleted_record_at_once() {
-        let mut election = Election::new("a", Terms::default());
-        election.renewed(Time(0));
-        assert_eq!(election.decide(None, Time(3_000)), Step::Create);
-    }
-
-    #[test]
-    fn takes_over_only_after_the_record_stood_still_for_its_duration() {
-        let mut election = Election::new("b", Terms::default());
-        assert_eq!(
-            election.decide(Some(record("a", "1")), Time(0)),
-            Step::Wait(Time(2_000))
-        );
-        assert_eq!(
-            election.decide(Some(record("a", "2")), Time(14_000)),
-            Step::Wait(Time(16_000))
-        );
-        assert_eq!(
-            election.decide(Some(record("a", "2")), Time(28_900)),
-            Step::Wait(Time(29_000))
-        );
-        let take = Step::Take {
-            version: "2".into(),
-            transition: true,
-        };
-        assert_eq!(election.decide(Some(record("a", "2")), Time(29_000)), take);
-    }
-
-    #[test]
-    fn takes_a_released_lease_at_once() {
-        let mut election = Election::new("b", Terms::default());
-        let take = Step::Take {
-            version: "7".into(),
-            transition: true,
-        };
-        assert_eq!(election.decide(Some(record("", "7")), Time(5)), take);
-    }
-
-    /// As after etcd was restored from a snapshot.
-    #[test]
-    fn a_record_that_went_back_tells_nobody_who_holds_it() {
-        for holder in ["b", "", "c"] {
-            let mut election = Election::new("b", Terms::default());
-            election.renewed(Time(0));
-            election.decide(Some(record("a", "9")), Time(5_000));
-            election.lost();
-            let old = || Some(record(holder, "4"));
-            // The leader may have renewed a record that is lost just before, and write until it knows.
-            for now in (6_000..21_000).step_by(1_000) {
-                let step = election.decide(old(), Time(now));
-                assert!(matches!(step, Step::Wait(_)), "{holder:?}, {now}: {step:?}");
-            }
-            let step = election.decide(old(), Time(21_000));
-            assert!(matches!(step, Step::Take { .. }), "{holder:?}: {step:?}");
-        }
-    }
-
-    #[test]
-    fn the_holder_too_waits_when_its_record_went_back() {
-        let mut election = Election::new("a", Terms::default());
-        election.decide(Some(record("a", "9")), Time(0));
-        election.renewed(Time(0));
-        let step = election.decide(Some(record("a", "10")), Time(3_000));
-        assert!(matches!(step, Step::Take { .. }), "{step:?}");
-        assert!(!election.was_set_back());
-        let step = election.decide(Some(record("a", "8")), Time(4_000));
-        assert!(matches!(step, Step::Wait(_)), "{step:?}");
-        assert!(election.was_set_back());
-    }
-
-    #[test]
-    fn versions_that_are_no_numbers_do_not_go_back() {
-        let mut election = Election::new("b", Terms::default());
-        election.renewed(Time(0));
-        election.decide(Some(record("b", "y")), Time(0));
-        let step = election.decide(Some(record("b", "x")), Time(1_000));
-        assert!(matches!(step, Step::Take { .. }), "{step:?}");
-    }
-
-    #[test]
-    fn may_write_until_the_deadline_after_the_renewal_was_begun() {
-        let mut election = Election::new("a", Terms::default());
-        election.renewed(Time(1_000));
-        assert!(election.may_write(Time(10_999)));
-        assert!(!election.may_write(Time(11_000)));
-        election.lost();
-        assert!(!election.may_write(Time(1_001)));
-    }
-
-    #[test]
-    fn the_holder_stops_before_anybody_can_take_over() {
-        let mut holder = Election::new("a", Terms::default());
-        let mut other = Election::new("b", Terms::default());
-        holder.renewed(Time(100));
-        // The other sees the renewal at the earliest when it was begun.
-        other.decide(Some(record("a", "1")), Time(100));
-        let taken = (100..40_000).map(Time).find(|now| {
-            matches!(
-                other.decide(Some(record("a", "1")), *now),
-                Step::Take { .. }
-            )
-        });
-        let fence = holder.fence().expect("just renewed");
-        assert_eq!(taken, Some(fence.after(Terms::default().longest_write())));
     }
 }

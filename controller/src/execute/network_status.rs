@@ -6,22 +6,24 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde_json::{Value, json};
 use signpost_core::{Event, NodeKey, action::NetworkStatus, node::NetworkCondition};
 
-use super::Context;
+use super::{Context, in_doubt};
 use crate::{
     api::{KubeApi, PatchKind, Purpose},
     errors::ApiFailure,
-    nodes::Conditions,
+    ledger::Begun,
+    nodes::Sightings,
 };
 
-pub(super) async fn set(context: Arc<Context>, node: NodeKey, status: NetworkStatus) {
+pub(super) async fn set(context: Arc<Context>, node: NodeKey, status: NetworkStatus, begun: Begun) {
     if !status.available {
         tracing::debug!(node = %node, reason = status.reason.as_str(), "{}", status.message);
     }
-    let result = write(&context.api, &context.conditions, &node, &status).await;
+    let result = write(&context.api, &context.sightings, &node, &status).await;
     if let Err(failure) = &result {
         tracing::debug!(node = %node, "network status not written: {failure}");
     }
-    let result = result.map_err(|failure| failure.kind);
+    let result = result.map_err(ApiFailure::into_error);
+    begun.end(in_doubt(&result));
     context
         .answer(Event::NetworkStatusSet { node, result })
         .await;
@@ -30,10 +32,10 @@ pub(super) async fn set(context: Arc<Context>, node: NodeKey, status: NetworkSta
 /// Writes this one condition and leaves the others alone.
 ///
 /// `lastTransitionTime` changes only if the condition said something else before, as far as
-/// `conditions` knows. A node of that name with another UID is left alone and counts as a conflict.
+/// `sightings` knows. A node of that name with another UID is left alone and counts as a conflict.
 pub async fn write(
     api: &KubeApi,
-    conditions: &Conditions,
+    sightings: &Sightings,
     node: &NodeKey,
     status: &NetworkStatus,
 ) -> Result<(), ApiFailure> {
@@ -43,12 +45,12 @@ pub async fn write(
         NetworkCondition::Unavailable
     };
     let path = format!("/api/v1/nodes/{}/status", node.name);
-    let moved = conditions.of(&node.name) != Some(wanted);
+    let moved = sightings.condition(&node.name) != Some(wanted);
     let body = body(node, status, moved, &Time(Timestamp::now()));
     api.patch(PATCH, &path, PatchKind::Strategic, &body)
         .await
         .map_err(ApiFailure::or_conflict)?;
-    conditions.set(Arc::clone(&node.name), wanted);
+    sightings.condition_written(&node.name, wanted);
     Ok(())
 }
 

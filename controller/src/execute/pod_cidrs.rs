@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
-use signpost_core::{Event, NodeKey, event::ApiError};
+use signpost_core::{Event, NodeKey, event::ApiErrorKind};
 
-use super::Context;
+use super::{Context, in_doubt};
 use crate::{
     api::{KubeApi, PatchKind, Purpose},
     errors::ApiFailure,
+    ledger::Begun,
     nodes::NodeLite,
     watching::{Trouble, backoff},
 };
 
-pub(super) async fn set(context: Arc<Context>, node: NodeKey, cidrs: Vec<IpNet>) {
+pub(super) async fn set(context: Arc<Context>, node: NodeKey, cidrs: Vec<IpNet>, begun: Begun) {
     let result = write(&context.api, &node, &cidrs).await;
     match &result {
         Ok(()) => tracing::info!(node = %node, cidr = %list(&cidrs), "allocated"),
@@ -22,7 +23,8 @@ pub(super) async fn set(context: Arc<Context>, node: NodeKey, cidrs: Vec<IpNet>)
             tracing::debug!(node = %node, cidr = %list(&cidrs), "not allocated: {failure}");
         }
     }
-    let result = result.map_err(|failure| failure.kind);
+    let result = result.map_err(ApiFailure::into_error);
+    begun.end(in_doubt(&result));
     context.answer(Event::PodCidrsSet { node, result }).await;
 }
 
@@ -35,7 +37,7 @@ pub async fn write(api: &KubeApi, node: &NodeKey, cidrs: &[IpNet]) -> Result<(),
     let path = format!("/api/v1/nodes/{}", node.name);
     let body = body(node, cidrs);
     let result = api.patch(PATCH, &path, PatchKind::Merge, &body).await;
-    result.map_err(ApiFailure::or_conflict)
+    result.map(drop).map_err(ApiFailure::or_conflict)
 }
 
 fn body(node: &NodeKey, cidrs: &[IpNet]) -> Value {
@@ -48,33 +50,31 @@ fn body(node: &NodeKey, cidrs: &[IpNet]) -> Value {
     })
 }
 
-/// Reads one node until there is an answer, or the leadership is over.
+/// Reads one node until there is an answer that may be told.
 pub(super) async fn read(context: Arc<Context>, node: NodeKey) {
-    let over = context.over.clone();
-    let read = over
-        .run_until_cancelled(read_until_known(&context.api, &node))
-        .await;
-    match read {
-        Some(Some(read)) => context.conditions.tell_read(read, &context.events).await,
-        Some(None) => context.answer(Event::NodeGone(node)).await,
-        None => {}
-    }
-}
-
-/// The node; `None` if it is gone.
-async fn read_until_known(api: &KubeApi, node: &NodeKey) -> Option<NodeLite> {
-    let path = format!("/api/v1/nodes/{}", node.name);
+    // After a break of the watch all nodes may be asked for at once.
+    let Ok(_turn) = context.reads.acquire().await else {
+        return;
+    };
+    let (api, path) = (&context.api, format!("/api/v1/nodes/{}", node.name));
     let mut trouble = Trouble::default();
     for delay in backoff() {
-        match api.get::<NodeLite>(GET, &path, api.bounds().wait).await {
-            Ok(read) => return Some(read).filter(|read| read.key() == node),
-            Err(failure) if failure.kind == ApiError::NotFound => return None,
+        let reading = context.sightings.begin_read(&node);
+        let found = match api.get::<NodeLite>(GET, &path, api.bounds().wait).await {
+            Ok(found) => Ok(Some(found)),
+            Err(failure) if failure.kind == ApiErrorKind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        };
+        match found {
+            Ok(found) => {
+                if (context.sightings.answer(&reading, found, &context.events)).await {
+                    return;
+                }
+            }
             Err(failure) => trouble.tell(&failure.message),
         }
         tokio::time::sleep(delay).await;
     }
-    // The delays never end.
-    None
 }
 
 fn list(cidrs: &[IpNet]) -> String {

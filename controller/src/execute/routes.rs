@@ -1,22 +1,21 @@
 //! Routes.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use signpost_cloud::Change;
-use signpost_core::{Event, cloud::RouteChange};
+use signpost_core::{
+    Event,
+    cloud::{CloudErrorKind, Range, RouteChange},
+};
 
 use super::{Context, admitted};
+use crate::ledger::Begun;
 
-pub(super) async fn list(context: Arc<Context>, listing: u64) {
-    let pools = context
-        .pools
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    let result = context.cloud.list_routes(&pools).await;
+pub(super) async fn list(context: Arc<Context>, listing: u64, ranges: Arc<[Range]>) {
+    let result = context.cloud.list_routes(&ranges).await;
     let complete = result
         .as_ref()
         .is_ok_and(|tables| tables.iter().all(|table| table.routes.is_ok()));
@@ -28,11 +27,13 @@ pub(super) async fn list(context: Arc<Context>, listing: u64) {
         .await;
 }
 
-pub(super) async fn write(context: Arc<Context>, write: u64, change: RouteChange) {
+pub(super) async fn write(context: Arc<Context>, number: u64, change: RouteChange, write: Begun) {
     let result = match admitted(&context, Change::Route(&change)).await {
         Ok(()) => context.cloud.write_route(&change).await,
         Err(error) => Err(error),
     };
+    let doubt = matches!(&result, Err(error) if error.kind == CloudErrorKind::Unknown);
+    write.end(doubt);
     let (cidr, table) = (change.destination(), change.table());
     match (&result, &change) {
         (Ok(()), RouteChange::Create { route, .. }) => {
@@ -44,5 +45,10 @@ pub(super) async fn write(context: Arc<Context>, write: u64, change: RouteChange
         (Ok(()), RouteChange::Delete { .. }) => tracing::info!(%cidr, %table, "route removed"),
         (Err(error), _) => tracing::debug!(%cidr, %table, "route not written: {error}"),
     }
-    context.answer(Event::RouteWritten { write, result }).await;
+    context
+        .answer(Event::RouteWritten {
+            write: number,
+            result,
+        })
+        .await;
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 use signpost_api::NAME;
-use signpost_core::event::ApiError;
+use signpost_core::event::ApiErrorKind;
 
 use super::Context;
 use crate::{
     api::{KubeApi, PatchKind, Purpose},
     errors::ApiFailure,
+    ledger::Begun,
     network::FINALIZER,
     watching::{Trouble, backoff},
 };
@@ -20,9 +21,10 @@ pub(crate) fn network_path() -> String {
 }
 
 /// Takes the finalizer off, until it is off or the leadership is over.
-pub(super) async fn finish(context: Arc<Context>) {
+pub(super) async fn finish(context: Arc<Context>, begun: Begun) {
     let over = context.over.clone();
-    over.run_until_cancelled(take_off(&context.api)).await;
+    let ended = over.run_until_cancelled(take_off(&context.api)).await;
+    begun.end(ended.is_none());
 }
 
 async fn take_off(api: &KubeApi) {
@@ -33,9 +35,9 @@ async fn take_off(api: &KubeApi) {
                 tracing::info!("every route is removed; the PodNetwork may go");
                 return;
             }
-            Err(failure) if failure.kind == ApiError::NotFound => return,
+            Err(failure) if failure.kind == ApiErrorKind::NotFound => return,
             // Somebody changed the object in between: it is read anew.
-            Err(failure) if failure.kind == ApiError::Conflict => {}
+            Err(failure) if failure.kind == ApiErrorKind::Conflict => {}
             Err(failure) => trouble.tell(&failure.message),
         }
         tokio::time::sleep(delay).await;
@@ -81,6 +83,7 @@ async fn replace(api: &KubeApi, finalizers: &[String], version: &str) -> Result<
     let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version}});
     api.patch(PATCH, &network_path(), PatchKind::Merge, &body)
         .await
+        .map(drop)
 }
 
 const GET: Purpose = Purpose {

@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
+use ipnet::IpNet;
 use k8s_openapi::{ClusterResourceScope, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{Resource, core::ObjectMeta};
 use serde::Deserialize;
@@ -10,6 +11,9 @@ use signpost_core::{Node, NodeKey, node::NetworkCondition};
 
 /// The label by which a node opts out.
 pub const EXCLUDE_LABEL: &str = "signpost.dev/exclude";
+
+/// The taint of a node to which the cloud-controller-manager has not been yet.
+const UNINITIALIZED_TAINT: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 
 /// A node that takes the place of `k8s_openapi`'s wherever nodes are read.
 #[derive(Debug, Clone, Deserialize)]
@@ -73,6 +77,12 @@ struct RawSpec {
     provider_id: Option<Arc<str>>,
     #[serde(rename = "podCIDRs")]
     pod_cidrs: Vec<String>,
+    taints: Vec<RawTaint>,
+}
+
+#[derive(Deserialize)]
+struct RawTaint {
+    key: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -128,13 +138,33 @@ impl From<Raw> for NodeLite {
                 .spec
                 .pod_cidrs
                 .iter()
-                .filter_map(|cidr| cidr.parse().ok())
+                .filter_map(|cidr| parse(cidr))
                 .collect(),
+            uninitialized: raw
+                .spec
+                .taints
+                .iter()
+                .any(|taint| taint.key == UNINITIALIZED_TAINT),
             network: condition(&raw.status.conditions),
             excluded,
         };
         Self { meta, node }
     }
+}
+
+/// A CIDR as the API server takes it: IPv4 octets may have leading zeros, which mean nothing.
+fn parse(cidr: &str) -> Option<IpNet> {
+    cidr.parse().ok().or_else(|| {
+        let octets = cidr
+            .split('.')
+            .map(|octet| match octet.trim_start_matches('0') {
+                stripped if stripped.starts_with(|first: char| first.is_ascii_digit()) => {
+                    stripped.to_owned()
+                }
+                zero => format!("0{zero}"),
+            });
+        octets.collect::<Vec<_>>().join(".").parse().ok()
+    })
 }
 
 fn condition(conditions: &[RawCondition]) -> NetworkCondition {
@@ -231,7 +261,28 @@ mod tests {
         assert_eq!(ips, ["192.0.2.1", "2001:db8::1"]);
         assert_eq!(node.network, NetworkCondition::Available);
         assert_eq!(node.labels.get("zone").map(|value| &**value), Some("z1"));
-        assert!(!node.excluded);
+        assert!(!node.excluded && !node.uninitialized);
+    }
+
+    #[test]
+    fn the_taint_says_that_the_cloud_has_not_seen_the_node_yet() {
+        let tainted = |key: &str| {
+            let taints = json!([{"key": "other", "effect": "NoSchedule"},
+                                {"key": key, "value": "true", "effect": "NoSchedule"}]);
+            let node = json!({"metadata": {"name": "a", "uid": "u"}, "spec": {"taints": taints}});
+            read(node).uninitialized
+        };
+        assert!(tainted(UNINITIALIZED_TAINT));
+        assert!(!tainted("node.kubernetes.io/not-ready"));
+    }
+
+    #[test]
+    fn a_cidr_with_leading_zeros_is_not_lost() {
+        let cidr = |text| parse(text).map(|cidr| cidr.to_string());
+        assert_eq!(cidr("10.010.00.0/24").as_deref(), Some("10.10.0.0/24"));
+        assert_eq!(cidr("010.0.0.000/8").as_deref(), Some("10.0.0.0/8"));
+        assert_eq!(cidr("fd00::/64").as_deref(), Some("fd00::/64"));
+        assert_eq!(cidr("10.0.0/24"), None);
     }
 
     #[test]

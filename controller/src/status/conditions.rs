@@ -8,7 +8,11 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use signpost_api::{ConditionType, PodNetworkStatus};
-use signpost_core::{Config, PoolState, Summary, action::Reason, summary::QuotaLevel};
+use signpost_core::{
+    Config, PoolState, Summary,
+    action::Reason,
+    summary::{PoolUse, QuotaLevel},
+};
 
 use super::figures::quotas;
 
@@ -39,11 +43,21 @@ fn judged(
     }
 }
 
-/// All conditions, in the order of [`ConditionType::ALL`]. `routes` is false for provider `none`.
-pub fn judge(summary: &Summary, config: &Config, routes: bool) -> Vec<Judged> {
+/// What is known beside the engine's figures.
+#[derive(Debug, Clone, Copy)]
+pub struct Judging<'a> {
+    /// False for provider `none`.
+    pub routes: bool,
+    /// Routes that nobody looks after any more, for people.
+    pub left: Option<&'a str>,
+}
+
+/// All conditions, in the order of [`ConditionType::ALL`].
+pub fn judge(summary: &Summary, config: &Config, judging: Judging<'_>) -> Vec<Judged> {
+    let routes = judging.routes;
     let parts = [
         pools(summary, config),
-        synced(summary, routes),
+        synced(summary, judging),
         quota(summary, routes),
         reachable(summary, routes),
     ];
@@ -88,35 +102,52 @@ fn ready(summary: &Summary, config: &Config, parts: &[Judged]) -> Judged {
 
 fn pools(summary: &Summary, config: &Config) -> Judged {
     let available = ConditionType::PoolsAvailable;
-    let full: Vec<&str> = summary
-        .pools
+    // Before that no pool is known to have anything free.
+    if summary.pools.is_empty() || !summary.recovered {
+        return judged(available, None, "Recovering", "the pools are being read");
+    }
+    let configured = |name: &str| config.pools.iter().find(|pool| &*pool.name == name);
+    let is_active = |pool: &&PoolUse| {
+        configured(&pool.name).is_some_and(|pool| pool.state == PoolState::Active)
+    };
+    let is_removed = |pool: &&PoolUse| configured(&pool.name).is_none();
+    let problems = |pools: Vec<&PoolUse>| -> Vec<String> {
+        let problem = |pool: &PoolUse| Some(format!("{}: {}", pool.name, pool.problem.as_ref()?));
+        pools.into_iter().filter_map(problem).collect()
+    };
+    let active: Vec<&PoolUse> = summary.pools.iter().filter(is_active).collect();
+    let full: Vec<&str> = active
         .iter()
         .filter(|pool| pool.free == 0)
         .map(|pool| &*pool.name)
-        .filter(|name| {
-            config
-                .pools
-                .iter()
-                .any(|pool| &*pool.name == *name && pool.state == PoolState::Active)
-        })
         .collect();
-    if summary.pools.is_empty() {
-        return judged(available, None, "Recovering", "the pools are being read");
+    // A pool's problem says more than its figures, which may follow from it.
+    let problem = problems(active);
+    if !problem.is_empty() {
+        return judged(available, false, "PoolNeedsAttention", problem.join("; "));
     }
-    if full.is_empty() {
-        let message = "every active pool has a free block";
-        return judged(available, true, "BlocksFree", message);
+    if !full.is_empty() {
+        let message = format!(
+            "no free block in {}: add a pool to spec.pools, or free reserved blocks",
+            full.join(", ")
+        );
+        return judged(available, false, Reason::PoolExhausted.as_str(), message);
     }
-    let message = format!(
-        "no free block in {}: add a pool to spec.pools, or free reserved blocks",
-        full.join(", ")
-    );
-    judged(available, false, Reason::PoolExhausted.as_str(), message)
+    let removed = problems(summary.pools.iter().filter(is_removed).collect());
+    if !removed.is_empty() {
+        let reason = Reason::PoolRemoved.as_str();
+        return judged(available, false, reason, removed.join("; "));
+    }
+    let message = "every active pool has a free block";
+    judged(available, true, "BlocksFree", message)
 }
 
-fn synced(summary: &Summary, routes: bool) -> Judged {
+fn synced(summary: &Summary, judging: Judging<'_>) -> Judged {
     let synced = ConditionType::RoutesSynced;
-    if !routes {
+    if let Some(left) = judging.left {
+        return judged(synced, false, Reason::TableForgotten.as_str(), left);
+    }
+    if !judging.routes {
         let message = "provider none: routes are somebody else's work";
         return judged(synced, true, "NotManaged", message);
     }
@@ -131,6 +162,10 @@ fn synced(summary: &Summary, routes: bool) -> Judged {
             summary.deletions_held
         );
         return judged(synced, false, Reason::DeletionsHeld.as_str(), message);
+    }
+    if let Some(error) = &summary.deletion_error {
+        let message = format!("routes that should go cannot be removed: {error}");
+        return judged(synced, false, Reason::CloudDenied.as_str(), message);
     }
     let missing: usize = summary.tables.iter().map(|table| table.missing).sum();
     let stale: usize = summary.tables.iter().map(|table| table.stale).sum();
@@ -196,10 +231,9 @@ pub fn invalid(
 ) -> PodNetworkStatus {
     let judged = [judged(ConditionType::Ready, false, reason, problem)];
     let mut conditions = write(&judged, generation, &before.conditions);
+    let others = before.conditions.iter();
     conditions.extend(
-        before
-            .conditions
-            .iter()
+        others
             .filter(|condition| condition.type_ != ConditionType::Ready.as_str())
             .cloned(),
     );

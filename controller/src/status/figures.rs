@@ -36,6 +36,7 @@ pub fn publish(metrics: &Metrics, summary: &Summary, nodes: &BTreeMap<Phase, usi
             [
                 ([name, "allocated"], pool.allocated),
                 ([name, "quarantined"], pool.quarantined),
+                ([name, "blocked"], pool.blocked),
                 ([name, "reserved"], pool.reserved),
                 ([name, "free"], pool.free),
             ]

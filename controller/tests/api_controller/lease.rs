@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kube::api::DeleteParams;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use signpost_controller::{
     api::{Bounds, KubeApi},
@@ -10,9 +11,14 @@ use signpost_controller::{
     elect::{Candidate, Elector, Term},
     fence::Fence,
     health::Health,
+    ledger::Ledger,
     metrics::Metrics,
 };
-use signpost_core::lease::Terms;
+use signpost_core::{
+    Handover, Limits,
+    lease::Terms,
+    shell::{Effect, Place},
+};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +34,7 @@ const TERMS: Terms = Terms {
 struct Contender {
     identity: Arc<str>,
     fence: Fence,
+    ledger: Ledger,
     term: watch::Receiver<Term>,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -46,11 +53,13 @@ impl Contender {
             terms: TERMS,
         };
         let health = Arc::new(Health::new(TERMS.duration));
-        let (elector, term) = Elector::new(api, candidate, fence.clone(), health);
+        let ledger = Ledger::default();
+        let (elector, term) = Elector::new(api, candidate, fence.clone(), health, ledger.clone());
         let stop = CancellationToken::new();
         Self {
             identity: name.into(),
             fence,
+            ledger,
             term,
             task: tokio::spawn(elector.run(stop.clone())),
             stop,
@@ -60,6 +69,15 @@ impl Contender {
     fn leads(&self) -> bool {
         self.term.borrow().is_some()
     }
+}
+
+/// As `kubectl replace --force` does with the object in the manifests.
+async fn replace_lease(world: &World) {
+    let (leases, name) = (world.leases(), "signpost-controller");
+    leases.delete(name, &DeleteParams::default()).await.unwrap();
+    let mut lease = Lease::default();
+    lease.metadata.name = Some(name.to_owned());
+    leases.create(&PostParams::default(), &lease).await.unwrap();
 }
 
 async fn holder(world: &World) -> String {
@@ -156,4 +174,93 @@ async fn a_leader_creates_a_deleted_lease_anew() {
     assert_eq!(*contender.term.borrow(), Some(1));
     contender.stop.cancel();
     contender.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replaced_lease_has_no_two_holders() {
+    let world = world().await;
+    let contenders = [
+        Contender::start(&world, "a").await,
+        Contender::start(&world, "b").await,
+    ];
+    let leads = || {
+        contenders
+            .iter()
+            .filter(|one| one.fence.may_write())
+            .count()
+    };
+    eventually("one leads", 4, async || leads() == 1).await;
+    tokio::time::sleep(TERMS.look_every * 2).await;
+    replace_lease(&world).await;
+    let replaced = now();
+    eventually("the leader stops", 2, async || leads() == 0).await;
+    eventually("one leads again", 6, async || {
+        assert!(leads() < 2, "two lead");
+        leads() == 1
+    })
+    .await;
+    let took = now().since(replaced);
+    assert!(took >= TERMS.duration, "{took:?}");
+    tokio::time::sleep(TERMS.duration).await;
+    assert_eq!(leads(), 1);
+    for contender in contenders {
+        contender.stop.cancel();
+        contender.task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_nobody_held_is_taken_at_once_only_if_nobody_led() {
+    let world = world().await;
+    for led in [false, true] {
+        if led {
+            world
+                .create_network(json!({
+                    "pools": [{"name": "main", "cidr": "10.244.0.0/16", "nodePrefixLength": 24}],
+                    "cloud": {"provider": "none"},
+                }))
+                .await;
+            let status = Patch::Merge(json!({"status": {"observedGeneration": 1}}));
+            let none = PatchParams::default();
+            let patch = world.networks.patch_status("default", &none, &status);
+            patch.await.unwrap();
+        }
+        replace_lease(&world).await;
+        let begun = now();
+        let contender = Contender::start(&world, "c").await;
+        eventually("it leads", 6, async || contender.leads()).await;
+        let took = now().since(begun);
+        assert_eq!(took >= TERMS.duration, led, "{took:?}");
+        assert_eq!(contender.ledger.settled(), !led);
+        contender.stop.cancel();
+        contender.task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lease_given_back_says_whether_all_writes_had_settled() {
+    let world = world().await;
+    let limits = Limits {
+        settle: Duration::from_secs(60),
+        ..Limits::LOCAL
+    };
+    replace_lease(&world).await;
+    for (name, handover) in [
+        ("a", Handover::Clean),
+        ("b", Handover::Clean),
+        ("c", Handover::Unclean),
+    ] {
+        let contender = Contender::start(&world, name).await;
+        eventually("it leads", 2, async || contender.leads()).await;
+        assert_eq!(contender.ledger.lead(limits), handover, "{name}");
+        if name == "b" {
+            let write = Effect::Write(Place::Routes);
+            contender.ledger.begin(write, limits).end(false);
+        }
+        contender.stop.cancel();
+        contender.task.await.unwrap();
+        let lease = world.leases().get("signpost-controller").await.unwrap();
+        let said = lease.metadata.annotations.unwrap_or_default();
+        assert_eq!(said.contains_key("signpost.dev/settled"), name == "a");
+    }
 }

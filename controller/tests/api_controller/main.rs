@@ -7,5 +7,7 @@ mod aws;
 mod lease;
 mod patches;
 mod program;
+mod providers;
 mod running;
+mod status;
 mod support;

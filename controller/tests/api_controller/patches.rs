@@ -6,17 +6,21 @@ use ipnet::IpNet;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use signpost_controller::{
+    clock,
+    errors::ApiFailure,
     execute::{drop_finalizer, network_status, pod_cidrs, put_finalizer},
+    fence::Fence,
     network::FINALIZER,
-    nodes::Conditions,
+    nodes::{NodeLite, Sightings},
 };
 use signpost_core::{
     NodeKey,
     action::{NetworkStatus, Reason},
-    event::ApiError,
+    event::ApiErrorKind,
 };
+use tokio::sync::mpsc;
 
-use crate::support::{World, world};
+use crate::support::{CONTROLLER, World, eventually, world};
 
 fn cidrs(list: &[&str]) -> Vec<IpNet> {
     list.iter().map(|cidr| cidr.parse().unwrap()).collect()
@@ -40,7 +44,7 @@ async fn pod_cidrs_are_set_once_and_setting_the_same_again_succeeds() {
         let failure = pod_cidrs::write(&api, &node, &cidrs(other))
             .await
             .unwrap_err();
-        assert_eq!(failure.kind, ApiError::Conflict, "{other:?}: {failure}");
+        assert_eq!(failure.kind, ApiErrorKind::Conflict, "{other:?}: {failure}");
     }
     assert_eq!(world.pod_cidrs("a").await, ["10.1.0.0/24", "fd00:1::/64"]);
 }
@@ -68,7 +72,7 @@ async fn whoever_writes_pod_cidrs_first_wins() {
                 assert_eq!(stored, ["10.1.0.0/24"]);
             }
             Err(failure) => {
-                assert_eq!(failure.kind, ApiError::Conflict, "{failure}");
+                assert_eq!(failure.kind, ApiErrorKind::Conflict, "{failure}");
                 assert!(theirs.is_ok());
                 assert_eq!(stored, ["10.9.0.0/24"]);
             }
@@ -88,17 +92,45 @@ async fn another_node_of_the_same_name_is_left_alone() {
         .unwrap();
     let ours = cidrs(&["10.1.0.0/24"]);
     let gone = pod_cidrs::write(&api, &old, &ours).await.unwrap_err();
-    assert_eq!(gone.kind, ApiError::NotFound, "{gone}");
+    assert_eq!(gone.kind, ApiErrorKind::NotFound, "{gone}");
 
     world.add_node("a").await;
     let failure = pod_cidrs::write(&api, &old, &ours).await.unwrap_err();
-    assert_eq!(failure.kind, ApiError::Conflict, "{failure}");
+    assert_eq!(failure.kind, ApiErrorKind::Conflict, "{failure}");
     assert!(world.pod_cidrs("a").await.is_empty());
 
-    let failure = network_status::write(&api, &Conditions::default(), &old, &routed())
+    let failure = network_status::write(&api, &Sightings::default(), &old, &routed())
         .await
         .unwrap_err();
-    assert_eq!(failure.kind, ApiError::Conflict, "{failure}");
+    assert_eq!(failure.kind, ApiErrorKind::Conflict, "{failure}");
+}
+
+#[tokio::test]
+async fn pod_cidrs_that_a_policy_refuses_are_no_conflict_and_keep_its_words() {
+    let world = world().await;
+    let (api, _) = world.controller_api().await;
+    let node = world.add_node("refused").await;
+    let words = "the network team says no";
+    let nodes = ["", "nodes"];
+    // Nodes of the tests that follow are let pass, also while the API server still knows of it.
+    let expression = "object.metadata.name != 'refused' || !has(object.spec.podCIDR)";
+    world.refuse(nodes, expression, words).await;
+    let ours = cidrs(&["10.1.0.0/24"]);
+    // It takes the API server a moment to know of the policy.
+    eventually("the policy is in force", 20, async || {
+        let body =
+            Patch::Merge(json!({"spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}}));
+        let dry = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        world.nodes.patch("refused", &dry, &body).await.is_err()
+    })
+    .await;
+    let failure = pod_cidrs::write(&api, &node, &ours).await.unwrap_err();
+    assert_eq!(failure.kind, ApiErrorKind::Invalid, "{failure}");
+    assert!(failure.into_error().detail.contains(words));
+    assert!(world.pod_cidrs("refused").await.is_empty());
 }
 
 #[tokio::test]
@@ -111,6 +143,30 @@ async fn nothing_is_written_behind_the_fence() {
     let failure = pod_cidrs::write(&api, &node, &ours).await.unwrap_err();
     assert!(failure.message.contains("lease"), "{failure}");
     assert!(world.pod_cidrs("a").await.is_empty());
+}
+
+/// As after a pause between the decision to write and the connection.
+#[tokio::test]
+async fn a_body_that_comes_to_the_connection_behind_the_fence_is_not_sent() {
+    let world = world().await;
+    world.add_node("a").await;
+    let client = world.connect(CONTROLLER).await;
+    let body = json!({"spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}});
+    let patch = |fence: Fence| {
+        let request = http::Request::patch("/api/v1/nodes/a")
+            .header("content-type", "application/merge-patch+json")
+            .extension(fence)
+            .body(serde_json::to_vec(&body).unwrap());
+        client.request::<NodeLite>(request.unwrap())
+    };
+    let fence = Fence::default();
+    let error = patch(fence.clone()).await.unwrap_err();
+    let failure = ApiFailure::new(&error, "patch", "nodes");
+    assert_eq!(failure.kind, ApiErrorKind::Transient, "{error:?}");
+    assert!(world.pod_cidrs("a").await.is_empty());
+    fence.set(Some(clock::now().after(Duration::from_secs(60))));
+    patch(fence).await.unwrap();
+    assert_eq!(world.pod_cidrs("a").await, ["10.1.0.0/24"]);
 }
 
 #[tokio::test]
@@ -164,10 +220,15 @@ async fn one_condition_changes_and_its_transition_time_only_with_the_status() {
         .patch_status("a", &PatchParams::default(), &kubelet)
         .await
         .unwrap();
-    let conditions = Conditions::default();
-    conditions.set(
-        node.name.clone(),
-        signpost_core::node::NetworkCondition::Unavailable,
+    let sightings = Sightings::default();
+    let (sender, _events) = mpsc::channel(1);
+    let path = format!("/api/v1/nodes/{}", node.name);
+    let get = http::Request::get(path).body(Vec::new()).unwrap();
+    let seen: NodeLite = world.client.request(get).await.unwrap();
+    assert!(
+        sightings
+            .tell(&sender, |feed| feed.watched(seen.into_node(), None))
+            .await
     );
 
     let waiting = NetworkStatus {
@@ -175,7 +236,7 @@ async fn one_condition_changes_and_its_transition_time_only_with_the_status() {
         reason: Reason::PoolExhausted,
         message: "add a pool".to_owned(),
     };
-    network_status::write(&api, &conditions, &node, &waiting)
+    network_status::write(&api, &sightings, &node, &waiting)
         .await
         .unwrap();
     let ours = condition(&world, &node, "NetworkUnavailable")
@@ -186,7 +247,7 @@ async fn one_condition_changes_and_its_transition_time_only_with_the_status() {
     assert_eq!(ours["message"], "add a pool");
     assert_eq!(ours["lastTransitionTime"], "2020-01-01T00:00:00Z");
 
-    network_status::write(&api, &conditions, &node, &routed())
+    network_status::write(&api, &sightings, &node, &routed())
         .await
         .unwrap();
     let ours = condition(&world, &node, "NetworkUnavailable")
@@ -223,7 +284,7 @@ async fn the_finalizer_comes_and_goes_beside_those_of_others() {
         json!(["example.com/other", FINALIZER])
     );
     let stale = put_finalizer(&api, &[], &version).await.unwrap_err();
-    assert_eq!(stale.kind, ApiError::Conflict, "{stale}");
+    assert_eq!(stale.kind, ApiErrorKind::Conflict, "{stale}");
 
     drop_finalizer(&api).await.unwrap();
     assert_eq!(

@@ -155,7 +155,7 @@ async fn a_missing_permission_is_named_with_its_remedy() {
     let world = world().await;
     let running = start(&world, NOBODY);
     running
-        .says("may not get leases.coordination.k8s.io", 20)
+        .says("may not list leases.coordination.k8s.io", 20)
         .await;
     running
         .says("may not list podnetworks.signpost.dev", 20)

@@ -2,16 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::Node;
-use kube::{
-    Client, CustomResourceExt,
-    api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+use k8s_openapi::api::{
+    admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
+    core::v1::Node,
 };
-use serde_json::{Value, json};
+use kube::{
+    Client, Config, CustomResourceExt,
+    api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::{Value, from_value, json};
 use signpost_api::{NAME, PodNetwork};
 use signpost_controller::{
     api::{Bounds, KubeApi},
-    clock,
+    clock, connect,
     fence::Fence,
     metrics::Metrics,
 };
@@ -21,6 +25,8 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 pub(crate) const CONTROLLER: &str = "system:serviceaccount:signpost-system:signpost-controller";
 pub(crate) const NOBODY: &str = "system:serviceaccount:signpost-system:nobody";
+
+const POLICY: &str = "refuse";
 
 /// Ends with the process.
 static CONTROL_PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
@@ -65,6 +71,7 @@ async fn start() -> ControlPlane {
 
 impl World {
     async fn clean(&self) {
+        self.refuse_nothing().await;
         let none = DeleteParams::default();
         self.nodes
             .delete_collection(&none, &ListParams::default())
@@ -78,6 +85,49 @@ impl World {
             .await;
         let _ = self.networks.delete(NAME, &none).await;
         self.set_lease(json!({"holderIdentity": ""})).await;
+    }
+
+    /// Has the API server refuse each update of `resource` (group and plural) for which `expression` is
+    /// false, in these words; until the next test.
+    pub(crate) async fn refuse(&self, resource: [&str; 2], expression: &str, words: &str) {
+        let [group, plural] = resource;
+        let rule = json!({
+            "apiGroups": [group], "apiVersions": ["*"], "operations": ["UPDATE"],
+            "resources": [plural],
+        });
+        let policy = json!({
+            "metadata": {"name": POLICY},
+            "spec": {
+                "failurePolicy": "Fail",
+                "matchConstraints": {"resourceRules": [rule]},
+                "validations": [{"expression": expression, "message": words}],
+            },
+        });
+        let binding = json!({
+            "metadata": {"name": POLICY},
+            "spec": {"policyName": POLICY, "validationActions": ["Deny"]},
+        });
+        let none = PostParams::default();
+        let policy = from_value(policy).unwrap();
+        self.policies().create(&none, &policy).await.unwrap();
+        let binding = from_value(binding).unwrap();
+        self.bindings().create(&none, &binding).await.unwrap();
+    }
+
+    /// Lets pass again what was refused.
+    pub(crate) async fn refuse_nothing(&self) {
+        let none = DeleteParams::default();
+        // There may be none.
+        let _ = self.bindings().delete(POLICY, &none).await;
+        let _ = self.policies().delete(POLICY, &none).await;
+    }
+
+    fn policies(&self) -> Api<ValidatingAdmissionPolicy> {
+        Api::all(self.client.clone())
+    }
+
+    fn bindings(&self) -> Api<ValidatingAdmissionPolicyBinding> {
+        Api::all(self.client.clone())
     }
 
     /// Writes the lease's spec, whoever holds it.
@@ -144,9 +194,18 @@ impl World {
         serde_json::to_value(object).unwrap()
     }
 
+    /// A client as the controller makes it.
+    pub(crate) async fn connect(&self, user: &str) -> Client {
+        let path = self.control_plane.kubeconfig_for(user).unwrap();
+        let file = Kubeconfig::read_from(path).unwrap();
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(file, &options);
+        connect::client(config.await.unwrap()).unwrap()
+    }
+
     /// The API as the controller uses it under its own account.
     pub(crate) async fn controller_api(&self) -> (KubeApi, Fence) {
-        let client = self.control_plane.client_for(CONTROLLER).await.unwrap();
+        let client = self.connect(CONTROLLER).await;
         let fence = Fence::default();
         fence.set(Some(clock::now().after(Duration::from_secs(600))));
         let metrics = Arc::new(Metrics::new().unwrap());

@@ -62,10 +62,12 @@ fn status() -> PodNetworkStatus {
     let pool = |name: &str, free| PoolStatus {
         name: name.to_owned(),
         total: 256,
-        allocated: 253 - free,
+        allocated: 252 - free,
         quarantined: 2,
+        blocked: 1,
         reserved: 1,
         free,
+        problem: (free < 10).then(|| "removed, and node a has a block of it".to_owned()),
     };
     PodNetworkStatus {
         observed_generation: Some(1),
@@ -78,6 +80,7 @@ fn status() -> PodNetworkStatus {
             stale: 0,
             foreign: 5,
         }),
+        deletion_error: Some("not allowed to call ec2:DeleteRoute".to_owned()),
         quotas: vec![QuotaStatus {
             table: "rtb-1".to_owned(),
             family: "IPv4".to_owned(),

@@ -14,7 +14,7 @@
 //!   └────────────────────────────────────────────────────────────────────────┘
 //!                        │ every event and every action
 //!                        ▼
-//!              invariants I1 … I7, contract
+//!              invariants I1 … I9, contract
 //! ```
 //!
 //! A seed gives a world (kind of cloud, pools, nodes, clocks) and a schedule: a list of [`Fault`]s,
@@ -30,35 +30,51 @@
 //! | how does the cloud behave | `cloud` |
 //! | how does a controller's process behave | `shell`, `actions` |
 //! | what must hold | `invariants`, judged by what an engine could know (`knowledge`) |
-//! | what did a walk meet | `coverage` |
+//! | what did a walk meet | `coverage`, `rules`, seen in `met` |
+//! | which seeds | [`seeds`] |
 //!
 //! # Bounds of the world
 //!
-//! - A write ends within `Terms::longest_write()` (5 s) after it was sent: it has happened by then or
-//!   never will. The shell says `Unknown` then at the latest; sometimes much earlier.
+//! - A write to the cloud ends within 5 s after it was sent: it has happened by then or never will. The
+//!   shell says `Unknown` then at the latest; sometimes much earlier.
+//! - A write to the API server is waited for, and may land after it was given up, as long as the lease's
+//!   terms allow (`Bounds::of` in the program): 3 s and 2 s with the default lease.
 //! - A listing may show each table as it was up to `settle` minus 5 s before the listing was begun,
 //!   each time another moment, so that every write shows within `settle` after it was sent. With
-//!   `settle` zero (a kernel's table) it shows the present.
+//!   `settle` zero (a kernel's table) it shows the present. It shows nothing outside the ranges asked
+//!   for but, in a kernel's table, what carries our mark; without a mark ours are told from others only
+//!   there. It may take two minutes, and lack a table.
 //! - Watches lag up to 8 s, repeat, and break; a relist follows within 30 s.
-//! - The lease is not deleted within 15 s after it was created.
-//! - Clocks differ in origin, not in rate. A stopped process goes on with what it had queued.
-//! - A restoration of etcd takes the API server down for 20 s, longer than any lease, as such a
-//!   repair does; revisions are bumped.
-//! - After the last fault everything must be at rest within 10 simulated minutes: the engine tries
-//!   again what somebody has to put right every 5 minutes, and reads instances anew every 10 check
-//!   periods. At rest: every node that nothing stands in the way of is routed in every table and
+//! - The lease is not deleted within its duration after it was created.
+//! - Clocks differ in origin, not in rate. A stopped process goes on with what it had queued. One that
+//!   is stopped between its look at the fence and its write may write under another's lease, and what
+//!   it does then counts as done by hand: nothing can keep it from that, but everything must come to
+//!   rest all the same.
+//! - A restoration of etcd takes the API server down for longer than any lease, or for seconds; then
+//!   the record that comes back is not an unheld one, which a process that starts afresh would take.
+//!   Revisions are bumped. What a leader writes before it has listed the nodes anew counts as done by
+//!   hand.
+//! - After the last fault everything must be at rest within what it follows from (`Rest::bound`): what
+//!   somebody has to put right is tried again every 5 minutes, and instances are read anew every 10
+//!   check periods. At rest: every node that nothing stands in the way of is routed in every table and
 //!   reported so, no route of ours is left over (but those that the deletion guard holds, until the
-//!   operator allows their removal), nobody writes, and tables are listed once in a check period.
+//!   operator allows their removal), nobody writes, and tables are listed once in a check period. Then
+//!   a node joins, which must be routed within seconds.
 //!
 //! # What the model's shell does, and the real one must
 //!
-//! - An action is begun only if [`Election::may_write`](signpost_core::lease::Election::may_write)
-//!   says so at that moment; otherwise it is dropped, and `Deposed` follows.
+//! - What needs the lease, what is told of nodes after what, and when a leadership may follow another
+//!   one of the same process comes from [`signpost_core::shell`], as in the program.
+//! - An action that needs the lease is begun only if
+//!   [`Election::may_write`](signpost_core::lease::Election::may_write) says so at that moment;
+//!   otherwise it is dropped, and the engine soon after.
+//! - Each leadership has an engine of its own, which is told the configuration that was read last and a
+//!   list of nodes that was read after it was made.
 //! - Reads of the Kubernetes API are repeated until they succeed.
 //! - While a list is on its way no watch brings anything; the watch begins with the list, so that
 //!   nothing that is told is older than the list before it (but for repetitions).
-//! - The answer to `ReadNode` is not told if the watch has brought something newer of that node.
-//! - The lease is released only when no write is under way any more.
+//! - The lease is released only when no write is under way any more and none that was given up can
+//!   still land. It says that the handover is clean only if that is so.
 
 mod actions;
 mod api;

@@ -48,6 +48,48 @@ pub const FIXED: &[(u64, &str)] = &[
         3_717,
         "a node came back whose routes could not be deleted, and lost its service",
     ),
+    (
+        21_861,
+        "a node lost its pod CIDRs with a restoration and got them again, though another had them",
+    ),
+    (
+        104_995,
+        "a node that joined waited for a listing that was put off since earlier ones had failed",
+    ),
+    (
+        119_124,
+        "a node that opted out kept a block that it had lost with a restoration",
+    ),
+    (
+        205_240,
+        "a route outside all pools stayed, whose node went while there was no configuration",
+    ),
+    (205_648, "two pools of one name were told of in turns"),
+    (212_073, "a teardown did not end when no table was left"),
+    (
+        302_563,
+        "a creation that was there after a lost answer was taken for a conflict",
+    ),
+    (
+        316_182,
+        "a node without its labels got a block that was chosen before they mattered",
+    ),
+    (
+        317_309,
+        "a block was sent again although a table that came back had a route for it",
+    ),
+    (
+        405_701,
+        "a node that joined waited for the rest after a listing that had taken long",
+    ),
+    (
+        410_174,
+        "a node came back while the deletion of its route was under way, and lost its service",
+    ),
+    (
+        416_967,
+        "a teardown ended on a listing that did not cover a node outside all pools",
+    ),
 ];
 
 /// So many seeds belong to one day.

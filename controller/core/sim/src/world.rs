@@ -48,6 +48,8 @@ pub(crate) struct World<'a> {
     pub(crate) routes_land: Option<u64>,
     /// The same for writes to nodes.
     pub(crate) api_lands: u64,
+    /// When etcd was restored last.
+    pub(crate) restored: Option<u64>,
     /// Somebody has led before.
     pub(crate) led: bool,
     /// A write is sent although the fence has passed. Wrong on purpose, for a test.
@@ -87,6 +89,7 @@ impl<'a> World<'a> {
             violation: None,
             routes_land: None,
             api_lands: 0,
+            restored: None,
             led: false,
             unfenced: false,
             announced: 0,
@@ -163,6 +166,7 @@ impl<'a> World<'a> {
             }
             Message::Restored { then } => {
                 self.api.restore(then);
+                self.restored = Some(self.now);
                 self.note(|| format!("======== restored as of {then}"));
                 if self.shells.iter().any(Shell::leads) {
                     self.meet(Rule::RestoredWhileLeading);

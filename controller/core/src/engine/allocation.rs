@@ -16,9 +16,7 @@ use crate::{
 /// out to claim one, and they would be handed out to it still.
 pub(super) fn is_still_its_own(ledger: &Ledger, id: NodeId, state: &NodeState) -> bool {
     let mut cidrs = state.cidrs().iter();
-    cidrs.all(|cidr| {
-        ledger.is_undisputed(id, *cidr) && ledger.would_give(*cidr, state.labels())
-    })
+    cidrs.all(|cidr| ledger.is_undisputed(id, *cidr) && ledger.would_give(*cidr, state.labels()))
 }
 
 impl Engine {

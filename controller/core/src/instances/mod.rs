@@ -97,9 +97,11 @@ impl Instances {
         if !turn.limits.routes {
             return;
         }
-        match self.state(id) {
-            None => self.want(turn, id),
-            Some(_) => self.ensure_forwarding(turn, id),
+        match self.get(id) {
+            Some(known) if known.state.is_some() => self.ensure_forwarding(turn, id),
+            // What is under way is what is wanted.
+            Some(known) if known.batch.is_some() => {}
+            _ => self.want(turn, id),
         }
     }
 

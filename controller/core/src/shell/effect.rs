@@ -30,11 +30,12 @@ impl Effect {
     /// whether it needs the lease.
     pub fn of(action: &Action) -> Self {
         match action {
-            Action::SetPodCidrs { .. } | Action::SetNetworkStatus { .. } => Self::Write(Place::Api),
-            // An event of a leader that is one no more would say what is not true.
-            Action::Notify(_) => Self::Write(Place::Api),
-            // It takes the finalizer off: the object goes, and with it all knowledge of routes.
-            Action::TeardownDone => Self::Write(Place::Api),
+            // An event of a leader that is one no more would say what is not true; and with the
+            // finalizer, which the end of teardown takes off, goes all knowledge of routes.
+            Action::SetPodCidrs { .. }
+            | Action::SetNetworkStatus { .. }
+            | Action::Notify(_)
+            | Action::TeardownDone => Self::Write(Place::Api),
             Action::WriteRoute { .. } => Self::Write(Place::Routes),
             Action::EnableForwarding(_) => Self::Write(Place::Instance),
             Action::ReadNode(_) | Action::ReadInstances { .. } | Action::ListRoutes { .. } => {

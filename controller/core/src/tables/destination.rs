@@ -83,9 +83,11 @@ pub(super) struct Failure {
     pub(super) trouble: Option<Trouble>,
     /// It failed for a cause that may pass whenever others change routes.
     pub(super) may_pass: bool,
-    /// Since when the outcome of a write is unknown: until a listing tells, a route that "already
-    /// exists" may be the one that was written.
-    pub(super) lost: Option<Stamp>,
+    /// Since when something may be there that listings do not show yet: a write ended without an
+    /// answer, or a route "already exists", which may be our own or that of the leader before.
+    pub(super) unseen: Option<Stamp>,
+    /// A listing that had to show it did not: what exists already is hidden from us.
+    pub(super) hidden: bool,
 }
 
 /// What is under way for a cell.
@@ -107,8 +109,8 @@ impl Cell {
         self.failure.as_ref()?.trouble.as_ref()
     }
 
-    pub(super) fn lost(&self) -> Option<Stamp> {
-        self.failure.as_ref()?.lost
+    pub(super) fn unseen(&self) -> Option<Stamp> {
+        self.failure.as_ref()?.unseen
     }
 
     /// Something else is desired: how earlier writes failed says nothing of the next. Whether one of
@@ -116,10 +118,10 @@ impl Cell {
     fn desire_changed(&mut self) {
         self.retry.reset();
         if let Some(failure) = self.failure.take() {
-            let lost = failure.lost;
-            self.failure = lost.map(|_| {
+            let unseen = failure.unseen;
+            self.failure = unseen.map(|_| {
                 Box::new(Failure {
-                    lost,
+                    unseen,
                     ..Failure::default()
                 })
             });

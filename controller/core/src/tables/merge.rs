@@ -196,12 +196,12 @@ fn merge(
     } else {
         news.unproven = true;
     }
-    if cell
-        .lost()
-        .is_some_and(|at| cell.proven || begun.shows(at, settle))
+    let told = |at: Stamp| cell.proven || begun.shows(at, settle);
+    if cell.unseen().is_some_and(told)
         && let Some(failure) = &mut cell.failure
     {
-        failure.lost = None;
+        failure.unseen = None;
+        failure.hidden = !cell.proven;
     }
     if settled && cell.retry.failures() > 0 && is_satisfied(cell, hop) {
         cell.retry.reset();

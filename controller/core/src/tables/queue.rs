@@ -45,11 +45,12 @@ impl Queue {
         self.ready[kind as usize].push_back(place);
     }
 
-    /// The next that may begin.
-    pub(super) fn pop(&mut self, kind: Kind, slots: usize) -> Option<Place> {
-        (self.in_flight[kind as usize] < slots)
-            .then(|| self.ready[kind as usize].pop_front())
-            .flatten()
+    /// The most urgent that may begin.
+    pub(super) fn pop(&mut self, slots: usize) -> Option<(Kind, Place)> {
+        let mut free = Kind::ALL
+            .into_iter()
+            .filter(|kind| self.in_flight[*kind as usize] < slots);
+        free.find_map(|kind| Some((kind, self.ready[kind as usize].pop_front()?)))
     }
 
     /// Tables have other places: nothing waits any more.

@@ -88,8 +88,7 @@ impl Tables {
     /// A table takes a new route for the destination: routes may lie there, and there is room.
     fn may_create(&self, cidr: IpNet, index: usize) -> bool {
         let table = &self.tables[index];
-        table.barred_at(cidr).is_none()
-            && table.room(Family::of(&cidr)).admits()
+        table.barred_at(cidr).is_none() && table.room(Family::of(&cidr)).admits()
     }
 
     /// Queues what is to be done for a destination, or sets the time when it may be.
@@ -125,10 +124,9 @@ impl Tables {
     }
 
     pub(super) fn begin_writes(&mut self, turn: &mut Turn) {
-        for kind in Kind::ALL {
-            while let Some(place) = self.queue.pop(kind, turn.limits.route_writes) {
-                self.begin_write(turn, kind, place);
-            }
+        // What turns out to be of a more urgent kind than when it was queued is next.
+        while let Some((kind, place)) = self.queue.pop(turn.limits.route_writes) {
+            self.begin_write(turn, kind, place);
         }
     }
 
@@ -244,19 +242,19 @@ impl Tables {
         let trouble = self.destinations.update(cidr, |destination| {
             let cell = destination.cell_mut(index);
             // What did not happen changed nothing.
-            cell.proven &= !uncertain;
-            cell.written = Some(now);
-            cell.step = if uncertain {
-                Step::Uncertain
-            } else {
-                Step::Idle
-            };
+            cell.step = Step::Idle;
+            if uncertain {
+                cell.proven = false;
+                cell.written = Some(now);
+                cell.step = Step::Uncertain;
+            }
             let before = cell.failure.take().unwrap_or_default();
-            let (told_before, lost_before) = (before.trouble, before.lost);
-            let lost = lost_before.or((error.kind == Kinds::Unknown).then_some(now));
-            // A route that is there already may be the one that was written without an answer.
-            let ours_perhaps = error.kind == Kinds::AlreadyExists && lost.is_some();
-            let persists = cell.retry.failures() + 1 >= TELL_AFTER && !ours_perhaps;
+            let exists = error.kind == Kinds::AlreadyExists;
+            let persists = if exists {
+                before.hidden
+            } else {
+                cell.retry.failures() + 1 >= TELL_AFTER
+            };
             let wait = match error.kind {
                 // Something stands there that listings do not show.
                 Kinds::AlreadyExists if persists => turn.backoff.wait(item, Pace::Slow),
@@ -273,9 +271,13 @@ impl Tables {
             trouble.lasting |= cell.retry.lasts();
             let told = !uncertain || persists;
             cell.failure = Some(Box::new(Failure {
-                trouble: told.then(|| trouble.clone()).or(told_before),
+                trouble: told.then(|| trouble.clone()).or(before.trouble),
                 may_pass: error.kind == Kinds::Transient && error.retry_after.is_none(),
-                lost,
+                unseen: match error.kind {
+                    Kinds::Unknown => Some(now),
+                    _ => before.unseen.or(exists.then_some(now)),
+                },
+                hidden: before.hidden && error.kind != Kinds::Unknown,
             }));
             told.then_some(trouble).filter(|it| it.lasting)
         });

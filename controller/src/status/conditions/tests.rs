@@ -35,8 +35,10 @@ fn healthy() -> Summary {
             total: 256,
             allocated: 3,
             quarantined: 0,
+            blocked: 0,
             reserved: 0,
             free: 253,
+            problem: None,
         }],
         tables: vec![TableUse {
             table: TableId("t".into()),
@@ -55,8 +57,14 @@ fn healthy() -> Summary {
     }
 }
 
+/// With routes, and none that were left.
+const ROUTES: Judging<'static> = Judging {
+    routes: true,
+    left: None,
+};
+
 fn said(summary: &Summary, config: &Config) -> Vec<(Option<bool>, &'static str)> {
-    judge(summary, config, true)
+    judge(summary, config, ROUTES)
         .into_iter()
         .map(|judged| (judged.status, judged.reason))
         .collect()
@@ -77,8 +85,20 @@ fn all_is_well() {
 #[test]
 fn each_fault_shows_in_its_condition_and_in_ready() {
     type Fault = fn(&mut Summary);
-    let faults: [(usize, &str, Fault); 5] = [
+    let faults: [(usize, &str, Fault); 8] = [
         (1, "PoolExhausted", |summary| summary.pools[0].free = 0),
+        (1, "PoolNeedsAttention", |summary| {
+            summary.pools[0].problem = Some("10.0.0.0/16 is the VPC's own".to_owned());
+        }),
+        (1, "PoolRemoved", |summary| {
+            let mut old = summary.pools[0].clone();
+            old.name = "old".into();
+            old.problem = Some("nodes a and b have blocks of it".to_owned());
+            summary.pools.push(old);
+        }),
+        (2, "CloudDenied", |summary| {
+            summary.deletion_error = Some("no ec2:DeleteRoute".to_owned());
+        }),
         (2, "RoutePending", |summary| summary.tables[0].missing = 1),
         (2, "DeletionsHeld", |summary| summary.deletions_held = 9),
         (3, "QuotaExceeded", |summary| {
@@ -106,7 +126,7 @@ fn quota(used: u32, level: QuotaLevel) -> QuotaUse {
 fn a_quota_that_is_nearly_used_up_is_told_before_it_is_a_fault() {
     let mut summary = healthy();
     summary.tables[0].v6 = Some(quota(41, QuotaLevel::Low));
-    let judged = judge(&summary, &config(), true);
+    let judged = judge(&summary, &config(), ROUTES);
     assert_eq!(
         (judged[0].status, judged[3].status),
         (Some(true), Some(true))
@@ -142,7 +162,7 @@ fn nothing_is_claimed_before_everything_was_read() {
 
 #[test]
 fn transition_times_move_only_with_the_status() {
-    let judged = judge(&healthy(), &config(), true);
+    let judged = judge(&healthy(), &config(), ROUTES);
     let mut before = write(&judged, 1, &[]);
     let old = Time(Timestamp::from_second(1_000).unwrap());
     for condition in &mut before {
@@ -158,7 +178,7 @@ fn transition_times_move_only_with_the_status() {
 #[test]
 fn an_invalid_object_keeps_the_figures() {
     let before = PodNetworkStatus {
-        conditions: write(&judge(&healthy(), &config(), true), 2, &[]),
+        conditions: write(&judge(&healthy(), &config(), ROUTES), 2, &[]),
         nodes: Some(signpost_api::NodeCounts {
             total: 3,
             routed: 3,
@@ -170,4 +190,18 @@ fn an_invalid_object_keeps_the_figures() {
     assert_eq!(status.conditions[0].reason, "Invalid");
     assert_eq!(status.observed_generation, Some(5));
     assert_eq!(status.nodes, before.nodes);
+}
+
+#[test]
+fn routes_that_nobody_looks_after_are_named_whatever_the_provider() {
+    for routes in [true, false] {
+        let judging = Judging {
+            routes,
+            left: Some("3 in main"),
+        };
+        let judged = judge(&healthy(), &config(), judging);
+        assert_eq!(judged[2].status, Some(false));
+        assert_eq!(judged[2].reason, "TableForgotten");
+        assert_eq!(judged[0].message, "3 in main");
+    }
 }

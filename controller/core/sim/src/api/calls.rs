@@ -201,9 +201,13 @@ impl World<'_> {
                     .is_some_and(|node| node.node.pod_cidrs.is_empty());
                 let result = self.api.set_pod_cidrs(node, cidrs);
                 self.note(|| format!("  API: {node} gets {cidrs:?}: {result:?}"));
-                if new && result.is_ok() && from.late {
-                    // What a process does that was stopped after it looked at the fence is as if
-                    // somebody else had done it.
+                let listed = self.shells[from.shell].known.listed;
+                let blind = self
+                    .restored
+                    .is_some_and(|at| listed.is_none_or(|it| it < at));
+                if new && result.is_ok() && (from.late || blind) {
+                    // What a process does that was stopped after it looked at the fence, or that cannot
+                    // know yet what a restoration brought back, is as if somebody else had done it.
                     self.api.made_by_hand(node, cidrs, self.now);
                 } else if new && result.is_ok() {
                     self.check_given(from, node, cidrs);

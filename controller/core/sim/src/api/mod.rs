@@ -9,7 +9,7 @@ use signpost_core::{
     Node, NodeKey,
     action::NetworkStatus,
     event::{ApiError, ApiErrorKind},
-    lease::{Record, Terms},
+    lease::{Past, Record, Terms},
     node::NetworkCondition,
     shell::Reading,
 };
@@ -124,9 +124,12 @@ impl Api {
         };
         let version = api.next_version().to_string().into();
         api.lease = Some(Record {
+            uid: "0".into(),
             holder: None,
             duration: terms.duration,
             version,
+            store: None,
+            past: Past::Unsettled,
         });
         api
     }
@@ -272,9 +275,12 @@ impl Api {
         }
         let version = self.next_version().to_string().into();
         self.lease = Some(Record {
+            uid: self.lease_created.to_string().into(),
             holder: Some(holder.clone()),
             duration: self.terms.duration,
             version,
+            store: None,
+            past: Past::Unsettled,
         });
         self.lease_put_back = false;
         Ok(std::mem::take(&mut self.lease_clean))

@@ -1,7 +1,9 @@
 //! The model cloud: route tables and machines, as they truly are.
 
 pub(crate) mod calls;
+mod machine;
 mod reads;
+mod table;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,113 +19,12 @@ use signpost_core::{
     },
 };
 
+use self::table::take;
+pub(crate) use self::{
+    machine::{Machine, MachineState},
+    table::{Held, Routes, Table, count},
+};
 use crate::scenario::Habits;
-
-/// A route as it truly is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) hop: Option<NextHop>,
-    pub(crate) ours: bool,
-    pub(crate) handle: Option<Arc<str>>,
-    /// Another route to the same destination, under another name.
-    pub(crate) double: Option<Box<Held>>,
-}
-
-impl Held {
-    /// Somebody else's route.
-    pub(crate) fn foreign() -> Self {
-        Self {
-            hop: Some(NextHop::Target("not-ours".into())),
-            ours: false,
-            handle: None,
-            double: None,
-        }
-    }
-
-    /// It and its double.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
-        [Some(self), self.double.as_deref()].into_iter().flatten()
-    }
-}
-
-pub(crate) type Routes = BTreeMap<IpNet, Held>;
-
-/// One route table.
-#[derive(Debug, Default)]
-pub(crate) struct Table {
-    pub(crate) routes: Routes,
-    /// Room for so many routes of each family, until then.
-    pub(crate) tight: (u64, usize),
-    /// It cannot be read until then.
-    pub(crate) fails: u64,
-    /// Listings lack it now and then until then.
-    pub(crate) hidden: u64,
-    /// It is not programmed until then: all listings lack it.
-    pub(crate) untagged: u64,
-    /// Routes of others that ours take precedence over.
-    pub(crate) propagated: BTreeSet<IpNet>,
-    /// Where no route of ours may lie, each until then.
-    pub(crate) barred: Vec<(IpNet, u64)>,
-    /// Routes of ours along which packets are dropped for another cause, until then.
-    pub(crate) dropped: BTreeMap<IpNet, u64>,
-    /// Since when a route of somebody else is there.
-    pub(crate) foreign_since: BTreeMap<IpNet, u64>,
-    /// Where one ever was.
-    pub(crate) foreign_ever: BTreeSet<IpNet>,
-    /// When the routes of a destination were changed last.
-    pub(crate) changed: BTreeMap<IpNet, u64>,
-    /// Listings ever lacked it.
-    pub(crate) doubtful: bool,
-    /// Writes that came from a process which was stopped before it sent them.
-    pub(crate) late: BTreeSet<IpNet>,
-    /// What it held since when, where reads may be late.
-    past: Vec<(u64, Routes)>,
-}
-
-impl Table {
-    /// What a reader is shown who sees the table as it was then.
-    pub(crate) fn view(&self, then: u64) -> &Routes {
-        // Everything before the first change is the empty table that it began as.
-        static EMPTY: Routes = BTreeMap::new();
-        if self.past.is_empty() {
-            return &self.routes;
-        }
-        self.past
-            .iter()
-            .rfind(|(since, _)| *since <= then)
-            .map_or(&EMPTY, |(_, routes)| routes)
-    }
-}
-
-/// Whether routes can lead to a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MachineState {
-    Running,
-    Gone,
-    Unsupported,
-}
-
-/// An instance.
-#[derive(Debug, Clone)]
-pub(crate) struct Machine {
-    pub(crate) state: MachineState,
-    pub(crate) v4: Option<NextHop>,
-    pub(crate) v6: Option<NextHop>,
-    pub(crate) forwarding: bool,
-    /// It does not run until then.
-    pub(crate) stopped: u64,
-    /// Something of it was ever changed.
-    pub(crate) changed: bool,
-}
-
-impl Machine {
-    pub(crate) fn hop(&self, destination: IpNet) -> Option<&NextHop> {
-        match destination {
-            IpNet::V4(_) => self.v4.as_ref(),
-            IpNet::V6(_) => self.v6.as_ref(),
-        }
-    }
-}
 
 /// Until when the cloud misbehaves, and how.
 #[derive(Debug, Default)]
@@ -146,6 +47,8 @@ pub(crate) struct Cloud {
     /// By `spec.providerID`.
     pub(crate) machines: BTreeMap<Arc<str>, Machine>,
     pub(crate) modes: CloudModes,
+    /// Where somebody else ever had a route.
+    pub(crate) foreign_ever: BTreeSet<IpNet>,
     pub(crate) habits: Habits,
     named: u64,
     hops: u64,
@@ -158,6 +61,7 @@ impl Cloud {
             tables: BTreeMap::new(),
             machines: BTreeMap::new(),
             modes: CloudModes::default(),
+            foreign_ever: BTreeSet::new(),
             habits,
             named: 0,
             hops: 0,
@@ -198,7 +102,6 @@ impl Cloud {
         let Table {
             routes,
             foreign_since,
-            foreign_ever,
             changed,
             ..
         } = table;
@@ -213,7 +116,7 @@ impl Cloud {
         foreign_since.retain(|net, _| routes.get(net).is_some_and(|held| !held.ours));
         for (net, _) in routes.iter().filter(|(_, held)| !held.ours) {
             foreign_since.entry(*net).or_insert(now);
-            foreign_ever.insert(*net);
+            self.foreign_ever.insert(*net);
         }
         if late {
             table.past.push((now, table.routes.clone()));
@@ -367,28 +270,6 @@ impl Cloud {
         });
         Ok(())
     }
-}
-
-/// Routes of the same family, as a quota counts them.
-pub(crate) fn count(routes: &Routes, family: &IpNet) -> usize {
-    let v4 = |net: &IpNet| matches!(net, IpNet::V4(_));
-    let same = routes.iter().filter(|(net, _)| v4(net) == v4(family));
-    same.map(|(_, held)| held.all().count()).sum()
-}
-
-/// Takes away the route that was observed. Returns the other of its destination.
-fn take(routes: &mut Routes, observed: &ObservedRoute) -> Option<Held> {
-    let mut held = routes.remove(&observed.destination)?;
-    let double = held.double.take().map(|double| *double);
-    let left = if held.handle == observed.handle {
-        double
-    } else {
-        Some(held)
-    };
-    if let Some(left) = &left {
-        routes.insert(observed.destination, left.clone());
-    }
-    left
 }
 
 /// The first address of the destination's family, as a next hop.

@@ -9,7 +9,7 @@ use crate::world::World;
 const WINDOW: u64 = 300_000;
 
 /// Whoever writes the same more often does not give way.
-const OFTEN: usize = 20;
+const OFTEN: usize = 30;
 
 impl World<'_> {
     /// An engine is about to write a node's condition.

@@ -24,6 +24,11 @@ impl World<'_> {
 
     /// There is a block for the node in each family.
     pub(super) fn could_have(&self, node: &ApiNode, config: &Config, all: &[&ApiNode]) -> bool {
+        let mut programmed = self.cloud.tables.values();
+        let programmed = programmed.any(|table| self.now >= table.untagged);
+        if self.scenario.limits.routes && !programmed {
+            return false;
+        }
         let machine = node.node.provider_id.as_ref();
         let machine = machine.and_then(|id| self.cloud.machines.get(id));
         let there = machine.is_some_and(|machine| machine.state == MachineState::Running);
@@ -66,23 +71,26 @@ impl World<'_> {
         if inside.next().is_some() || barred {
             return false;
         }
-        pool.state == PoolState::Active
-            && blocks(pool).iter().any(|block| {
-                let owned = |node: &&ApiNode| {
-                    let mut cidrs = node.node.pod_cidrs.iter();
-                    cidrs.any(|cidr| touches(cidr, block) && !covers_much(cidr, pool))
-                };
-                let routed = self.cloud.tables.values().any(|table| {
-                    let mut routes = table.routes.keys();
-                    // Whether a block may be given out for which somebody has a route that ours take
-                    // precedence over is left open.
-                    let mut propagated = table.propagated.iter();
-                    routes.any(|destination| touches(destination, block))
-                        || propagated.any(|destination| touches(destination, block))
-                });
-                let reserved = config.reserved.iter().any(|range| touches(range, block));
-                !all.iter().any(owned) && !routed && !reserved
-            })
+        // Whoever waits may have a block in mind already.
+        let waits = |node: &&&ApiNode| node.node.pod_cidrs.is_empty() && !node.node.excluded;
+        let waiting = all.iter().filter(waits).count();
+        let free = blocks(pool).into_iter().filter(|block| {
+            let owned = |node: &&ApiNode| {
+                let mut cidrs = node.node.pod_cidrs.iter();
+                cidrs.any(|cidr| touches(cidr, block) && !covers_much(cidr, pool))
+            };
+            let routed = self.cloud.tables.values().any(|table| {
+                let mut routes = table.routes.keys();
+                // Whether a block may be given out for which somebody has a route that ours take
+                // precedence over is left open.
+                let mut propagated = table.propagated.iter();
+                routes.any(|destination| touches(destination, block))
+                    || propagated.any(|destination| touches(destination, block))
+            });
+            let reserved = config.reserved.iter().any(|range| touches(range, block));
+            !all.iter().any(owned) && !routed && !reserved
+        });
+        pool.state == PoolState::Active && free.count() >= waiting.max(1)
     }
 }
 

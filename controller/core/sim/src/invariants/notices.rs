@@ -53,8 +53,7 @@ impl World<'_> {
         };
         let cidrs = &known.pod_cidrs;
         let inside = |net: &IpNet| cidrs.iter().any(|cidr| cidr.contains(net));
-        let mut tables = self.cloud.tables.values();
-        let foreign = tables.any(|table| table.foreign_ever.iter().any(inside));
+        let foreign = self.cloud.foreign_ever.iter().any(inside);
         if !foreign && !cidrs.is_empty() {
             let cidrs = cidrs.clone();
             self.broken(Invariant::I9, || {
@@ -75,7 +74,13 @@ impl World<'_> {
             since.is_some_and(long) && node.pod_cidrs.is_empty() && !node.excluded
         });
         if let Some(node) = refused.map(|node| node.key.clone())
-            && !known.said.was_told(Reason::WriteRefused)
+            && ![
+                Reason::WriteRefused,
+                Reason::PoolExhausted,
+                Reason::NoMatchingPool,
+            ]
+            .into_iter()
+            .any(|reason| known.said.was_told(reason))
         {
             return self.broken(Invariant::I9, || {
                 format!("the pod CIDRs of {node} are refused for minutes and nobody was told")

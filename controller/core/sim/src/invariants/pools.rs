@@ -56,8 +56,9 @@ impl World<'_> {
         if let Some(reserved) = config.reserved.iter().find(touches) {
             return Some(format!("{reserved} is reserved"));
         }
-        let mut tables = known.tables.by_id.keys();
-        let barred = tables.find_map(|id| known.tables.barred(id, &pool.cidr));
+        let settle = self.scenario.limits.settle;
+        let mut tables = known.tables.counting(settle);
+        let barred = tables.find_map(|(id, _)| known.tables.barred(id, &pool.cidr));
         if let Some(range) = barred {
             return Some(format!("{range}, which pool {name} overlaps, is barred"));
         }

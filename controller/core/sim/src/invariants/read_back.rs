@@ -31,7 +31,7 @@ impl World<'_> {
         if !self.scenario.limits.routes {
             return Ok(());
         }
-        if known.tables.counting(settle).next().is_none() {
+        if known.tables.by_id.is_empty() {
             return Err("no table was read".into());
         }
         let Some(InstanceState::Found(instance)) = known.instances.get(&node.key.uid) else {

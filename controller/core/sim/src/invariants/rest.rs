@@ -1,14 +1,19 @@
 //! I7: once faults stop, everything comes to rest.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use signpost_core::{NodeKey, Time, node::NetworkCondition};
+use ipnet::IpNet;
+use signpost_core::{NodeKey, Time, cloud::TableId, node::NetworkCondition};
 
 use super::Invariant;
 use crate::{queue::Message, rules::Rule, world::World};
 
-/// From the end of the last fault to rest.
-pub(crate) const BOUND: Duration = Duration::from_secs(600);
+/// What somebody has to put right is tried again after that time at the latest.
+const RETRIED: Duration = Duration::from_secs(300);
+/// And instances are read anew after that many check periods.
+const REREAD: u32 = 10;
+/// What follows from it takes that long at the most, where reads are consistent.
+const FOLLOWS: Duration = Duration::from_secs(60);
 /// A change by somebody else is seen at most so long after the last fault, since listings may have failed before.
 const NOTICED: Duration = Duration::from_secs(120);
 /// A node that joins when all is well is routed within that time and what reads need to settle.
@@ -32,6 +37,8 @@ pub(crate) struct Rest {
     /// The operator allowed the deletions that were held back.
     pub(super) allowed: bool,
     pub(super) torn_down: bool,
+    /// What nobody could know of when all was torn down.
+    pub(super) excused: BTreeSet<(TableId, IpNet)>,
     /// A node joined when all was well, and when.
     probe: Option<(NodeKey, u64)>,
     /// Listings begun since all is well.
@@ -48,6 +55,7 @@ impl Rest {
             waits_for: String::new(),
             allowed: false,
             torn_down: false,
+            excused: BTreeSet::new(),
             probe: None,
             listings: 0,
             reached: false,
@@ -132,11 +140,19 @@ impl World<'_> {
         }
     }
 
+    /// From the end of the last fault to rest.
+    fn bound(&self) -> Duration {
+        let again = RETRIED.max(self.wishes.check_period * REREAD);
+        let lapse = self.scenario.terms.duration;
+        again + lapse + self.scenario.limits.settle * 2 + FOLLOWS
+    }
+
     fn not_yet(&mut self) {
-        let latest = Time(self.rest.calm).after(BOUND).0;
+        let bound = self.bound();
+        let latest = Time(self.rest.calm).after(bound).0;
         if self.rest.well_since.unwrap_or(self.now) > latest {
             let why = std::mem::take(&mut self.rest.waits_for);
-            let bound = BOUND.as_secs();
+            let bound = bound.as_secs();
             return self.broken(Invariant::I7, || {
                 format!("{bound} s after the last fault there is no rest: {why}")
             });

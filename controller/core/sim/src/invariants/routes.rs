@@ -15,6 +15,9 @@ use crate::{
     world::World,
 };
 
+/// A list follows a restoration within so many milliseconds.
+const NOTICED: u64 = 10_000;
+
 impl World<'_> {
     /// Where routes to the node have to lead, as things truly are.
     pub(crate) fn hop_of(&self, node: &NodeKey, destination: IpNet) -> Option<NextHop> {
@@ -81,12 +84,18 @@ impl World<'_> {
             .and_then(|known| known.seen.last())
             .and_then(|seen| {
                 let mut routes = seen.routes.iter();
-                routes.find(|route| route.destination == old.destination)
+                routes.find(|route| {
+                    route.destination == old.destination && route.handle == old.handle
+                })
             })
             .map(|route| route.ownership);
         let table = self.cloud.tables.get(change.table());
         let there = table.and_then(|table| table.routes.get(&old.destination));
-        let foreign = shown == Some(Ownership::Foreign) && there.is_some_and(|held| !held.ours);
+        let foreign = shown == Some(Ownership::Foreign)
+            && there.is_some_and(|held| {
+                let mut all = held.all();
+                !all.any(|held| held.ours && held.handle == old.handle)
+            });
         if old.ownership != Ownership::Ours || foreign {
             self.broken(Invariant::I4, || {
                 format!("{} is not ours", crate::trail::change(change))
@@ -122,6 +131,10 @@ impl World<'_> {
             .filter(|node| node.node.pod_cidrs.contains(&route.destination))
             .collect();
         if owners.iter().any(|owner| owner.origin == Origin::Hand) {
+            return;
+        }
+        if self.restored.is_some_and(|at| from.sent <= at + NOTICED) {
+            // It does not know yet who came back.
             return;
         }
         let place = &self.shells[from.shell];

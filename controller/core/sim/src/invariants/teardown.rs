@@ -4,6 +4,7 @@ use signpost_core::cloud::RouteChange;
 
 use super::Invariant;
 use crate::{
+    cloud::Held,
     queue::{Message, Sender},
     world::World,
 };
@@ -21,7 +22,8 @@ impl World<'_> {
         }
         let left = self.cloud.tables.iter().find_map(|(id, table)| {
             let mut routes = table.routes.iter();
-            let left = routes.find(|(_, held)| held.all().any(|held| held.ours));
+            let ours = |held: &Held| held.all().any(|held| held.ours);
+            let left = routes.find(|(net, held)| ours(held) && self.is_knowable(net));
             left.filter(|_| self.must_know(shell, id, table))
                 .map(|(destination, _)| format!("{destination} in {id}"))
         });
@@ -33,6 +35,11 @@ impl World<'_> {
                 "torn down, but a route may still be written".into()
             });
         }
+        let left = self.cloud.tables.iter().flat_map(|(id, table)| {
+            let ours = table.routes.iter().filter(|(_, held)| held.ours);
+            ours.map(move |(net, _)| (id.clone(), *net))
+        });
+        self.rest.excused = left.collect();
         self.rest.torn_down = true;
         self.config = None;
         self.config_changed();

@@ -1,7 +1,7 @@
 //! What "all is well" means.
 
 use ipnet::IpNet;
-use signpost_core::{Config, node::NetworkCondition};
+use signpost_core::{Config, cloud::TableId, node::NetworkCondition};
 
 use crate::{
     api::ApiNode,
@@ -21,14 +21,25 @@ impl World<'_> {
             .map_or(0, |brain| brain.summary().deletions_held)
     }
 
-    pub(super) fn leftover(&self, counts: impl Fn(&IpNet) -> bool) -> Option<String> {
+    fn leftover(&self, counts: impl Fn(&TableId, &IpNet) -> bool) -> Option<String> {
         let mut tables = self.cloud.tables.iter();
         tables.find_map(|(id, table)| {
             // What lies in a table that is not programmed any more is nobody's business.
             let mut routes = table.routes.iter().filter(|_| self.now >= table.untagged);
-            let left = routes.find(|(destination, held)| held.ours && counts(destination));
+            let left = routes.find(|(destination, held)| held.ours && counts(id, destination));
             left.map(|(destination, _)| format!("{destination} in {id}"))
         })
+    }
+
+    /// Without a mark a route is known to be ours only by who was told of the pool or of the node.
+    pub(super) fn is_knowable(&self, destination: &IpNet) -> bool {
+        let leader = self.shells.iter().find(|shell| shell.leads());
+        self.scenario.habits.marks
+            || leader.is_some_and(|leader| {
+                let known = &leader.known;
+                let mut ever = known.ever.iter();
+                known.held.contains(destination) || ever.any(|(range, _)| range.has(destination))
+            })
     }
 
     pub(super) fn well(&self) -> Result<(), String> {
@@ -37,7 +48,7 @@ impl World<'_> {
             return Err(format!("there are {leaders} leaders"));
         }
         if self.wishes.teardown {
-            return match self.leftover(|_| true) {
+            return match self.leftover(|id, net| !self.rest.excused.contains(&(id.clone(), *net))) {
                 _ if !self.rest.torn_down => Err("it is not torn down".into()),
                 Some(left) => Err(format!("it is torn down, but {left} is there")),
                 None => Ok(()),
@@ -47,6 +58,10 @@ impl World<'_> {
         for node in &nodes {
             self.node_is_well(node, &nodes)
                 .map_err(|why| format!("{}: {why}", node.node.key.uid))?;
+        }
+        let leader = self.shells.iter().find(|shell| shell.leads());
+        if leader.is_some_and(|leader| leader.known.tables.failed) {
+            return Err("the last listing failed".into());
         }
         self.views_are_well()?;
         self.figures_are_well()?;
@@ -58,20 +73,10 @@ impl World<'_> {
             };
         }
         self.changes_are_told()?;
-        let known = self.shells.iter().find(|shell| shell.leads());
-        let known = known.map(|shell| &shell.known);
-        let marks = self.scenario.habits.marks;
-        let stale = self.leftover(|destination| {
-            // Without a mark nobody can know it who was never told of the pool or of the node.
-            let seen = known.is_some_and(|known| {
-                let mut ever = known.ever.iter();
-                known.held.contains(destination) || ever.any(|(range, _)| range.has(destination))
-            });
-            if !marks && !seen {
-                return false;
-            }
+        let stale = self.leftover(|_, destination| {
             let mut nodes = nodes.iter();
-            !nodes.any(|node| node.node.pod_cidrs.contains(destination))
+            self.is_knowable(destination)
+                && !nodes.any(|node| node.node.pod_cidrs.contains(destination))
         });
         match stale {
             Some(stale) => Err(format!("{stale} belongs to no node")),
@@ -152,6 +157,11 @@ impl World<'_> {
     /// Nothing stands in the way of the node's routes.
     pub(super) fn must_be_routed(&self, node: &ApiNode, config: &Config, all: &[&ApiNode]) -> bool {
         let key = &node.node.key;
+        let mut programmed = self.cloud.tables.values();
+        let programmed = programmed.any(|table| self.now >= table.untagged);
+        if self.scenario.limits.routes && !programmed {
+            return false;
+        }
         node.node.pod_cidrs.iter().all(|cidr| {
             let in_pool = config.pools.iter().any(|pool| range(pool).has(cidr));
             let alone = all.iter().all(|other| {
@@ -159,11 +169,12 @@ impl World<'_> {
                     || !other.node.pod_cidrs.contains(cidr)
                     || (other.node.created > node.node.created && !other.node.excluded)
             });
-            let clear = self
-                .cloud
-                .tables
-                .values()
-                .all(|table| table.routes.get(cidr).is_none_or(|held| held.ours));
+            let clear = self.cloud.tables.values().all(|table| {
+                table
+                    .routes
+                    .get(cidr)
+                    .is_none_or(|held| held.all().all(|it| it.ours))
+            });
             let reachable = self.hop_of(key, *cidr).is_some() || !self.scenario.limits.routes;
             in_pool && alone && clear && reachable
         })

@@ -12,7 +12,7 @@ use std::{
 use ipnet::IpNet;
 use signpost_core::{
     Action, Config, Event, Node, NodeKey, PoolConfig,
-    cloud::{CloudErrorKind, InstanceState, Range, RouteChange, TableId},
+    cloud::{CloudError, CloudErrorKind, InstanceState, Range, RouteChange, TableId},
 };
 
 pub(crate) use self::tables::{GIVEN_UP, SeenTable};
@@ -31,8 +31,10 @@ pub(crate) struct Knowledge {
     pub(crate) tables: tables::KnownTables,
     /// The route writes under way.
     pub(crate) route_writes: BTreeMap<u64, RouteChange>,
-    /// When the last write of a route was begun, and when it ended.
+    /// When the last write of a route was begun that may have happened, and when it ended.
     pub(crate) written: BTreeMap<(TableId, IpNet), (u64, u64)>,
+    /// The same before each write under way.
+    before: BTreeMap<u64, Option<(u64, u64)>>,
     /// When the leadership began.
     pub(crate) since: u64,
     /// Since when the guard counts: the election, or a change of the configuration.
@@ -41,6 +43,8 @@ pub(crate) struct Knowledge {
     pub(crate) ever: Vec<(Range, Arc<str>)>,
     /// Since when each pool is configured as it is.
     pub(crate) pools: BTreeMap<Range, u64>,
+    /// When all nodes were listed last.
+    pub(crate) listed: Option<u64>,
     /// When the first configuration was told.
     pub(crate) configured: Option<u64>,
     /// Where the answer to a creation was lost.
@@ -92,6 +96,7 @@ impl Knowledge {
                 self.guarded_since = now;
             }
             Event::NodesListed(nodes) => {
+                self.listed = Some(now);
                 self.nodes.clear();
                 // Who is absent is gone.
                 let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
@@ -156,8 +161,19 @@ impl Knowledge {
                     }
                     self.said.route_answered(&change, result, now);
                     let place = (change.table().clone(), change.destination());
-                    if let Some((_, ended)) = self.written.get_mut(&place) {
-                        *ended = now;
+                    let before = self.before.remove(write).flatten();
+                    match (may_have_happened(result), before) {
+                        (true, _) => {
+                            if let Some((_, ended)) = self.written.get_mut(&place) {
+                                *ended = now;
+                            }
+                        }
+                        (false, Some(before)) => {
+                            self.written.insert(place, before);
+                        }
+                        (false, None) => {
+                            self.written.remove(&place);
+                        }
                     }
                 }
             }
@@ -188,7 +204,8 @@ impl Knowledge {
             Action::Notify(notice) => self.said.notified(notice, now),
             Action::WriteRoute { write, change } => {
                 let place = (change.table().clone(), change.destination());
-                self.written.insert(place, (now, now));
+                let before = self.written.insert(place, (now, now));
+                self.before.insert(*write, before);
                 self.route_writes.insert(*write, change.clone());
             }
             _ => {}
@@ -216,4 +233,15 @@ pub(crate) fn range(pool: &PoolConfig) -> Range {
         cidr: pool.cidr,
         prefix_len: pool.node_prefix_length,
     }
+}
+
+/// It happened, or may have, or found that somebody else had done the same.
+fn may_have_happened(result: &Result<(), CloudError>) -> bool {
+    let error = result.as_ref().err();
+    error.is_none_or(|error| {
+        matches!(
+            error.kind,
+            CloudErrorKind::Unknown | CloudErrorKind::AlreadyExists | CloudErrorKind::NotFound
+        )
+    })
 }

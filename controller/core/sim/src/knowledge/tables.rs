@@ -37,6 +37,8 @@ impl SeenTable {
 pub(crate) struct KnownTable {
     /// The latest last.
     pub(crate) seen: Vec<SeenTable>,
+    /// A listing showed it that was answered in time: one that was not may have been dropped.
+    sure: bool,
     /// When the complete listings were begun that lacked it, since it was shown last.
     pub(crate) lacking: Vec<u64>,
 }
@@ -46,8 +48,8 @@ impl KnownTable {
     pub(crate) fn counts(&self, settle: Duration) -> bool {
         let settle = u64::try_from(settle.as_millis()).unwrap_or(u64::MAX);
         match self.lacking.as_slice() {
-            [first, .., last] => last - first < settle,
-            _ => true,
+            [first, .., last] => self.sure && last - first < settle,
+            _ => self.sure,
         }
     }
 }
@@ -67,6 +69,8 @@ pub(crate) struct KnownTables {
     pub(crate) asked: BTreeMap<u64, Asked>,
     /// When the last listing was begun.
     pub(crate) last_begun: Option<u64>,
+    /// The last listing that was answered failed, or one table in it.
+    pub(crate) failed: bool,
     /// When the latest listing that was taken in was begun.
     taken: Option<u64>,
     /// Tables that the last listing said to be full for a family (IPv4 or not), and when a route
@@ -86,6 +90,8 @@ impl KnownTables {
         let Some(Asked { begun, ranges }) = self.asked.remove(&listing) else {
             return;
         };
+        let read = |tables: &[TableListing]| tables.iter().all(|table| table.routes.is_ok());
+        self.failed = !tables.is_some_and(read);
         // What an earlier listing says is of no use any more.
         let (Some(tables), true) = (tables, self.taken.is_none_or(|taken| taken < begun)) else {
             return;
@@ -101,6 +107,7 @@ impl KnownTables {
             self.learn_usage(table);
             let known = self.by_id.entry(table.table.clone()).or_default();
             known.lacking.clear();
+            known.sure |= now <= begun + GIVEN_UP;
             if let Ok(routes) = &table.routes {
                 if known.seen.len() == KEPT {
                     known.seen.remove(0);

@@ -2,15 +2,14 @@
 
 mod election;
 mod watch;
+mod writes;
 
 use std::{collections::VecDeque, sync::Arc};
 
 use signpost_core::{
     Config, Event, Time,
-    cloud::{CloudError, CloudErrorKind},
-    event::ApiErrorKind,
     lease::{Election, Terms},
-    shell::{Ended, Feed, Place, Writes},
+    shell::{Feed, Writes},
 };
 
 use crate::{
@@ -262,31 +261,6 @@ impl World<'_> {
         }
     }
 
-    /// The end of a write is heard of, also when the leadership is over that began it.
-    fn end_write(&mut self, shell: usize, event: &Event) {
-        let (place, in_doubt) = match event {
-            Event::PodCidrsSet { result, .. } | Event::NetworkStatusSet { result, .. } => {
-                let error = result.as_ref().err();
-                let doubt = error.is_some_and(|error| error.kind == ApiErrorKind::Unknown);
-                (Place::Api, doubt)
-            }
-            Event::RouteWritten { result, .. } => (Place::Routes, is_in_doubt(result)),
-            Event::ForwardingEnabled { result, .. } => (Place::Instance, is_in_doubt(result)),
-            _ => return,
-        };
-        let ended = if in_doubt {
-            Ended::InDoubt
-        } else {
-            Ended::Known
-        };
-        let now = self.local(shell);
-        if in_doubt {
-            self.shells[shell].landed = now.after(self.scenario.limits.api_settle);
-        }
-        let writes = &mut self.shells[shell].writes;
-        writes.ended(place, ended, self.scenario.limits, now);
-    }
-
     /// Has the engine woken when it wants to be.
     pub(crate) fn set_alarm(&mut self, shell: usize) {
         let now = self.local(shell);
@@ -301,9 +275,4 @@ impl World<'_> {
             self.send_shell(shell, at, ToShell::Wake);
         }
     }
-}
-
-fn is_in_doubt(result: &Result<(), CloudError>) -> bool {
-    let error = result.as_ref().err();
-    error.is_some_and(|error| error.kind == CloudErrorKind::Unknown)
 }

@@ -9,7 +9,10 @@ use signpost_core::{
     event::{ApiError, ApiErrorKind},
 };
 
-use crate::world::{Entry, Lie, What, World, next_hop};
+use crate::{
+    budget::Lie,
+    world::{Entry, What, World, next_hop},
+};
 
 impl World {
     /// A request takes effect, or is refused.

@@ -8,6 +8,7 @@
 
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
+mod budget;
 mod canon;
 mod land;
 mod shell;
@@ -19,8 +20,9 @@ use std::collections::BTreeSet;
 use stateright::{Checker, DiscoveryClassification, HasDiscoveries, Model, Property};
 
 use crate::{
+    budget::{Budget, Lie},
     step::Step,
-    world::{Budget, Lie, World},
+    world::World,
 };
 
 const OWNED_ONCE: &str = "no two nodes own one block";

@@ -3,8 +3,9 @@
 use signpost_core::{Engine, Event, Handover, Limits, Time, lease::Terms};
 
 use crate::{
+    budget::Lie,
     land::unknown,
-    world::{CONTROLLERS, Call, Controller, Lie, NODES, What, World, config},
+    world::{CONTROLLERS, Call, Controller, NODES, What, World, config},
 };
 
 /// Calls are named by their position.

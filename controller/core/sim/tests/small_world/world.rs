@@ -14,7 +14,10 @@ use signpost_core::{
     node::NetworkCondition,
 };
 
-use crate::canon;
+use crate::{
+    budget::{Budget, Lie},
+    canon,
+};
 
 pub(crate) const NODES: usize = 2;
 pub(crate) const CONTROLLERS: usize = 2;
@@ -22,31 +25,6 @@ pub(crate) const CONTROLLERS: usize = 2;
 /// The block in which the foreign route lies, and the reserved one.
 const FOREIGN: &str = "10.0.0.16/28";
 const RESERVED: &str = "10.0.0.48/28";
-
-/// How often things may still go wrong or change.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Budget {
-    pub(crate) joins: u8,
-    pub(crate) leaves: u8,
-    pub(crate) crashes: u8,
-    pub(crate) releases: u8,
-    pub(crate) losses: u8,
-}
-
-/// How the world breaks what it promised to the engine, to see that this is noticed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Lie {
-    #[default]
-    None,
-    /// Listings leave out our routes.
-    HiddenRoutes,
-    /// Listings show routes that nobody made.
-    InventedRoutes,
-    /// Listings show the foreign route as ours.
-    StolenRoute,
-    /// A lease is taken over while writes of who held it before are under way.
-    HastyElection,
-}
 
 /// A request under way. Who asked may have crashed since.
 #[derive(Debug, Clone)]

@@ -111,3 +111,47 @@ fn a_route_that_is_alive_in_one_table_counts_though_it_leads_nowhere_in_another(
     assert_eq!(routes(&driver), 3);
     assert_eq!(driver.engine.summary().deletions_held, 3);
 }
+
+#[test]
+fn at_zero_percent_no_route_goes_and_that_is_told() {
+    let mut driver = ten();
+    driver.configure(|config| config.max_deletion_percent = 0);
+    for minute in 0..5 {
+        driver.delete(&format!("n{}", 2 * minute));
+        driver.delete(&format!("n{}", 2 * minute + 1));
+        driver.pass(Duration::from_secs(65));
+    }
+    assert_eq!(routes(&driver), 10);
+    assert_eq!(driver.notices(Reason::DeletionsHeld), 1);
+    assert_eq!(driver.engine.summary().deletions_held, 10);
+}
+
+#[test]
+fn a_list_without_nodes_does_not_take_the_route_of_the_only_one() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[])]);
+    driver.pass(Duration::from_secs(100));
+    driver.nodes.clear();
+    driver.list_nodes();
+    driver.pass(Duration::from_secs(300));
+    assert_eq!(routes(&driver), 1);
+    assert_eq!(driver.notices(Reason::DeletionsHeld), 1);
+}
+
+#[test]
+fn a_new_leadership_does_not_begin_a_new_minute_for_many() {
+    let mut driver = ten();
+    driver.configure(|config| config.max_deletion_percent = 50);
+    for number in 0..3 {
+        driver.delete(&format!("n{number}"));
+    }
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(routes(&driver), 7);
+    for number in 3..6 {
+        driver.nodes.remove(format!("n{number}").as_str());
+    }
+    driver.elect(vec![]);
+    driver.pass(Duration::from_secs(50));
+    assert_eq!(routes(&driver), 7, "three are more than two");
+    driver.pass(Duration::from_secs(50));
+    assert_eq!(routes(&driver), 4, "and less than half of seven");
+}

@@ -1,8 +1,15 @@
 mod api;
+mod doubt;
 mod drift;
 mod driver;
 mod failures;
+mod foreign;
 mod guard;
+mod haste;
+mod labels;
 mod leadership;
 mod life;
+mod pools;
 mod quota;
+mod silence;
+mod tables;

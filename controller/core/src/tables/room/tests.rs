@@ -115,3 +115,15 @@ fn a_level_ends_below_where_it_begins() {
     assert_eq!(rise(94), (None, QuotaLevel::Critical));
     assert_eq!(rise(74), (None, QuotaLevel::Ample));
 }
+
+#[test]
+fn a_route_in_room_that_a_deletion_made_is_no_try_beyond_the_limit() {
+    let mut room = Room::default();
+    list(&mut room, 5, Some(5), 1);
+    room.deleted();
+    room.begin(at(2).at);
+    room.ended(Ended::Created, at(2).at);
+    list(&mut room, 6, Some(5), 3);
+    assert_eq!(limit(&room), Some(5), "somebody else added one");
+    assert!(!room.admits());
+}

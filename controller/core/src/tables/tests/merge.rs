@@ -1,0 +1,185 @@
+//! What listings change in what is known.
+
+use super::*;
+
+/// One table; a route to `a` whose creation ended at 20 s.
+fn written() -> Rig {
+    let mut rig = Rig::new();
+    rig.lead(A, 1, "a");
+    rig.at(10).list(main(&[]));
+    rig.at(11).work();
+    rig.at(20).end(Ok(()));
+    rig.dirty();
+    rig
+}
+
+/// As far as is known, the table has it.
+fn is_right(rig: &Rig) -> bool {
+    rig.tables.uses()[0].programmed == 1
+}
+
+#[test]
+fn a_listing_begun_before_the_write_ended_proves_nothing() {
+    let mut rig = Rig::new();
+    rig.lead(A, 1, "a");
+    rig.at(10).list(main(&[]));
+    rig.at(11).work();
+    let listing = rig.at(19).begin_list();
+    rig.at(20).end(Ok(()));
+    rig.dirty();
+    rig.at(21).end_list(listing, main(&[ours(A, "a")]));
+    assert_eq!(rig.dirty(), [].into());
+    assert!(!rig.is_routed(A));
+}
+
+#[test]
+fn a_listing_begun_before_the_write_was_begun_does_not_undo_it() {
+    let mut rig = Rig::new();
+    rig.lead(A, 1, "a");
+    rig.at(10).list(main(&[]));
+    let listing = rig.at(11).begin_list();
+    rig.at(12).write();
+    rig.at(40).end_list(listing, main(&[]));
+    assert!(is_right(&rig));
+}
+
+#[test]
+fn while_a_write_is_in_flight_listings_say_nothing_of_it() {
+    let mut rig = Rig::routed();
+    rig.at(21).lead(A, 1, "b");
+    rig.work();
+    rig.at(40).list(main(&[ours(A, "b")]));
+    assert!(!rig.is_routed(A));
+    rig.at(41).end(Ok(()));
+    rig.at(42).list(main(&[ours(A, "b")]));
+    assert!(rig.is_routed(A));
+}
+
+#[test]
+fn a_listing_begun_after_the_write_proves_what_it_shows() {
+    let mut rig = written();
+    rig.at(21).list(main(&[ours(A, "a")]));
+    assert_eq!(rig.dirty(), [net(A)].into());
+    assert!(rig.is_routed(A));
+    rig.at(22).list(main(&[ours(A, "a")]));
+    assert_eq!(rig.dirty(), [].into());
+}
+
+#[test]
+fn a_fresh_route_is_missing_only_in_a_listing_that_had_to_show_it() {
+    let mut rig = written();
+    rig.at(29).list(main(&[]));
+    assert_eq!(rig.dirty(), [].into());
+    assert!(is_right(&rig));
+    assert!(rig.is_due(), "it is looked for again");
+    rig.at(30).list(main(&[]));
+    assert_eq!(rig.dirty(), [net(A)].into());
+    assert!(!is_right(&rig));
+    assert_eq!(rig.told(Reason::DriftMended), 0, "it never was proven");
+}
+
+#[test]
+fn a_proven_route_that_vanishes_or_leads_elsewhere_has_drifted() {
+    for shown in [vec![], vec![ours(A, "b")]] {
+        let mut rig = written();
+        rig.at(31).list(main(&[ours(A, "a")]));
+        rig.at(40).list(main(&shown));
+        assert_eq!(rig.told(Reason::DriftMended), 1);
+        assert!(!is_right(&rig));
+    }
+}
+
+#[test]
+fn a_route_that_became_a_blackhole_was_changed_by_nobody() {
+    let mut rig = written();
+    rig.at(31).list(main(&[ours(A, "a")]));
+    let hole = dropped(ours(A, "a"), Blackhole::TargetStopped);
+    rig.at(40).list(main(&[hole]));
+    assert_eq!(rig.told(Reason::DriftMended), 0);
+    assert!(!is_right(&rig));
+}
+
+#[test]
+fn drift_of_a_table_is_told_once_a_minute() {
+    let mut rig = Rig::routed();
+    for (second, told) in [(30, 1), (60, 1), (89, 1), (91, 2)] {
+        rig.at(second).list(main(&[]));
+        assert_eq!(rig.told(Reason::DriftMended), told, "at {second}");
+        rig.at(second).list(main(&[ours(A, "a")]));
+    }
+}
+
+#[test]
+fn a_foreign_route_in_its_place_is_believed_at_once() {
+    let mut rig = written();
+    rig.at(21).list(main(&[foreign(A)]));
+    assert!(!is_right(&rig));
+    assert!(!rig.tables.may_have_routes(net(A)));
+    assert_eq!(rig.tables.foreign(), [net(A)].into());
+    assert_eq!(rig.trouble(A), Some(Reason::RouteConflict));
+}
+
+#[test]
+fn an_uncertain_write_is_settled_by_the_first_listing_after_it() {
+    for (shown, landed) in [(vec![ours(A, "a")], true), (vec![], false)] {
+        let mut rig = Rig::new();
+        rig.lead(A, 1, "a");
+        rig.at(10).list(main(&[]));
+        rig.at(11).work();
+        rig.at(20).end(Err(CloudErrorKind::Unknown));
+        assert_eq!(rig.at(21).work(), [""; 0], "nobody knows what is there");
+        assert!(rig.tables.may_have_routes(net(A)));
+        rig.at(21).list(main(&shown));
+        assert_eq!(rig.is_routed(A), landed);
+        let again = if landed {
+            vec![]
+        } else {
+            vec![format!("create {A} in main")]
+        };
+        assert_eq!(rig.at(22).work(), again);
+    }
+}
+
+#[test]
+fn only_the_order_of_two_routes_is_no_news() {
+    let mut rig = Rig::routed();
+    let (one, two) = (named("1", ours(A, "x")), named("2", ours(A, "y")));
+    rig.allow(|policy| policy.deletes = false);
+    rig.keep(A, 1);
+    rig.at(21).list(main(&[one.clone(), two.clone()]));
+    rig.dirty();
+    rig.at(22).list(main(&[two, one]));
+    assert_eq!(rig.dirty(), [].into());
+}
+
+#[test]
+fn a_route_with_host_bits_is_the_one_without() {
+    let mut rig = written();
+    rig.at(21).list(main(&[ours("10.0.0.7/24", "a")]));
+    assert!(rig.is_routed(A));
+}
+
+#[test]
+fn listings_tell_what_is_foreign_and_was_not_shown_before() {
+    let mut rig = Rig::new();
+    let come = |listed: Listed| -> Vec<IpNet> {
+        listed.foreign.into_iter().map(|(_, cidr)| cidr).collect()
+    };
+    assert_eq!(come(rig.at(20).list(main(&[foreign(A)]))), [net(A)]);
+    assert_eq!(rig.tables.foreign(), [net(A)].into());
+    let second = rig.at(21).list(main(&[foreign(A), foreign(B)]));
+    assert_eq!(come(second), [net(B)]);
+    assert_eq!(come(rig.at(22).list(main(&[]))), []);
+    assert_eq!(rig.tables.foreign(), [].into());
+}
+
+#[test]
+fn a_foreign_route_inside_a_block_is_found_and_one_for_all_of_it_is_not_inside() {
+    let mut rig = Rig::new();
+    rig.at(20).list(main(&[foreign(A)]));
+    assert_eq!(rig.tables.foreign_inside(net(A)), None);
+    rig.at(21).list(main(&[foreign(A), foreign("10.0.0.8/32")]));
+    let inside = rig.tables.foreign_inside(net(A)).map(|(cidr, _)| cidr);
+    assert_eq!(inside, Some(net("10.0.0.8/32")));
+    assert_eq!(rig.tables.foreign_inside(net(B)), None);
+}
