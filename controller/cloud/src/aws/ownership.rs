@@ -292,8 +292,9 @@ mod tests {
         assert_eq!(ownership(&owners, &route), Some(Ownership::Foreign));
         assert_eq!(owners.unknown(&route, &ranges(), now), None);
         // A node names it.
-        owners.name([&"i-1".into()].into_iter(), now);
-        assert!(owners.learn(&"eni-1".into(), &"i-1".into(), false, now));
+        let news = owners.name([&"i-1".into()].into_iter(), now);
+        assert!(news, "the interface counted as foreign");
+        assert!(!owners.name([&"i-1".into()].into_iter(), now));
         assert_eq!(ownership(&owners, &route), Some(Ownership::Ours));
         // Or the tag does.
         let mut tagged = Owners::default();
