@@ -214,12 +214,12 @@ impl Nodes {
         if phase == Phase::Routed {
             report(turn, state);
         }
-        if state.trouble.as_deref() != trouble.as_ref() {
+        if state.trouble.as_deref() == trouble.as_ref() {
+            judged.trouble_before = trouble;
+        } else {
             judged.trouble_before = state.trouble.take().map(|trouble| *trouble);
             state.trouble = trouble.clone().map(Box::new);
             judged.news = trouble.filter(|trouble| trouble.lasting);
-        } else {
-            judged.trouble_before = trouble;
         }
         if judged.moved.is_some() && phase == Phase::Routing {
             self.begin_waiting(turn, id);

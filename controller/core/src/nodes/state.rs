@@ -66,6 +66,7 @@ pub(crate) struct Standing {
 }
 
 /// All that is known of a node. Changed by [`Nodes`](super::Nodes) alone.
+#[expect(clippy::struct_excessive_bools, reason = "each says something else")]
 #[derive(Debug, Clone)]
 pub(crate) struct NodeState {
     pub(super) node: Seen,
