@@ -112,6 +112,22 @@ impl Turnstile {
         }
     }
 
+    /// Another with this rate that holds no more than this one does.
+    pub(crate) fn retuned(&self, rate: Rate) -> Self {
+        let mut bucket = self.with(|bucket| {
+            bucket.refill(Instant::now());
+            bucket.clone()
+        });
+        bucket.burst = f64::from(rate.burst.max(1));
+        bucket.full_rate = f64::from(rate.per_second.max(1));
+        bucket.rate = bucket.rate.min(bucket.full_rate);
+        bucket.tokens = bucket.tokens.min(bucket.burst);
+        Self {
+            bucket: std::sync::Mutex::new(bucket),
+            queue: Mutex::new(()),
+        }
+    }
+
     /// Takes a token and says how long that took.
     pub(crate) async fn pass(&self) -> Duration {
         let begun = Instant::now();

@@ -273,7 +273,12 @@ class Routes(Scene):
         for number, kind in enumerate(["throttle", "error500", "reset_before", "lost_after_commit"]):
             before = last_call()
             fault(kind, "CreateRoute")
-            patient.create_route(**self.at(f"10.1.{number}.0/24", InstanceId=one))
+            route = self.at(f"10.1.{number}.0/24", InstanceId=one)
+            if kind == "lost_after_commit":
+                # It was made, so the second attempt is refused.
+                self.assertRefused("RouteAlreadyExists", patient.create_route, **route)
+            else:
+                patient.create_route(**route)
             calls = calls_after(before, "CreateRoute")
             self.assertEqual([call["fault"] for call in calls], [kind, None])
             # Attempts of one operation, as the client itself says.

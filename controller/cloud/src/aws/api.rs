@@ -40,6 +40,8 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(sdk: &SdkConfig, config: &AwsConfig, meter: Arc<dyn Meter>) -> Self {
         let longest_write = config.longest_write;
+        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+        let place = format!("{region} {}", sdk.endpoint_url().unwrap_or_default());
         let client = |longest: Duration| {
             let timeouts = TimeoutConfig::builder()
                 .connect_timeout(LONGEST_CONNECT.min(longest))
@@ -66,7 +68,7 @@ impl Api {
             reads: client(LONGEST_READ),
             writes: client(longest_write.saturating_sub(MARGIN).max(MARGIN)),
             quotas: aws_sdk_servicequotas::Client::from_conf(quotas),
-            calls: Calls::new(&config.rates, config.cluster_tag(), meter),
+            calls: Calls::new(&place, &config.rates, config.cluster_tag(), meter),
         }
     }
 

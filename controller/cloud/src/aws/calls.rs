@@ -1,6 +1,11 @@
 //! How requests are sent: through the bucket of their action, bounded in time, counted.
 
-use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_sdk_ec2::{
     config::http::HttpResponse,
@@ -13,29 +18,49 @@ use super::{
     action::{Action, Rates},
     errors,
 };
-use crate::{Meter, buckets::Turnstile};
+use crate::{Meter, Rate, buckets::Turnstile};
 
 /// How often a read is sent until the engine is told that it failed.
 const READ_ATTEMPTS: u32 = 3;
 /// Before the second attempt of a read; doubles.
 const READ_PAUSE: Duration = Duration::from_millis(200);
 
+/// A bucket with its rate.
+type Shared = (Rate, Arc<Turnstile>);
+
+/// The buckets of this process. AWS counts by account and region, so a provider that is made anew,
+/// as after a change of the object, goes on with what the one before has left.
+static BUCKETS: Mutex<BTreeMap<(String, Action), Shared>> = Mutex::new(BTreeMap::new());
+
+fn shared(place: &str, action: Action, rate: Rate) -> Arc<Turnstile> {
+    let mut buckets = BUCKETS.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (place.to_owned(), action);
+    let turnstile = match buckets.get(&key) {
+        Some((same, turnstile)) if *same == rate => return Arc::clone(turnstile),
+        Some((_, turnstile)) => Arc::new(turnstile.retuned(rate)),
+        None => Arc::new(Turnstile::new(rate)),
+    };
+    buckets.insert(key, (rate, Arc::clone(&turnstile)));
+    turnstile
+}
+
 /// The buckets of one account and region, shared by everything that calls it.
 pub(super) struct Calls {
-    turnstiles: BTreeMap<Action, Turnstile>,
+    turnstiles: BTreeMap<Action, Arc<Turnstile>>,
     meter: Arc<dyn Meter>,
     /// The tag that the policy in the manifests asks for.
     tag: String,
 }
 
 impl Calls {
-    pub(super) fn new(rates: &Rates, tag: String, meter: Arc<dyn Meter>) -> Self {
+    /// `place` names account and region as far as they are known.
+    pub(super) fn new(place: &str, rates: &Rates, tag: String, meter: Arc<dyn Meter>) -> Self {
         let rate = |action| rates.get(&action).copied();
         let turnstiles = Action::ALL
             .into_iter()
             .map(|action| {
                 let rate = rate(action).unwrap_or(action.default_rate());
-                (action, Turnstile::new(rate))
+                (action, shared(place, action, rate))
             })
             .collect();
         Self {

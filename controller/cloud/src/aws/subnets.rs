@@ -87,3 +87,80 @@ impl Layout {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use aws_sdk_ec2::types::{
+        Instance, InstanceNetworkInterface, InstanceNetworkInterfaceAttachment, RouteTable,
+        RouteTableAssociation, Tag,
+    };
+
+    use super::*;
+    use crate::aws::config::TableChoice;
+
+    fn config() -> AwsConfig {
+        AwsConfig {
+            cluster_name: "blue".to_owned(),
+            region: None,
+            vpc_id: None,
+            tables: TableChoice::ClusterTag,
+            rates: BTreeMap::new(),
+            longest_write: Duration::from_secs(5),
+        }
+    }
+
+    /// A table of account 1.
+    fn table(id: &str, tagged: bool, association: RouteTableAssociation) -> RawTable {
+        let tag = Tag::builder().key("kubernetes.io/cluster/blue");
+        let tag = tag.value(if tagged { "shared" } else { "other" });
+        let table = RouteTable::builder()
+            .route_table_id(id)
+            .vpc_id("vpc-1")
+            .owner_id("111111111111")
+            .tags(tag.build())
+            .associations(association);
+        RawTable::read(&table.build()).unwrap()
+    }
+
+    /// What is wrong with an instance of this account in this subnet.
+    fn problem(owner: &str, subnet: &str) -> Option<String> {
+        let main = RouteTableAssociation::builder().main(true).build();
+        let own = RouteTableAssociation::builder().subnet_id("subnet-own");
+        let tables = [
+            table("rtb-main", false, main),
+            table("rtb-own", true, own.build()),
+        ];
+        let layout = Layout::of(&tables, &config(), Instant::now());
+        let attachment = InstanceNetworkInterfaceAttachment::builder().device_index(0);
+        let interface = InstanceNetworkInterface::builder()
+            .network_interface_id("eni-1")
+            .owner_id(owner)
+            .subnet_id(subnet)
+            .attachment(attachment.build());
+        let instance = Instance::builder()
+            .instance_id("i-1")
+            .vpc_id("vpc-1")
+            .network_interfaces(interface.build());
+        let instance = RawInstance::read(&instance.build()).unwrap();
+        layout.problem(&config(), &instance, instance.primary().unwrap())
+    }
+
+    #[test]
+    fn a_subnet_follows_its_own_table_or_the_main_one() {
+        assert_eq!(problem("111111111111", "subnet-own"), None);
+        let why = problem("111111111111", "subnet-other").unwrap();
+        for part in ["rtb-main", "kubernetes.io/cluster/blue", "subnet-other"] {
+            assert!(why.contains(part), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_instance_in_another_accounts_vpc_is_refused_with_the_reason() {
+        let why = problem("222222222222", "subnet-own").unwrap();
+        for part in ["111111111111", "222222222222", "signpost.dev/exclude"] {
+            assert!(why.contains(part), "{why}");
+        }
+    }
+}

@@ -66,6 +66,38 @@ async fn a_configured_rate_is_kept() {
 }
 
 #[tokio::test]
+async fn a_provider_that_is_made_anew_does_not_start_with_full_buckets() {
+    let slow = |per_second| AwsConfig {
+        rates: [(
+            Action::CreateRoute,
+            Rate {
+                burst: 2,
+                per_second,
+            },
+        )]
+        .into(),
+        ..config()
+    };
+    let scene = Scene::with(slow(1), Settings::default()).await;
+    let instances = scene.launch(1, &[]).await;
+    scene.read(&instances).await;
+    let one = scene.primary(&instances[0]);
+    let begun = Instant::now();
+    let blocks = blocks(4);
+    for block in &blocks[..2] {
+        let change = create(&scene.tables[0], block, &one);
+        assert_eq!(scene.change(&change).await, Ok(()));
+    }
+    // As after a change of the object, with the rates that it had and with others.
+    for (block, per_second) in [(&blocks[2], 1), (&blocks[3], 2)] {
+        let cloud = scene.another(slow(per_second));
+        let change = create(&scene.tables[0], block, &one);
+        crate::scene::make(&cloud, &change).await.unwrap();
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(1400));
+}
+
+#[tokio::test]
 async fn a_throttled_read_is_sent_again_and_a_throttled_write_is_reported() {
     let scene = Scene::new().await;
     let instances = scene.launch(1, &[]).await;

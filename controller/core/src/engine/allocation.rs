@@ -35,12 +35,14 @@ pub(super) fn is_still_its_own(
 impl Engine {
     /// Sees to it that a node gets blocks and has them written.
     pub(super) fn ensure_blocks(&mut self, id: NodeId) {
-        let (Some(state), Some(ledger)) = (self.nodes.get(id), &self.ledger) else {
+        let Some(state) = self.nodes.get(id) else {
             return;
         };
         let excluded = state.is_excluded();
-        let spoilt = excluded || !is_still_its_own(ledger, &self.tables, id, state);
-        if state.may_choose_anew() && spoilt {
+        let may_choose = state.may_choose_anew();
+        let spoilt = excluded || !is_still_its_own(&self.ledger, &self.tables, id, state);
+        self.nodes.look_for_missed(&mut self.turn, id);
+        if may_choose && spoilt {
             let Some(cidrs) = self.nodes.withdraw(&mut self.turn, id) else {
                 return;
             };
@@ -55,9 +57,10 @@ impl Engine {
     }
 
     fn choose(&mut self, id: NodeId) {
-        let (Some(state), Some(ledger)) = (self.nodes.get(id), &mut self.ledger) else {
+        let Some(state) = self.nodes.get(id) else {
             return;
         };
+        let ledger = &mut self.ledger;
         if !state.cidrs().is_empty() || state.is_uninitialized() && ledger.selects() {
             return;
         }
@@ -78,10 +81,7 @@ impl Engine {
 
     /// A node no longer claims a network: its routes are orphaned unless somebody else claims it.
     pub(super) fn release(&mut self, id: NodeId, cidr: IpNet) {
-        let Some(ledger) = &mut self.ledger else {
-            return;
-        };
-        match ledger.release(id, cidr, self.turn.now) {
+        match self.ledger.release(id, cidr, self.turn.now) {
             Fate::Has(heir) => self.nodes.mark(heir),
             Fate::Quarantined if !self.turn.limits.routes => self.free(cidr),
             Fate::Quarantined => {
@@ -95,9 +95,10 @@ impl Engine {
 
     /// Tells the tables what is desired of a destination, from whose it is and where that node is.
     pub(super) fn desire(&mut self, cidr: IpNet) {
-        let (true, Some(ledger)) = (self.turn.limits.routes, &self.ledger) else {
+        if !self.turn.limits.routes {
             return;
-        };
+        }
+        let ledger = &self.ledger;
         let owner = ledger.owner(cidr).map(|owner| owner.id);
         let want = match owner {
             _ if self.is_teardown() => Want::Remove,
@@ -120,13 +121,11 @@ impl Engine {
 
     /// Frees what is in quarantine and of which no route is left.
     pub(super) fn end_quarantines(&mut self) {
-        let (Some(ledger), settle) = (&self.ledger, self.turn.limits.settle) else {
-            return;
-        };
+        let (ledger, settle) = (&self.ledger, self.turn.limits.settle);
         let clear: Vec<IpNet> = ledger
             .quarantined()
             .filter(|cidr| {
-                let released = ledger.quarantine(*cidr).map(|(since, _)| since);
+                let released = ledger.released(*cidr);
                 released.is_some_and(|since| self.tables.is_clear(*cidr, since, settle))
             })
             .collect();
@@ -139,8 +138,7 @@ impl Engine {
 
     /// No route is left for a block that nobody claims.
     fn free(&mut self, cidr: IpNet) {
-        let freed = self.ledger.as_mut().is_some_and(|it| it.free(cidr));
-        if freed {
+        if self.ledger.free(cidr) {
             self.blocks_changed();
         }
     }
@@ -154,9 +152,7 @@ impl Engine {
 
     /// Has the node judged anew that had a network which nobody claims now.
     pub(super) fn mark_former(&mut self, cidr: IpNet) {
-        let ledger = self.ledger.as_ref();
-        let former = ledger.and_then(|it| it.quarantine(cidr)?.1);
-        if let Some(id) = former {
+        if let Some(id) = self.ledger.former(cidr) {
             self.nodes.mark(id);
         }
     }

@@ -58,8 +58,10 @@ impl Engine {
 
     /// A pool must not hold nodes' own addresses.
     fn note_addresses(&mut self, id: NodeId, before: &[std::net::IpAddr]) {
-        if let (Some(state), Some(ledger)) = (self.nodes.get(id), &mut self.ledger)
-            && ledger.set_addresses(state.key(), before, state.internal_ips())
+        if let Some(state) = self.nodes.get(id)
+            && self
+                .ledger
+                .set_addresses(state.key(), before, state.internal_ips())
         {
             self.blocks_changed();
         }
@@ -81,9 +83,7 @@ impl Engine {
         let (key, addresses) = (state.key().clone(), state.internal_ips().to_vec());
         self.nodes.lose(id, departure, self.turn.now.at);
         self.without_block.remove(&id);
-        if let Some(ledger) = &mut self.ledger
-            && ledger.set_addresses(&key, &addresses, &[])
-        {
+        if self.ledger.set_addresses(&key, &addresses, &[]) {
             self.blocks_changed();
         }
         let dead = self.instances.is_gone(id);
@@ -97,11 +97,11 @@ impl Engine {
 
     /// The node claims a pod CIDR: whoever has it as well is judged anew.
     pub(super) fn claim(&mut self, id: NodeId, cidr: IpNet) {
-        let (Some(state), Some(ledger)) = (self.nodes.get(id), &mut self.ledger) else {
+        let Some(state) = self.nodes.get(id) else {
             return;
         };
         let claimant = state.claimant(id);
-        let other = match ledger.claim(claimant, cidr) {
+        let other = match self.ledger.claim(claimant, cidr) {
             crate::ipam::Claim::Owner { before } => before,
             crate::ipam::Claim::Duplicate { owner } => Some(owner),
             crate::ipam::Claim::OutOfRange => {

@@ -55,11 +55,9 @@ impl Engine {
             return;
         };
         let phase = state.phase();
-        let ledger = self.ledger.as_ref();
         let mut cidrs = state.cidrs().iter();
         let left = cidrs.any(|cidr| {
-            let former = ledger.and_then(|it| it.quarantine(*cidr)?.1);
-            former == Some(id) && self.tables.may_have_routes(*cidr)
+            self.ledger.former(*cidr) == Some(id) && self.tables.may_have_routes(*cidr)
         });
         let standing = Standing {
             phase: if left { Phase::Draining } else { phase },
@@ -131,7 +129,7 @@ impl Engine {
     }
 
     fn ownership_trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
-        let ledger = self.ledger.as_ref()?;
+        let ledger = &self.ledger;
         let key = state.key();
         state.cidrs().iter().find_map(|cidr| match ledger.owner(*cidr) {
             Some(owner) if owner.id == id => None,

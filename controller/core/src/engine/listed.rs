@@ -22,8 +22,7 @@ impl Engine {
         self.take_in_ranges(&listed);
         if let Some(begun) = listed.complete {
             self.end_quarantines();
-            let covered = self.ledger.as_mut().is_some_and(|it| it.covered(begun));
-            if covered {
+            if self.ledger.covered(begun) {
                 self.blocks_changed();
             }
             self.ask_for_held();
@@ -37,9 +36,8 @@ impl Engine {
     /// Destinations with routes of ours of which the ledger may not know.
     fn take_in_orphans(&mut self) {
         for cidr in self.tables.take_dirty() {
-            let orphaned = self.tables.may_have_routes(cidr);
-            if let Some(ledger) = self.ledger.as_mut().filter(|_| orphaned) {
-                ledger.orphaned(cidr, self.turn.now);
+            if self.tables.may_have_routes(cidr) {
+                self.ledger.orphaned(cidr, self.turn.now);
             }
             self.desire(cidr);
             self.destination_changed(cidr);
@@ -47,11 +45,8 @@ impl Engine {
     }
 
     fn take_in_ranges(&mut self, listed: &Listed) {
-        let Some(ledger) = &mut self.ledger else {
-            return;
-        };
-        let foreign = ledger.set_foreign(&self.tables.foreign());
-        let barred = ledger.set_barred(&self.tables.barred());
+        let foreign = self.ledger.set_foreign(&self.tables.foreign());
+        let barred = self.ledger.set_barred(&self.tables.barred());
         if foreign || barred {
             self.blocks_changed();
             self.mark_unwritten();
@@ -73,7 +68,7 @@ impl Engine {
 
     /// Has those judged anew that have a destination, or had it.
     pub(super) fn destination_changed(&mut self, cidr: IpNet) {
-        let owner = self.ledger.as_ref().and_then(|it| it.owner(cidr));
+        let owner = self.ledger.owner(cidr);
         if let Some(id) = owner.map(|owner| owner.id) {
             self.nodes.mark(id);
         }
@@ -82,7 +77,7 @@ impl Engine {
 
     /// The route of a node is dead, or was refused: its instance may have changed.
     pub(super) fn ask_for_owner(&mut self, cidr: IpNet) {
-        let owner = self.ledger.as_ref().and_then(|it| it.owner(cidr));
+        let owner = self.ledger.owner(cidr);
         if let Some(id) = owner.map(|owner| owner.id) {
             self.instances.want(&self.turn, id);
         }
@@ -97,8 +92,7 @@ impl Engine {
 
     fn ask_for_held(&mut self) {
         for cidr in self.tables.held_orphans() {
-            let ledger = self.ledger.as_ref();
-            if let Some(id) = ledger.and_then(|it| it.quarantine(cidr)?.1) {
+            if let Some(id) = self.ledger.former(cidr) {
                 self.instances.want(&self.turn, id);
             }
         }
@@ -111,8 +105,7 @@ impl Engine {
         let cidrs = gone.map(|state| state.cidrs().to_vec());
         if self.instances.is_gone(id) {
             for cidr in cidrs.into_iter().flatten() {
-                let former = self.ledger.as_ref().and_then(|it| it.quarantine(cidr)?.1);
-                if former == Some(id) {
+                if self.ledger.former(cidr) == Some(id) {
                     self.tables.set_dead(&self.turn, cidr);
                 }
             }

@@ -64,8 +64,7 @@ pub struct Engine {
     turn: Turn,
     config: Option<Config>,
     recovery: Recovery,
-    /// Absent until a configuration was read.
-    ledger: Option<Ledger>,
+    ledger: Ledger,
     nodes: Nodes,
     tables: Tables,
     instances: Instances,
@@ -84,7 +83,7 @@ impl Engine {
         let mut engine = Self {
             turn: Turn::new(limits, seed, elected),
             config: None,
-            ledger: None,
+            ledger: Ledger::default(),
             nodes: Nodes::default(),
             tables: Tables::new(elected, recovery.origin()),
             recovery,
@@ -183,12 +182,12 @@ impl Engine {
 
     fn begin_api_writes(&mut self) {
         loop {
-            let (ledger, tables) = (self.ledger.as_ref(), &self.tables);
+            let (ledger, tables) = (&self.ledger, &self.tables);
             let may_allocate = self.may_allocate();
             self.nodes.begin_writes(&mut self.turn, |id, state| {
                 may_allocate
                     && !state.is_excluded()
-                    && ledger.is_some_and(|it| allocation::is_still_its_own(it, tables, id, state))
+                    && allocation::is_still_its_own(ledger, tables, id, state)
             });
             // What was queued and is no longer wanted may want something else instead.
             if !self.nodes.any_dirty() {
@@ -200,11 +199,9 @@ impl Engine {
 
     fn begin_listing(&mut self) {
         let bulk = self.nodes.writes_wait();
-        if self.turn.limits.routes
-            && self.tables.listing_is_due(&self.turn, bulk)
-            && let Some(ledger) = &self.ledger
-        {
-            self.tables.begin_listing(&mut self.turn, ledger.ranges());
+        if self.turn.limits.routes && self.tables.listing_is_due(&self.turn, bulk) {
+            self.tables
+                .begin_listing(&mut self.turn, self.ledger.ranges());
         }
     }
 

@@ -134,8 +134,7 @@ impl Engine {
 
     /// Somebody else has a route inside a node's block: some of its packets go elsewhere.
     pub(super) fn tell_of_foreign(&mut self, foreign: IpNet, table: &TableId) {
-        let ledger = self.ledger.as_ref();
-        let Some((owner, block)) = ledger.and_then(|it| it.owner_around(foreign)) else {
+        let Some((owner, block)) = self.ledger.owner_around(foreign) else {
             return;
         };
         let now = self.turn.now.at;
@@ -152,10 +151,9 @@ impl Engine {
 
     /// Pools that cannot be used as they are, and removed ones that are kept.
     pub(super) fn tell_of_pools(&mut self) {
-        let Some(ledger) = &self.ledger else { return };
-        let refused = ledger.refused();
+        let refused = self.ledger.refused();
         let refused = refused.map(|(name, why)| (name.clone(), Reason::RangeBarred, why));
-        let removed = ledger.removed();
+        let removed = self.ledger.removed();
         let removed = removed.map(|(name, why)| (name.clone(), Reason::PoolRemoved, why));
         let now = self.turn.now.at;
         for (name, reason, why) in refused.chain(removed) {

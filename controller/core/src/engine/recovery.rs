@@ -16,7 +16,6 @@ use crate::{
     Action,
     config::{Config, Handover, Limits},
     ids::Stamp,
-    ipam::Ledger,
     nodes::Voice,
     tables::Policy,
 };
@@ -28,6 +27,8 @@ pub(super) struct Recovery {
     elected: Stamp,
     /// How long after the election what was written before shows in every listing.
     settle: Duration,
+    /// A configuration was read.
+    configured: bool,
     /// When the ranges that listings have to cover last grew.
     pub(super) grown: Stamp,
     /// All nodes and all tables were read.
@@ -45,6 +46,7 @@ impl Recovery {
                 Handover::Clean => Duration::ZERO,
                 Handover::Unclean => limits.settle,
             },
+            configured: false,
             grown: elected,
             done: false,
             torn_down: false,
@@ -68,15 +70,12 @@ impl Engine {
         self.recovery.torn_down = false;
         self.recovery.grown = self.turn.now;
         if let Some(config) = &self.config {
-            match &mut self.ledger {
-                Some(ledger) => {
-                    ledger.reconfigure(config, (self.turn.now, self.recovery.limits.settle));
-                }
-                None => {
-                    let coverage = (self.recovery.elected, self.recovery.settle);
-                    self.ledger = Some(Ledger::new(config, coverage));
-                }
-            }
+            let coverage = if std::mem::replace(&mut self.recovery.configured, true) {
+                (self.turn.now, self.recovery.limits.settle)
+            } else {
+                (self.recovery.elected, self.recovery.settle)
+            };
+            self.ledger.reconfigure(config, coverage);
             if before.is_none_or(|before| before.check_period != config.check_period) {
                 self.instances
                     .schedule_refresh(&self.turn, config.check_period);
@@ -132,12 +131,9 @@ impl Engine {
 
     /// Asks for the listing that the pools need which were configured last.
     fn cover_pools(&mut self) {
-        let Some(ledger) = &mut self.ledger else {
-            return;
-        };
         if !self.recovery.limits.routes {
-            ledger.cover_all();
-        } else if let Some(at) = ledger.uncovered() {
+            self.ledger.cover_all();
+        } else if let Some(at) = self.ledger.uncovered() {
             self.tables.want_listing(at);
         }
     }

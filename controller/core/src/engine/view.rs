@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::Engine;
 use crate::{
     NodeKey, Summary,
-    ipam::Ledger,
     nodes::NodeState,
     summary::{NodeView, Phase},
 };
@@ -48,7 +47,7 @@ impl Engine {
         let troubled = &self.notices.troubled;
         Summary {
             generation: config.map_or(0, |config| config.generation),
-            pools: self.ledger.as_ref().map(Ledger::uses).unwrap_or_default(),
+            pools: self.ledger.uses(),
             tables: self.tables.uses(),
             nodes_total: counted().count(),
             nodes_routed: routed.count(),

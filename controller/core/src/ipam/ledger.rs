@@ -32,7 +32,7 @@ use crate::{
 /// other pools that it overlaps: so what a living node has is never handed out, whole or in part, even
 /// if it lies across the blocks of the pools there are now. The exception are oversized claims that
 /// are no block of any pool (`Pool::is_oversized`).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     /// In the order of the configuration, then the removed ones.
     pools: Vec<Pool>,
@@ -65,28 +65,12 @@ enum Entry {
 }
 
 impl Ledger {
-    /// The pools of a configuration, with nobody in them. `coverage` is what the first listing has to
-    /// show of them.
-    pub(crate) fn new(config: &Config, coverage: (Stamp, std::time::Duration)) -> Self {
-        let mut ledger = Self {
-            pools: Vec::new(),
-            reserved: Vec::new(),
-            entries: NetMap::default(),
-            quarantined: BTreeSet::new(),
-            outside: BTreeSet::new(),
-            foreign: NetMap::default(),
-            barred: NetMap::default(),
-            addresses: BTreeMap::new(),
-        };
-        ledger.reconfigure(config, coverage);
-        ledger
-    }
-
     /// Adds, changes and removes pools. Claims and quarantines stay, and count anew.
     ///
     /// A pool that is removed while nodes have blocks of it, or while such blocks are in quarantine,
     /// hands out nothing and goes when the last of them does. Pools are the same if their range and
-    /// prefix length are.
+    /// prefix length are. `coverage` says since when, and how long after that, a listing has to be begun
+    /// before new pools hand out blocks.
     pub(crate) fn reconfigure(&mut self, config: &Config, coverage: (Stamp, std::time::Duration)) {
         let (since, settle) = coverage;
         let mut before = std::mem::take(&mut self.pools);
@@ -262,10 +246,18 @@ impl Ledger {
         self.quarantined.iter().copied()
     }
 
-    /// Who had a network in quarantine, and since when nobody has.
-    pub(crate) fn quarantine(&self, cidr: IpNet) -> Option<(Stamp, Option<NodeId>)> {
+    /// Since when nobody claims a network in quarantine.
+    pub(crate) fn released(&self, cidr: IpNet) -> Option<Stamp> {
         match self.entries.get(cidr.trunc())? {
-            Entry::Quarantined { since, former } => Some((*since, *former)),
+            Entry::Quarantined { since, .. } => Some(*since),
+            Entry::Held(_) => None,
+        }
+    }
+
+    /// Who had a network in quarantine last.
+    pub(crate) fn former(&self, cidr: IpNet) -> Option<NodeId> {
+        match self.entries.get(cidr.trunc())? {
+            Entry::Quarantined { former, .. } => *former,
             Entry::Held(_) => None,
         }
     }

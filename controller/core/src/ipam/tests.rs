@@ -28,6 +28,18 @@ use crate::{
     summary::PoolUse,
 };
 
+/// A ledger with these pools, and nobody in them.
+fn made(config: &Config, coverage: (Stamp, Duration)) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.reconfigure(config, coverage);
+    ledger
+}
+
+/// Since when nobody claims a network, and who did last.
+fn quarantine(ledger: &Ledger, cidr: IpNet) -> Option<(Stamp, Option<NodeId>)> {
+    Some((ledger.released(cidr)?, ledger.former(cidr)))
+}
+
 fn net(text: &str) -> IpNet {
     text.parse().expect("a network")
 }
@@ -96,7 +108,7 @@ fn since(seconds: u64) -> (Stamp, Duration) {
 
 /// A ledger whose pools were all looked into.
 fn covered(config: &Config) -> Ledger {
-    let mut ledger = Ledger::new(config, since(0));
+    let mut ledger = made(config, since(0));
     ledger.covered(at(0));
     ledger
 }

@@ -129,6 +129,7 @@ impl Rig {
     fn work_if(&mut self, may_set: impl Fn(NodeId) -> bool) -> Vec<Action> {
         self.nodes.tick(&self.turn);
         while let Some(id) = self.nodes.next_dirty() {
+            self.nodes.look_for_missed(&mut self.turn, id);
             self.nodes.queue_pod_cidrs(&mut self.turn, id);
             self.nodes.queue_condition(&mut self.turn, id);
         }

@@ -68,15 +68,22 @@ impl Nodes {
         !self.queue.pod_cidrs.is_empty()
     }
 
+    /// Has a node read anew that was seen without what it has, once that may be no late sighting.
+    pub(crate) fn look_for_missed(&mut self, turn: &mut Turn, id: NodeId) {
+        let now = turn.now.at;
+        if let Some(state) = self.get_mut(id)
+            && state.assignment.look_for_missed(now)
+        {
+            turn.act(Action::ReadNode(state.node.key.clone()));
+        }
+    }
+
     /// Queues what is to be written to a node, or sets the time when it may be.
     pub(crate) fn queue_pod_cidrs(&mut self, turn: &mut Turn, id: NodeId) {
         let now = turn.now.at;
         let Some(state) = self.all.get_mut(id.place()).and_then(Option::as_mut) else {
             return;
         };
-        if state.assignment.look_for_missed(now) {
-            turn.act(Action::ReadNode(state.node.key.clone()));
-        }
         if !state.assignment.is_unwritten()
             || state.assignment.write.step != Step::Idle
             || self.queue.setting.contains_key(&state.node.key)

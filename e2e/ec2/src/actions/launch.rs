@@ -35,7 +35,8 @@ const IGNORED: [&str; 22] = [
 
 /// One interface of the instances to be launched.
 struct Plug {
-    device_index: u32,
+    /// Its network card, and its index there.
+    index: (u32, u32),
     delete_on_termination: bool,
     source: Source,
 }
@@ -74,7 +75,7 @@ fn plugs(params: &mut Params) -> Result<Vec<Plug>, Refusal> {
             description: String::new(),
         };
         return Ok(vec![Plug {
-            device_index: 0,
+            index: (0, 0),
             delete_on_termination: true,
             source,
         }]);
@@ -88,11 +89,9 @@ fn plugs(params: &mut Params) -> Result<Vec<Plug>, Refusal> {
     for member in members {
         plugs.push(plug(params, &member)?);
     }
-    plugs.sort_by_key(|plug| plug.device_index);
-    let repeated = plugs
-        .windows(2)
-        .any(|two| two[0].device_index == two[1].device_index);
-    if repeated || plugs.first().is_some_and(|plug| plug.device_index != 0) {
+    plugs.sort_by_key(|plug| plug.index);
+    let repeated = plugs.windows(2).any(|two| two[0].index == two[1].index);
+    if repeated || plugs.first().is_some_and(|plug| plug.index != (0, 0)) {
         let why = "Each network interface requires a unique device index, one of which is 0.";
         return Err(Refusal::client("InvalidParameterValue", why));
     }
@@ -110,11 +109,8 @@ fn plug(params: &mut Params, member: &str) -> Result<Plug, Refusal> {
     let addresses = interfaces::wanted(params, &name(""))?;
     let groups = params.list(&name("SecurityGroupId"));
     let description = params.text(&name("Description")).unwrap_or_default();
-    params.ignore(&[
-        &name("AssociatePublicIpAddress"),
-        &name("InterfaceType"),
-        &name("NetworkCardIndex"),
-    ]);
+    params.ignore(&[&name("AssociatePublicIpAddress"), &name("InterfaceType")]);
+    let card = params.parsed(&name("NetworkCardIndex"))?.unwrap_or(0);
     let (source, by_default) = match (existing, subnet) {
         (Some(id), None) => (Source::Existing(id), false),
         (None, Some(subnet)) => (
@@ -134,7 +130,7 @@ fn plug(params: &mut Params, member: &str) -> Result<Plug, Refusal> {
         (None, None) => return Err(Refusal::missing("SubnetId")),
     };
     Ok(Plug {
-        device_index,
+        index: (card, device_index),
         delete_on_termination: delete.unwrap_or(by_default),
         source,
     })
@@ -293,7 +289,7 @@ fn launch(
                 world,
                 &interface,
                 &id,
-                plug.device_index,
+                plug.index,
                 plug.delete_on_termination,
             )
         });

@@ -96,6 +96,8 @@ pub(crate) struct Attachment {
     pub(crate) id: String,
     pub(crate) instance: String,
     pub(crate) device_index: u32,
+    /// The network card of the machine, each of which counts its devices apart.
+    pub(crate) card: u32,
     pub(crate) delete_on_termination: bool,
     pub(crate) attached: Time,
 }

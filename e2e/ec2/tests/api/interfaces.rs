@@ -171,3 +171,25 @@ async fn addresses_can_be_added() {
         "InvalidParameterValue"
     );
 }
+
+#[tokio::test]
+async fn each_network_card_counts_its_devices_apart() {
+    let scene = Scene::new().await;
+    let mut params = vec![
+        ("ImageId".to_owned(), "ami-12345678".to_owned()),
+        ("MinCount".to_owned(), "1".to_owned()),
+        ("MaxCount".to_owned(), "1".to_owned()),
+        ("InstanceType".to_owned(), "p5.48xlarge".to_owned()),
+    ];
+    // As launch templates for machines with several cards have it.
+    for (number, (card, device)) in [("0", "0"), ("1", "1"), ("2", "1")].into_iter().enumerate() {
+        let member = format!("NetworkInterface.{}", number + 1);
+        params.push((format!("{member}.NetworkCardIndex"), card.to_owned()));
+        params.push((format!("{member}.DeviceIndex"), device.to_owned()));
+        params.push((format!("{member}.SubnetId"), scene.subnet.clone()));
+    }
+    let params: Vec<(&str, &str)> = params.iter().map(|(k, v)| (&**k, &**v)).collect();
+    let launched = scene.ok("RunInstances", &params).await;
+    assert_eq!(launched.texts("networkCardIndex"), ["0", "1", "2"]);
+    assert_eq!(launched.texts("deviceIndex"), ["0", "1", "1"]);
+}

@@ -17,7 +17,11 @@ impl World<'_> {
             return;
         }
         let has = |node: &signpost_core::Node| node.pod_cidrs.contains(&route.destination);
-        let lives = |node: &&signpost_core::Node| self.api.get(&node.key).is_some();
+        // An etcd that was restored may have taken it away.
+        let lives = |node: &&signpost_core::Node| {
+            let truly = self.api.get(&node.key);
+            truly.is_some_and(|truly| has(&truly.node))
+        };
         let mut holders = known.nodes.values().filter(|node| has(node));
         let excluded = known.nodes.values().any(|node| node.excluded && has(node));
         let Some(holder) = holders.find(lives).map(|node| node.key.clone()) else {

@@ -12,8 +12,9 @@ impl World<'_> {
         let known = &self.shells[shell].known;
         let present = self.api.get(node);
         let had = present.is_some_and(|present| present.node.pod_cidrs == cidrs);
-        if had || known.claims.may_have(node, cidrs) {
-            // Tried again after a lost answer.
+        let lost = known.knows(node).is_some_and(|it| it.pod_cidrs == cidrs);
+        if had || lost || known.claims.may_have(node, cidrs) {
+            // Tried again after a lost answer, or since an etcd that was restored forgot it.
             return;
         }
         let complaint = cidrs

@@ -28,7 +28,7 @@ fn the_oldest_owns_the_block_whatever_the_order() {
             heirs.push(owner);
         }
         assert_eq!(heirs, [id(0), id(1), id(2)]);
-        assert!(ledger.quarantine(net(BLOCK)).is_some());
+        assert!(ledger.released(net(BLOCK)).is_some());
     }
 }
 
@@ -150,7 +150,7 @@ fn host_bits_make_no_difference() {
         ledger.release(id(1), net("10.0.0.19/28"), at(1)),
         Fate::Quarantined
     );
-    assert!(ledger.quarantine(net("10.0.0.20/28")).is_some());
+    assert!(ledger.released(net("10.0.0.20/28")).is_some());
     ledger.orphaned(net("10.0.0.22/28"), at(2));
     assert_eq!(ledger.quarantined().count(), 1);
     assert!(ledger.free(net("10.0.0.23/28")));

@@ -11,7 +11,7 @@ fn range(cidr: &str, prefix_len: u8) -> Range {
 #[test]
 fn a_pool_hands_out_nothing_before_a_listing_has_looked_into_it() {
     let settle = Duration::from_secs(10);
-    let mut ledger = Ledger::new(
+    let mut ledger = made(
         &config(vec![pool("a", "10.0.0.0/26", 28)]),
         (at(100), settle),
     );
@@ -77,7 +77,7 @@ fn a_pool_cut_anew_waits_for_a_listing() {
 
 #[test]
 fn without_routes_every_pool_is_covered() {
-    let mut ledger = Ledger::new(&config(vec![pool("a", "10.0.0.0/26", 28)]), since(5));
+    let mut ledger = made(&config(vec![pool("a", "10.0.0.0/26", 28)]), since(5));
     ledger.cover_all();
     assert_eq!(ledger.uncovered(), None);
     assert_eq!(take(&mut ledger, 1), "10.0.0.0/28");

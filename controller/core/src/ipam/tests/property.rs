@@ -221,7 +221,7 @@ impl Pair {
         prop_assert_eq!(waiting, expected);
         for (cidr, (since, former)) in &model.quarantine {
             prop_assert!(!real.is_claimed(*cidr));
-            prop_assert_eq!(real.quarantine(*cidr), Some((*since, former.map(id))));
+            prop_assert_eq!(quarantine(real, *cidr), Some((*since, former.map(id))));
         }
         let ranges = real.ranges();
         prop_assert_eq!(ranges.len(), model.ranges().len(), "one is named twice");
@@ -255,7 +255,7 @@ proptest! {
         ops in prop::collection::vec(any_op(), 1..60),
     ) {
         let mut pair = Pair {
-            real: Ledger::new(&first, (at(0), SETTLE)),
+            real: made(&first, (at(0), SETTLE)),
             model: Model::new(first, at(0)),
             second: 0,
             last: Vec::new(),

@@ -68,10 +68,19 @@ fn tables_are_left_alone_for_a_while_after_a_listing_and_longer_in_bulk() {
     rig.tables.want_listing(at(20).at);
     assert_eq!(rig.tables.next_wake(false), Some(at(23).at));
     let listing = rig.at(30).begin_list();
-    rig.at(32).end_list(listing, main(&[]));
-    rig.tables.want_listing(at(32).at);
-    assert_eq!(rig.tables.next_wake(false), Some(at(40).at), "four times");
-    assert_eq!(rig.tables.next_wake(true), Some(at(72).at), "five of that");
+    rig.at(31).end_list(listing, main(&[]));
+    rig.tables.want_listing(at(31).at);
+    assert_eq!(rig.tables.next_wake(false), Some(at(35).at), "four times");
+    assert_eq!(rig.tables.next_wake(true), Some(at(51).at), "five of that");
+    let slow = rig.at(60).begin_list();
+    rig.at(70).end_list(slow, main(&[]));
+    rig.tables.want_listing(at(70).at);
+    let most = at(75).at;
+    assert_eq!(
+        rig.tables.next_wake(false),
+        Some(most),
+        "no node waits longer for that"
+    );
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn interface_fields(world: &World, clock: &Clock, id: &str, interface: &Interfac
             .text("status", "attached")
             .text("attachTime", clock.date(attachment.attached))
             .text("deleteOnTermination", attachment.delete_on_termination)
-            .text("networkCardIndex", 0)
+            .text("networkCardIndex", attachment.card)
     });
     Fields::new()
         .text("networkInterfaceId", id)

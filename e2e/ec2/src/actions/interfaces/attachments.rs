@@ -11,7 +11,7 @@ pub(in crate::actions) fn join(
     world: &mut World,
     id: &str,
     instance_id: &str,
-    device_index: u32,
+    (card, device_index): (u32, u32),
     delete_on_termination: bool,
 ) -> Result<String, Refusal> {
     let mut interface = Kind::Interface.find(&world.interfaces, id)?;
@@ -29,12 +29,12 @@ pub(in crate::actions) fn join(
             .interfaces
             .get(other)
             .and_then(|of| of.attachment.as_ref());
-        attachment.map_or(u32::MAX, |attachment| attachment.device_index)
+        attachment.map_or((u32::MAX, 0), |of| (of.card, of.device_index))
     };
     if instance
         .interfaces
         .iter()
-        .any(|other| index_of(other) == device_index)
+        .any(|other| index_of(other) == (card, device_index))
     {
         let why = format!(
             "Instance '{instance_id}' already has an interface attached at device index '{device_index}'."
@@ -50,13 +50,14 @@ pub(in crate::actions) fn join(
     }
     let position = instance
         .interfaces
-        .partition_point(|other| index_of(other) < device_index);
+        .partition_point(|other| index_of(other) < (card, device_index));
     instance.interfaces.insert(position, id.to_owned());
     let attachment = world.new_id(Kind::Attachment);
     interface.attachment = Some(Attachment {
         id: attachment.clone(),
         instance: instance_id.to_owned(),
         device_index,
+        card,
         delete_on_termination,
         attached: world.now,
     });
@@ -75,7 +76,7 @@ pub(in crate::actions) fn attach(request: &mut Request<'_>) -> Result<Fields, Re
     let index = index
         .parse()
         .map_err(|_| Refusal::value("DeviceIndex", &index, "Not a number."))?;
-    request.params.ignore(&["NetworkCardIndex"]);
+    let card = request.params.parsed("NetworkCardIndex")?.unwrap_or(0);
     request.params.finish()?;
     let world = &mut *request.world;
     let state = Kind::Instance.find(&world.instances, &instance)?.state;
@@ -83,10 +84,10 @@ pub(in crate::actions) fn attach(request: &mut Request<'_>) -> Result<Fields, Re
         let why = format!("Instance '{instance}' is '{}'.", state.name());
         return Err(Refusal::client("IncorrectState", why));
     }
-    let attachment = join(world, &id, &instance, index, false)?;
+    let attachment = join(world, &id, &instance, (card, index), false)?;
     Ok(Fields::new()
         .text("attachmentId", attachment)
-        .text("networkCardIndex", 0))
+        .text("networkCardIndex", card))
 }
 
 pub(in crate::actions) fn detach(request: &mut Request<'_>) -> Result<Fields, Refusal> {
@@ -102,7 +103,7 @@ pub(in crate::actions) fn detach(request: &mut Request<'_>) -> Result<Fields, Re
         Some((id.clone(), interface.clone(), of.clone()))
     });
     let (id, mut interface, of) = found.ok_or_else(|| Kind::Attachment.unknown(&[&attachment]))?;
-    if of.device_index == 0 {
+    if (of.card, of.device_index) == (0, 0) {
         let why = "The network interface at device index 0 cannot be detached.";
         return Err(Refusal::client("OperationNotPermitted", why));
     }

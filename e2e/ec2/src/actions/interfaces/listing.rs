@@ -65,7 +65,7 @@ pub(in crate::actions) fn attachment(
         .text("instanceId", &attachment.instance)
         .text("instanceOwnerId", &world.account)
         .text("deviceIndex", attachment.device_index)
-        .text("networkCardIndex", 0)
+        .text("networkCardIndex", attachment.card)
         .text("status", "attached")
         .text("attachTime", clock.date(attachment.attached))
         .text("deleteOnTermination", attachment.delete_on_termination)
