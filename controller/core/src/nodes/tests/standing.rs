@@ -1,7 +1,7 @@
 //! What changes when a node is judged.
 
 use super::*;
-use crate::nodes::{Judged, Wait};
+use crate::nodes::{Judged, NodeState, Wait};
 
 fn stand(rig: &mut Rig, id: NodeId, phase: Phase, trouble: Option<Trouble>) -> Judged {
     let standing = Standing {
@@ -21,7 +21,7 @@ fn it_is_said_from_where_to_where_a_node_moved() {
     assert_eq!(moved, Some((Phase::Pending, Phase::Routing)));
     assert_eq!(stand(&mut rig, id, Phase::Routing, None).moved, None);
     assert_eq!(
-        rig.nodes.get(id).map(super::super::state::NodeState::phase),
+        rig.nodes.get(id).map(NodeState::phase),
         Some(Phase::Routing)
     );
 }
@@ -113,12 +113,7 @@ fn it_is_reported_once_how_long_a_node_took_to_be_routed() {
     stand(rig.at(8), id, Phase::Routing, None);
     stand(rig.at(9), id, Phase::Routed, None);
     assert_eq!(routed(&rig.turn.take()), []);
-    assert_eq!(
-        rig.nodes
-            .get(id)
-            .and_then(super::super::state::NodeState::took),
-        Some(two)
-    );
+    assert_eq!(rig.nodes.get(id).and_then(NodeState::took), Some(two));
 }
 
 #[test]
@@ -137,13 +132,7 @@ fn a_node_that_moves_on_waits_no_more() {
     stand(rig.at(10), id, Phase::Routing, None);
     rig.at(20);
     rig.nodes.tick(&rig.turn);
-    assert_eq!(
-        rig.nodes.get(id).map(super::super::state::NodeState::wait),
-        Some(Wait::Long)
-    );
+    assert_eq!(rig.nodes.get(id).map(NodeState::wait), Some(Wait::Long));
     stand(rig.at(21), id, Phase::Routed, None);
-    assert_eq!(
-        rig.nodes.get(id).map(super::super::state::NodeState::wait),
-        Some(Wait::Short)
-    );
+    assert_eq!(rig.nodes.get(id).map(NodeState::wait), Some(Wait::Short));
 }
