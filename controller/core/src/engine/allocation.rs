@@ -67,10 +67,7 @@ impl Engine {
         match ledger.allocate(&state.claimant(id), state.labels()) {
             Ok(cidrs) => {
                 self.without_block.remove(&id);
-                self.nodes.assign(id, cidrs.clone());
-                for cidr in cidrs {
-                    self.desire(cidr);
-                }
+                self.nodes.assign(id, cidrs);
             }
             Err(error) => {
                 self.without_block.insert(id);
@@ -130,7 +127,6 @@ impl Engine {
             })
             .collect();
         for cidr in clear {
-            self.mark_former(cidr);
             self.tables.forget(cidr);
             self.free(cidr);
         }

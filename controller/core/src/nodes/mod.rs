@@ -31,7 +31,6 @@ pub(crate) use self::{
     condition::Voice,
     sightings::Departure,
     state::{NodeState, Standing, item},
-    waiting::Wait,
 };
 use self::{sightings::Gone, state::Progress, writes::Queue};
 use crate::{
@@ -66,8 +65,6 @@ pub(crate) struct Nodes {
     dirty: VecDeque<NodeId>,
     /// Nodes that wait for their routes, and since when.
     waiting: VecDeque<(Time, NodeId)>,
-    /// Those of them that have for long.
-    waiting_long: VecDeque<(Time, NodeId)>,
     gone: Gone,
     queue: Queue,
     voice: Voice,
@@ -208,8 +205,8 @@ impl Nodes {
         let before = std::mem::replace(&mut state.phase, phase);
         if before != phase {
             judged.moved = Some((before, phase));
-            state.wait = Wait::Short;
-            state.waits_since = now;
+            state.phase_since = now;
+            state.waits_long = false;
         }
         if phase == Phase::Routed {
             report(turn, state);

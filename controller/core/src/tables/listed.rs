@@ -204,7 +204,7 @@ impl Tables {
     }
 
     /// Takes over the set of tables that a listing named. Says whether any is new, back or gone; if it
-    /// is new or gone no write is queued any more, since tables have other places.
+    /// is new or gone what waits in the queue means nothing any more, since tables have other places.
     ///
     /// Listings may be late: a table that they lack is forgotten only after complete ones that span
     /// the time to settle. Until then what is known of it stands, and nothing is complete.
@@ -241,7 +241,6 @@ impl Tables {
             }
         }
         if changed {
-            self.queue.clear();
             self.destinations.update_all(|_, it| it.unqueue());
         }
         changed || back

@@ -146,9 +146,7 @@ impl Tables {
         if known.is_none() && want == Want::Remove {
             return;
         }
-        let same = known
-            .is_some_and(|it| *it.want() == want && (want == Want::Remove || it.owner() == owner));
-        if !same {
+        if !known.is_some_and(|it| it.is_desired(owner, &want)) {
             self.destinations
                 .update(cidr, |it| it.set_desired(owner, want));
             self.requeue(turn, cidr);

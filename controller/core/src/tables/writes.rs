@@ -78,8 +78,7 @@ impl Tables {
     /// An orphan may go: all was read that could show that some node has it, and so many do not go at
     /// once that it looks like a mistake. What leads nowhere may always go.
     fn may_delete(&self, destination: &Destination) -> bool {
-        self.policy.deletes
-            && (self.policy.teardown || !self.guard.held || destination.leads_nowhere())
+        self.policy.deletes && (!self.guard.held || destination.leads_nowhere())
     }
 
     /// A table takes a new route for the destination: routes may lie there, and there is room.

@@ -1,7 +1,7 @@
 //! What changes when a node is judged.
 
 use super::*;
-use crate::nodes::{Judged, NodeState, Wait};
+use crate::nodes::{Judged, NodeState};
 
 fn stand(rig: &mut Rig, id: NodeId, phase: Phase, trouble: Option<Trouble>) -> Judged {
     let standing = Standing {
@@ -123,16 +123,4 @@ fn a_node_that_was_in_service_before_is_not_reported() {
     stand(&mut rig, id, Phase::Routed, None);
     assert_eq!(routed(&rig.turn.take()), []);
     assert!(rig.nodes.get(id).is_some_and(|it| it.took().is_some()));
-}
-
-#[test]
-fn a_node_that_moves_on_waits_no_more() {
-    let mut rig = Rig::new();
-    let id = rig.add(node("a"));
-    stand(rig.at(10), id, Phase::Routing, None);
-    rig.at(20);
-    rig.nodes.tick(&rig.turn);
-    assert_eq!(rig.nodes.get(id).map(NodeState::wait), Some(Wait::Long));
-    stand(rig.at(21), id, Phase::Routed, None);
-    assert_eq!(rig.nodes.get(id).map(NodeState::wait), Some(Wait::Short));
 }
