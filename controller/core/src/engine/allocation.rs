@@ -40,9 +40,9 @@ impl Engine {
         };
         let excluded = state.is_excluded();
         let may_choose = state.may_choose_anew();
-        let spoilt = excluded || !is_still_its_own(&self.ledger, &self.tables, id, state);
+        let unfit = excluded || !is_still_its_own(&self.ledger, &self.tables, id, state);
         self.nodes.look_for_missed(&mut self.turn, id);
-        if may_choose && spoilt {
+        if may_choose && unfit {
             let Some(cidrs) = self.nodes.withdraw(&mut self.turn, id) else {
                 return;
             };
