@@ -77,6 +77,14 @@ impl World<'_> {
         self.check_no_leftover(from.shell, node, cidrs);
     }
 
+    /// The node had the block in this leadership and lost it with an etcd that was restored: its pods
+    /// have addresses of it, so it is to get the same again, whatever routes are there by now. Its own
+    /// old ones may lead to an instance that is gone, and what is foreign was there before too.
+    fn had(&self, shell: usize, node: &NodeKey, cidr: &IpNet) -> bool {
+        let known = self.shells[shell].known.knows(node);
+        known.is_some_and(|known| known.pod_cidrs.contains(cidr))
+    }
+
     /// No route of ours may be there that leads, or led, to somebody else.
     fn check_no_leftover(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet]) {
         let known = &self.shells[shell].known;
@@ -93,6 +101,9 @@ impl World<'_> {
             return;
         }
         for cidr in cidrs {
+            if self.had(shell, node, cidr) {
+                continue;
+            }
             let hop = self.hop_of(node, *cidr);
             let left = self.cloud.tables.iter().find_map(|(id, table)| {
                 if !self.must_know(shell, id, table) || table.late.contains(cidr) {
@@ -130,7 +141,8 @@ impl World<'_> {
             if !self.must_know(shell, id, table) {
                 return None;
             }
-            let inside = |net: &IpNet| cidrs.iter().find(|cidr| cidr.contains(net));
+            let new = cidrs.iter().filter(|cidr| !self.had(shell, node, cidr));
+            let inside = |net: &IpNet| new.clone().find(|cidr| cidr.contains(net));
             table.foreign_since.iter().find_map(|(net, since)| {
                 let cidr = inside(net)?;
                 let shows = Time(*since).after(settle).0;
