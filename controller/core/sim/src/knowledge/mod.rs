@@ -119,12 +119,12 @@ impl Knowledge {
                 let cidrs = self.cidr_writes.remove(node);
                 self.claims.written(node, cidrs.as_deref(), result);
                 self.said.api_answered(node, result, now);
-                if let (Ok(()), Some(cidrs)) = (result, cidrs) {
+                // Nobody has anything who is gone, also if an etcd that is restored brings it back.
+                let known = self.nodes.get_mut(&node.name);
+                let known = known.filter(|known| known.key == *node);
+                if let (Ok(()), Some(cidrs), Some(known)) = (result, cidrs, known) {
                     self.cidrs.insert(node.uid.clone(), cidrs.clone());
-                    let known = self.nodes.get_mut(&node.name);
-                    if let Some(known) = known.filter(|known| known.key == *node) {
-                        known.pod_cidrs = cidrs;
-                    }
+                    known.pod_cidrs = cidrs;
                 }
             }
             Event::NetworkStatusSet { node, .. } => {
