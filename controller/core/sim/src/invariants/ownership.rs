@@ -1,7 +1,7 @@
 //! I1 and I2: whose a block is.
 
 use ipnet::IpNet;
-use signpost_core::{NodeKey, Time, cloud::TableId};
+use signpost_core::{Node, NodeKey, Time, cloud::TableId};
 
 use super::{Invariant, could::covers_much};
 use crate::{api::Origin, cloud::Table, knowledge::range, queue::Sender, world::World};
@@ -24,6 +24,7 @@ impl World<'_> {
         if let Some(known) = known
             && !known.pod_cidrs.is_empty()
             && known.pod_cidrs != cidrs
+            && !self.lost_to_another(shell, known)
         {
             let had = known.pod_cidrs.clone();
             return self.broken(Invariant::I4, || {
@@ -46,6 +47,17 @@ impl World<'_> {
             self.check_no_foreign(shell, node, cidrs);
         }
         self.check_no_leftover(shell, node, cidrs);
+    }
+
+    /// The node lost its blocks with an etcd that was restored, and with them came back who had one of
+    /// them before: it cannot have the same again.
+    fn lost_to_another(&self, shell: usize, node: &Node) -> bool {
+        let present = self.api.get(&node.key);
+        let lost = present.is_some_and(|present| present.node.pod_cidrs.is_empty());
+        let mut others = self.shells[shell].known.nodes.values();
+        let claims =
+            |other: &Node| other.key != node.key && overlaps(&other.pod_cidrs, &node.pod_cidrs);
+        lost && self.restored.is_some() && others.any(claims)
     }
 
     /// One of `held` bars one of `cidrs`: they overlap, and it does not cover so much that it is not
