@@ -45,15 +45,19 @@
 //!   for but, in a kernel's table, what carries our mark; without a mark ours are told from others only
 //!   there. It may take two minutes, and lack a table.
 //! - Watches lag up to 8 s, repeat, and break; a relist follows within 30 s.
-//! - The lease is not deleted within its duration after it was created.
+//! - The lease is not deleted within its duration after it was created, and not replaced.
 //! - Clocks differ in origin, not in rate. A stopped process goes on with what it had queued. One that
 //!   is stopped between its look at the fence and its write may write under another's lease, and what
 //!   it does then counts as done by hand: nothing can keep it from that, but everything must come to
 //!   rest all the same.
-//! - A restoration of etcd takes the API server down for longer than any lease, or for seconds; then
-//!   the record that comes back is not an unheld one, which a process that starts afresh would take.
-//!   Revisions are bumped. What a leader writes before it has listed the nodes anew counts as done by
-//!   hand.
+//! - A restoration of etcd takes the API server down for longer than any lease and the settling time,
+//!   and revisions are bumped or set back; or it takes seconds, and revisions are set back, as
+//!   `etcdutl snapshot restore` does unless it is told otherwise. Meanwhile something is written
+//!   every half second elsewhere in the cluster. What was stored after the snapshot is not restored
+//!   later. Not in this world, since no process could notice it: that seconds bring back an unheld
+//!   record, which a process that starts afresh takes at once while somebody leads, or, beneath
+//!   revisions that were bumped, a record just as a candidate saw it last. What a leader writes before
+//!   it has listed the nodes anew counts as done by hand.
 //! - After the last fault everything must be at rest within what it follows from (`Rest::bound`): what
 //!   somebody has to put right is tried again every 5 minutes, and instances are read anew every 10
 //!   check periods. At rest: every node that nothing stands in the way of is routed in every table and
@@ -73,8 +77,9 @@
 //! - Reads of the Kubernetes API are repeated until they succeed.
 //! - While a list is on its way no watch brings anything; the watch begins with the list, so that
 //!   nothing that is told is older than the list before it (but for repetitions).
-//! - The lease is released only when no write is under way any more and none that was given up can
-//!   still land. It says that the handover is clean only if that is so.
+//! - The lease is written as by the program: whoever holds it renews what its last write left, without
+//!   reading it, also while it stops. It is given back when no write is under way any more and none
+//!   that was given up can still land, with the mark that all has settled only if that is so.
 
 mod actions;
 mod api;

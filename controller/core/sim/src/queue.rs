@@ -7,13 +7,18 @@ use std::{
 };
 
 use signpost_core::{
-    Event, Node, NodeKey, Time,
+    Event, Handover, Node, NodeKey, Time,
     event::ApiError,
-    lease::Record,
     shell::{Reading, feed::Version},
 };
 
-use crate::{api::ApiCall, cloud::calls::CloudCall};
+use crate::{
+    api::{
+        ApiCall, Revisions,
+        lease::{Found, Lease},
+    },
+    cloud::calls::CloudCall,
+};
 
 /// Something that arrives somewhere.
 #[derive(Debug)]
@@ -38,7 +43,7 @@ pub(crate) enum Message {
     /// The configuration is there again.
     ConfigBack,
     /// The API server is back as it was at that time.
-    Restored { then: u64 },
+    Restored { then: u64, revisions: Revisions },
     /// Something for one life of a controller, and if so for one leadership of it.
     ToShell {
         shell: usize,
@@ -74,14 +79,13 @@ pub(crate) enum ToShell {
     /// Time to look at the lease.
     Look,
     /// The lease, unless the API server could not be reached.
-    LeaseRead(Result<Option<Record>, ApiError>),
+    LeaseRead(Result<Found, ApiError>),
     /// The lease was written, or not; begun at that time of its own.
     LeaseWritten {
         begun: Time,
-        /// The record that was written over was unheld, and whoever held it before had left
-        /// nothing under way.
-        clean: bool,
-        result: Result<(), ApiError>,
+        /// What was known of who led before.
+        handover: Handover,
+        result: Result<Lease, ApiError>,
     },
     /// The fence may have passed.
     Fence,

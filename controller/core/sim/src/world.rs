@@ -75,7 +75,7 @@ impl<'a> World<'a> {
             now: 0,
             queue: Queue::default(),
             dice: Dice::new(scenario.seed),
-            api: Api::new(scenario.terms),
+            api: Api::new(),
             cloud: Cloud::new(scenario.limits, scenario.habits),
             shells,
             config: Some(scenario.config.clone()),
@@ -128,6 +128,7 @@ impl<'a> World<'a> {
             && let Some((at, message)) = self.queue.pop()
         {
             self.now = at;
+            self.api.pass(at);
             self.coverage.steps += 1;
             self.dispatch(message);
             self.announce();
@@ -164,10 +165,10 @@ impl<'a> World<'a> {
                 self.config = Some(self.wishes.clone());
                 self.config_changed();
             }
-            Message::Restored { then } => {
-                self.api.restore(then);
+            Message::Restored { then, revisions } => {
+                self.api.restore(then, revisions, self.now);
                 self.restored = Some(self.now);
-                self.note(|| format!("======== restored as of {then}"));
+                self.note(|| format!("======== restored as of {then}, revisions {revisions:?}"));
                 if self.shells.iter().any(Shell::leads) {
                     self.meet(Rule::RestoredWhileLeading);
                 }

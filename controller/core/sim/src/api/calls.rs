@@ -6,7 +6,7 @@ use signpost_core::{
 };
 
 use crate::{
-    api::{ApiCall, refused},
+    api::{ApiCall, lease::Lease, refused},
     queue::{Message, Sender, ToShell},
     rules::Rule,
     world::World,
@@ -93,7 +93,7 @@ impl World<'_> {
                 let lease = if down {
                     Err(refused(ApiErrorKind::Transient))
                 } else {
-                    Ok(self.api.lease.clone())
+                    Ok(self.api.look())
                 };
                 self.answer(from, back, ToShell::LeaseRead(lease));
             }
@@ -183,15 +183,15 @@ impl World<'_> {
         }
     }
 
-    /// Lets a write happen. For one of the lease it tells whether that was clean.
-    fn api_commit(&mut self, from: Sender, call: &ApiCall) -> Result<bool, ApiError> {
+    /// Lets a write happen. One of the lease tells what became of it.
+    fn api_commit(&mut self, from: Sender, call: &ApiCall) -> Result<Option<Lease>, ApiError> {
         match call {
-            ApiCall::WriteLease { over, holder, .. } => {
-                let result = self.api.write_lease(over.as_ref(), holder, self.now);
+            ApiCall::WriteLease { over, lease, .. } => {
+                let result = self.api.write_lease(*over, lease, self.now);
                 if result.is_ok() {
-                    self.note(|| format!("  lease held by {holder}"));
+                    self.note(|| format!("  lease held by {}", lease.holder));
                 }
-                result
+                result.map(Some)
             }
             ApiCall::SetPodCidrs { node, cidrs } => {
                 self.check_fenced(from, "SetPodCidrs");
@@ -213,7 +213,7 @@ impl World<'_> {
                     self.check_given(from, node, cidrs);
                     self.meet_given(from.shell, node, cidrs);
                 }
-                result.map(|()| false)
+                result.map(|()| None)
             }
             ApiCall::SetStatus { node, status } => {
                 self.check_fenced(from, "SetNetworkStatus");
@@ -222,9 +222,9 @@ impl World<'_> {
                     let (available, reason) = (status.available, status.reason);
                     format!("  API: {node} available={available} {reason:?}: {result:?}")
                 });
-                result.map(|()| false)
+                result.map(|()| None)
             }
-            ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. } => Ok(false),
+            ApiCall::ReadLease | ApiCall::ListNodes { .. } | ApiCall::ReadNode { .. } => Ok(None),
         }
     }
 }
@@ -240,14 +240,16 @@ fn unknown(call: ApiCall) -> ToShell {
     ended(call, Err(refused(ApiErrorKind::Unknown)))
 }
 
-fn ended(call: ApiCall, result: Result<bool, ApiError>) -> ToShell {
-    let clean = matches!(result, Ok(true));
+fn ended(call: ApiCall, result: Result<Option<Lease>, ApiError>) -> ToShell {
+    let written = result.clone().map(Option::unwrap_or_default);
     let result = result.map(|_| ());
     match call {
-        ApiCall::WriteLease { begun, .. } => ToShell::LeaseWritten {
+        ApiCall::WriteLease {
+            begun, handover, ..
+        } => ToShell::LeaseWritten {
             begun,
-            clean,
-            result,
+            handover,
+            result: written,
         },
         ApiCall::SetPodCidrs { node, .. } => ToShell::Event(Event::PodCidrsSet { node, result }),
         ApiCall::SetStatus { node, .. } => ToShell::Event(Event::NetworkStatusSet { node, result }),

@@ -1,29 +1,35 @@
 //! The model API server: nodes, the log that watches read, the lease.
 
 pub(crate) mod calls;
+pub(crate) mod lease;
+mod past;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use ipnet::IpNet;
 use signpost_core::{
-    Node, NodeKey,
+    Handover, Node, NodeKey,
     action::NetworkStatus,
     event::{ApiError, ApiErrorKind},
-    lease::{Past, Record, Terms},
     node::NetworkCondition,
     shell::Reading,
 };
+
+pub(crate) use self::past::Revisions;
+use self::{lease::Lease, past::Snapshot};
 
 /// A request of a controller.
 #[derive(Debug, Clone)]
 pub(crate) enum ApiCall {
     /// Read the lease.
     ReadLease,
-    /// Write the lease over that version (`None`: create it). An empty holder releases it.
+    /// Write the lease over that version (`None`: create it).
     WriteLease {
-        over: Option<Arc<str>>,
-        holder: Arc<str>,
+        over: Option<u64>,
+        lease: Lease,
         begun: signpost_core::Time,
+        /// What is known of who led before.
+        handover: Handover,
     },
     /// List all nodes, consistently, for that watch.
     ListNodes { stream: u32 },
@@ -89,48 +95,38 @@ type Nodes = BTreeMap<Arc<str>, ApiNode>;
 pub(crate) struct Api {
     pub(crate) nodes: Nodes,
     pub(crate) log: Vec<Change>,
-    pub(crate) lease: Option<Record>,
+    pub(crate) lease: Option<Lease>,
     pub(crate) lease_created: u64,
-    /// The lease is unheld, and who held it before, if anybody did, had left nothing under way.
-    pub(crate) lease_clean: bool,
     /// The record was put back by a restoration and not written since: its holder need not hold it.
     pub(crate) lease_put_back: bool,
     pub(crate) modes: ApiModes,
     /// Which node somebody ever gave which block, and when.
     pub(crate) by_hand: BTreeMap<(Arc<str>, IpNet), u64>,
     /// What was stored when, for a restoration.
-    past: Vec<(u64, Nodes, Option<Record>)>,
+    past: Vec<Snapshot>,
     version: u64,
+    /// When the version was counted from what on.
+    counted_from: (u64, u64),
     uids: u64,
-    terms: Terms,
 }
 
 impl Api {
     /// No nodes yet, and the unheld lease that the manifests come with.
-    pub(crate) fn new(terms: Terms) -> Self {
+    pub(crate) fn new() -> Self {
         let mut api = Self {
             nodes: Nodes::new(),
             log: Vec::new(),
             lease: None,
             lease_created: 0,
-            lease_clean: true,
             lease_put_back: false,
             modes: ApiModes::default(),
             by_hand: BTreeMap::new(),
             past: Vec::new(),
             version: 0,
+            counted_from: (0, 0),
             uids: 0,
-            terms,
         };
-        let version = api.next_version().to_string().into();
-        api.lease = Some(Record {
-            uid: "0".into(),
-            holder: None,
-            duration: terms.duration,
-            version,
-            store: None,
-            past: Past::Unsettled,
-        });
+        api.lease = Some(Lease::unused(api.next_version()));
         api
     }
 
@@ -143,23 +139,6 @@ impl Api {
     pub(crate) fn next_uid(&mut self, name: &str) -> Arc<str> {
         self.uids += 1;
         format!("{name}-{}", self.uids).into()
-    }
-
-    /// Notes how things stand, for a later restoration.
-    pub(crate) fn snapshot(&mut self, now: u64) {
-        self.past
-            .push((now, self.nodes.clone(), self.lease.clone()));
-    }
-
-    /// Back to how things stood then. What watches have seen no longer counts.
-    pub(crate) fn restore(&mut self, then: u64) {
-        if let Some((_, nodes, lease)) = self.past.iter().rfind(|(at, ..)| *at <= then) {
-            self.nodes = nodes.clone();
-            self.lease = lease.clone();
-            // Somebody may have led since.
-            self.lease_clean = false;
-            self.lease_put_back = true;
-        }
     }
 
     /// A new node.
@@ -208,14 +187,6 @@ impl Api {
         }
     }
 
-    /// How things stood then, if a leader had the lease.
-    pub(crate) fn was_led(&self, then: u64) -> bool {
-        let past = self.past.iter().rfind(|(at, ..)| *at <= then);
-        let lease = past.and_then(|(.., lease)| lease.as_ref());
-        let holder = lease.and_then(|lease| lease.holder.as_ref());
-        holder.is_some_and(|holder| !holder.is_empty())
-    }
-
     /// The node with this name and UID.
     pub(crate) fn get(&self, key: &NodeKey) -> Option<&ApiNode> {
         self.nodes
@@ -257,40 +228,5 @@ impl Api {
             };
         });
         Ok(())
-    }
-
-    /// Writes the lease if it still has that version. Tells whether nothing of anybody's was under
-    /// way before.
-    pub(crate) fn write_lease(
-        &mut self,
-        over: Option<&Arc<str>>,
-        holder: &Arc<str>,
-        now: u64,
-    ) -> Result<bool, ApiError> {
-        if self.lease.as_ref().map(|lease| &lease.version) != over {
-            return Err(refused(ApiErrorKind::Conflict));
-        }
-        if over.is_none() {
-            self.lease_created = now;
-        }
-        let version = self.next_version().to_string().into();
-        self.lease = Some(Record {
-            uid: self.lease_created.to_string().into(),
-            holder: Some(holder.clone()),
-            duration: self.terms.duration,
-            version,
-            store: None,
-            past: Past::Unsettled,
-        });
-        self.lease_put_back = false;
-        Ok(std::mem::take(&mut self.lease_clean))
-    }
-
-    /// Who holds the lease as the record says.
-    pub(crate) fn holder(&self) -> Option<&Arc<str>> {
-        self.lease
-            .as_ref()
-            .and_then(|lease| lease.holder.as_ref())
-            .filter(|holder| !holder.is_empty())
     }
 }

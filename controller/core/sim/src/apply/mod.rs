@@ -11,6 +11,7 @@ use std::time::Duration;
 use signpost_core::Time;
 
 use crate::{
+    api::Revisions,
     faults::{Entry, Fault, Target},
     queue::{Message, ToShell},
     shell::State,
@@ -82,11 +83,18 @@ impl World<'_> {
             Fault::ApiLandsLate => api.lands_late = ends,
             Fault::PodCidrsRefused => api.refuses = ends,
             Fault::EtcdRestored => {
-                // Longer than any lease, as such a repair is.
+                // Longer than any lease and until all has settled, as such a repair is: who starts
+                // afresh and finds the lease unheld knows nothing of who led.
                 let lapse = self.scenario.terms.duration + Duration::from_secs(5);
+                let lapse = lapse + self.scenario.limits.settle;
                 let ends = ends.max(Time(self.now).after(lapse).0);
                 api.down = ends.max(api.down);
-                self.queue.push(ends, Message::Restored { then });
+                let revisions = if self.dice.percent(50, "revisions") {
+                    Revisions::Bumped
+                } else {
+                    Revisions::SetBack
+                };
+                self.queue.push(ends, Message::Restored { then, revisions });
             }
             Fault::EtcdRestoredFast => {
                 if !was_led {
@@ -94,7 +102,9 @@ impl World<'_> {
                     return false;
                 }
                 api.down = ends.max(api.down);
-                self.queue.push(ends, Message::Restored { then });
+                // Revisions that are bumped hide that the record was put back.
+                let revisions = Revisions::SetBack;
+                self.queue.push(ends, Message::Restored { then, revisions });
             }
             Fault::LeaseDeleted => return self.delete_lease(),
             Fault::CloudDown => cloud.down = ends,

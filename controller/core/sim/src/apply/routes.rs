@@ -98,10 +98,7 @@ impl World<'_> {
         match entry.fault {
             Fault::ForeignRouteEqual => self.foreign(&id, block),
             Fault::ForeignRouteEqualsPool => self.foreign(&id, cidr),
-            Fault::ForeignRoutePropagated => {
-                let table = self.cloud.tables.get_mut(&id);
-                table.is_some_and(|table| table.propagated.insert(block))
-            }
+            Fault::ForeignRoutePropagated => self.cloud.propagate(&id, block),
             Fault::RangeBarred => {
                 // A block, the whole pool, or a part that the pool lies in.
                 let wide = IpNet::new(cidr.addr(), cidr.prefix_len() - 1).map(|net| net.trunc());

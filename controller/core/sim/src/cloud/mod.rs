@@ -49,6 +49,8 @@ pub(crate) struct Cloud {
     pub(crate) modes: CloudModes,
     /// Where somebody else ever had a route.
     pub(crate) foreign_ever: BTreeSet<IpNet>,
+    /// Where somebody ever had one that ours take precedence over.
+    pub(crate) propagated_ever: BTreeSet<IpNet>,
     pub(crate) habits: Habits,
     named: u64,
     hops: u64,
@@ -62,10 +64,18 @@ impl Cloud {
             machines: BTreeMap::new(),
             modes: CloudModes::default(),
             foreign_ever: BTreeSet::new(),
+            propagated_ever: BTreeSet::new(),
             habits,
             named: 0,
             hops: 0,
         }
+    }
+
+    /// Somebody has a route that ours take precedence over.
+    pub(crate) fn propagate(&mut self, id: &TableId, block: IpNet) -> bool {
+        self.propagated_ever.insert(block);
+        let table = self.tables.get_mut(id);
+        table.is_some_and(|table| table.propagated.insert(block))
     }
 
     /// A network interface that was never there before.

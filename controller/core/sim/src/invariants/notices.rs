@@ -54,6 +54,10 @@ impl World<'_> {
         let cidrs = &known.pod_cidrs;
         let inside = |net: &IpNet| cidrs.iter().any(|cidr| cidr.contains(net));
         let foreign = self.cloud.foreign_ever.iter().any(inside);
+        // Ours takes precedence only over one for the same destination: a part of the block, as of a
+        // pool that was cut otherwise, goes its way.
+        let part = |net: &IpNet| inside(net) && !cidrs.contains(net);
+        let foreign = foreign || self.cloud.propagated_ever.iter().any(part);
         if !foreign && !cidrs.is_empty() {
             let cidrs = cidrs.clone();
             self.broken(Invariant::I9, || {

@@ -1,7 +1,7 @@
 //! I1 and I2: whose a block is.
 
 use ipnet::IpNet;
-use signpost_core::{NodeKey, Time, cloud::TableId};
+use signpost_core::{Node, NodeKey, Time, cloud::TableId};
 
 use super::{Invariant, could::covers_much};
 use crate::{api::Origin, cloud::Table, knowledge::range, queue::Sender, world::World};
@@ -24,6 +24,7 @@ impl World<'_> {
         if let Some(known) = known
             && !known.pod_cidrs.is_empty()
             && known.pod_cidrs != cidrs
+            && !self.lost_to_another(shell, known)
         {
             let had = known.pod_cidrs.clone();
             return self.broken(Invariant::I4, || {
@@ -46,6 +47,17 @@ impl World<'_> {
             self.check_no_foreign(shell, node, cidrs);
         }
         self.check_no_leftover(shell, node, cidrs);
+    }
+
+    /// The node lost its blocks with an etcd that was restored, and with them came back who had one of
+    /// them before: it cannot have the same again.
+    fn lost_to_another(&self, shell: usize, node: &Node) -> bool {
+        let present = self.api.get(&node.key);
+        let lost = present.is_some_and(|present| present.node.pod_cidrs.is_empty());
+        let mut others = self.shells[shell].known.nodes.values();
+        let claims =
+            |other: &Node| other.key != node.key && overlaps(&other.pod_cidrs, &node.pod_cidrs);
+        lost && self.restored.is_some() && others.any(claims)
     }
 
     /// One of `held` bars one of `cidrs`: they overlap, and it does not cover so much that it is not
@@ -77,6 +89,14 @@ impl World<'_> {
         self.check_no_leftover(from.shell, node, cidrs);
     }
 
+    /// The node had the block in this leadership and lost it with an etcd that was restored: its pods
+    /// have addresses of it, so it is to get the same again, whatever routes are there by now. Its own
+    /// old ones may lead to an instance that is gone, and what is foreign was there before too.
+    fn had(&self, shell: usize, node: &NodeKey, cidr: &IpNet) -> bool {
+        let known = self.shells[shell].known.knows(node);
+        known.is_some_and(|known| known.pod_cidrs.contains(cidr))
+    }
+
     /// No route of ours may be there that leads, or led, to somebody else.
     fn check_no_leftover(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet]) {
         let known = &self.shells[shell].known;
@@ -93,6 +113,9 @@ impl World<'_> {
             return;
         }
         for cidr in cidrs {
+            if self.had(shell, node, cidr) {
+                continue;
+            }
             let hop = self.hop_of(node, *cidr);
             let left = self.cloud.tables.iter().find_map(|(id, table)| {
                 if !self.must_know(shell, id, table) || table.late.contains(cidr) {
@@ -130,7 +153,8 @@ impl World<'_> {
             if !self.must_know(shell, id, table) {
                 return None;
             }
-            let inside = |net: &IpNet| cidrs.iter().find(|cidr| cidr.contains(net));
+            let new = cidrs.iter().filter(|cidr| !self.had(shell, node, cidr));
+            let inside = |net: &IpNet| new.clone().find(|cidr| cidr.contains(net));
             table.foreign_since.iter().find_map(|(net, since)| {
                 let cidr = inside(net)?;
                 let shows = Time(*since).after(settle).0;

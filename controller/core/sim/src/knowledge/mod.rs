@@ -1,6 +1,7 @@
 //! What an engine was told and what it has begun, kept beside it to judge what it does.
 
 mod claims;
+mod instances;
 mod tables;
 mod told;
 
@@ -12,11 +13,11 @@ use std::{
 use ipnet::IpNet;
 use signpost_core::{
     Action, Config, Event, Node, NodeKey, PoolConfig,
-    cloud::{CloudError, CloudErrorKind, InstanceState, Range, RouteChange, TableId},
+    cloud::{CloudError, CloudErrorKind, Range, RouteChange, TableId},
 };
 
 pub(crate) use self::tables::{GIVEN_UP, SeenTable};
-use self::{claims::Claims, told::Said};
+use self::{claims::Claims, instances::KnownInstances, told::Said};
 
 /// What an engine was told, and what it has under way.
 #[derive(Debug, Default)]
@@ -26,8 +27,7 @@ pub(crate) struct Knowledge {
     pub(crate) nodes: BTreeMap<Arc<str>, Node>,
     /// Pod CIDRs by UID. They never change.
     cidrs: BTreeMap<Arc<str>, Vec<IpNet>>,
-    /// By UID.
-    pub(crate) instances: BTreeMap<Arc<str>, InstanceState>,
+    pub(crate) instances: KnownInstances,
     pub(crate) tables: tables::KnownTables,
     /// The route writes under way.
     pub(crate) route_writes: BTreeMap<u64, RouteChange>,
@@ -97,18 +97,22 @@ impl Knowledge {
             }
             Event::NodesListed(nodes) => {
                 self.listed = Some(now);
-                self.nodes.clear();
+                let before = std::mem::take(&mut self.nodes);
                 // Who is absent is gone.
                 let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
                 self.cidrs.retain(|uid, _| there(uid));
                 for node in nodes {
+                    self.instances.seen(before.get(&node.key.name), node);
                     self.see(node.clone());
                 }
             }
             Event::NodeSeen(node)
             | Event::NodeRead {
                 node: Some(node), ..
-            } => self.see(node.clone()),
+            } => {
+                self.instances.seen(self.nodes.get(&node.key.name), node);
+                self.see(node.clone());
+            }
             Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
                 self.cidrs.remove(&key.uid);
                 if self.knows(key).is_some() {
@@ -119,12 +123,12 @@ impl Knowledge {
                 let cidrs = self.cidr_writes.remove(node);
                 self.claims.written(node, cidrs.as_deref(), result);
                 self.said.api_answered(node, result, now);
-                if let (Ok(()), Some(cidrs)) = (result, cidrs) {
+                // Nobody has anything who is gone, also if an etcd that is restored brings it back.
+                let known = self.nodes.get_mut(&node.name);
+                let known = known.filter(|known| known.key == *node);
+                if let (Ok(()), Some(cidrs), Some(known)) = (result, cidrs, known) {
                     self.cidrs.insert(node.uid.clone(), cidrs.clone());
-                    let known = self.nodes.get_mut(&node.name);
-                    if let Some(known) = known.filter(|known| known.key == *node) {
-                        known.pod_cidrs = cidrs;
-                    }
+                    known.pod_cidrs = cidrs;
                 }
             }
             Event::NetworkStatusSet { node, .. } => {
@@ -132,15 +136,7 @@ impl Knowledge {
                     self.status_writes.swap_remove(index);
                 }
             }
-            Event::InstancesRead {
-                answers: instances, ..
-            } => {
-                for (key, state) in instances {
-                    if let Ok(state) = state {
-                        self.instances.insert(key.uid.clone(), state.clone());
-                    }
-                }
-            }
+            Event::InstancesRead { batch, answers } => self.instances.read(*batch, answers),
             Event::RoutesListed { listing, result } => {
                 let tables = result.as_deref().ok();
                 self.tables.listed(*listing, tables, now);
@@ -200,6 +196,7 @@ impl Knowledge {
                 self.cidr_writes.insert(node.clone(), cidrs.clone());
             }
             Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
+            Action::ReadInstances { batch, queries } => self.instances.asked(*batch, queries),
             Action::ListRoutes { listing, ranges } => self.tables.begun(*listing, ranges, now),
             Action::Notify(notice) => self.said.notified(notice, now),
             Action::WriteRoute { write, change } => {

@@ -4,16 +4,28 @@ use std::time::Duration;
 
 use signpost_core::{
     Event, Handover, Time,
-    event::ApiError,
-    lease::{Record, Step, Terms},
+    event::{ApiError, ApiErrorKind},
+    lease::{Step, Terms},
     shell::Feed,
 };
 
 use super::identity;
 use crate::{
-    api::ApiCall, cloud::calls::WRITE_LIMIT, dice::mix, invariants::Invariant,
-    knowledge::Knowledge, queue::ToShell, rules::Rule, world::World,
+    api::{
+        ApiCall,
+        lease::{Found, Lease},
+    },
+    cloud::calls::WRITE_LIMIT,
+    dice::mix,
+    invariants::Invariant,
+    knowledge::Knowledge,
+    queue::ToShell,
+    rules::Rule,
+    world::World,
 };
+
+/// How soon a request that failed is tried again while the lease is held.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl World<'_> {
     /// The process notices that it may not write any more.
@@ -36,69 +48,121 @@ impl World<'_> {
         }
     }
 
+    /// The lease is lost.
+    fn resign(&mut self, shell: usize) {
+        let place = &mut self.shells[shell];
+        place.election.lost();
+        (place.written, place.elected) = (None, false);
+        self.depose(shell);
+    }
+
+    /// Reads the lease, or writes it anew at once if we hold it. Also who stops goes on until it is
+    /// given back.
     pub(super) fn look(&mut self, shell: usize) {
-        if !self.shells[shell].stopping {
-            self.send_api(shell, ApiCall::ReadLease);
+        let now = self.local(shell);
+        let place = &self.shells[shell];
+        if place.election.fence().is_some_and(|fence| fence <= now) {
+            self.resign(shell);
+        }
+        match self.shells[shell].written.clone() {
+            Some(lease) => {
+                let (lease, store) = (Some(lease), None);
+                self.lease_found(shell, Found { lease, store });
+            }
+            None => self.send_api(shell, ApiCall::ReadLease),
         }
     }
 
-    pub(super) fn look_after(&mut self, shell: usize, span: Duration) {
+    fn look_after(&mut self, shell: usize, span: Duration) {
         let at = Time(self.now).after(span).0;
         self.send_shell(shell, at, ToShell::Look);
     }
 
-    pub(super) fn lease_read(&mut self, shell: usize, record: Result<Option<Record>, ApiError>) {
+    /// A request failed.
+    fn look_again(&mut self, shell: usize) {
+        let election = &self.shells[shell].election;
+        let span = match election.fence() {
+            Some(fence) => fence.since(self.local(shell)).min(RETRY),
+            None => election.terms().look_every,
+        };
+        self.look_after(shell, span);
+    }
+
+    pub(super) fn lease_read(&mut self, shell: usize, found: Result<Found, ApiError>) {
+        match found {
+            Ok(found) => self.lease_found(shell, found),
+            Err(_) => self.look_again(shell),
+        }
+    }
+
+    fn lease_found(&mut self, shell: usize, found: Found) {
         let now = self.local(shell);
         let place = &mut self.shells[shell];
-        let Ok(record) = record else {
-            let span = place.election.terms().look_every;
-            self.look_after(shell, span);
-            return;
-        };
-        if place.stopping {
-            return;
-        }
-        let exists = record.is_some();
-        let holder = identity(shell, place.life);
-        let over = match place.election.decide(record, now) {
-            Step::Create => None,
-            Step::Take { version, .. } => Some(version),
+        let step = place.election.decide(found.record(), now);
+        let over = found.lease.as_ref().map(|lease| lease.version);
+        let (transition, handover) = match step {
+            Step::Create => (true, Handover::Unclean),
+            Step::Take {
+                transition,
+                handover,
+                ..
+            } => (transition, handover),
             Step::Wait(until) => {
-                if exists {
-                    place.election.lost();
-                    self.depose(shell);
+                if place.election.fence().is_some() {
+                    self.resign(shell);
                 }
                 let at = self.to_world(shell, until);
                 self.send_shell(shell, at, ToShell::Look);
                 return;
             }
         };
+        let terms = place.election.terms();
+        let wait = match place.election.fence() {
+            Some(fence) => terms.renew_every.min(fence.since(now)),
+            None => terms.renew_every,
+        };
+        place.patience = now.after(wait);
+        let lease = found.lease.unwrap_or_default();
+        let lease = lease.held(identity(shell, place.life), terms, transition);
         let begun = now;
         self.send_api(
             shell,
             ApiCall::WriteLease {
                 over,
-                holder,
+                lease,
                 begun,
+                handover,
             },
         );
     }
 
-    pub(super) fn lease_written(&mut self, shell: usize, begun: Time, clean: bool, written: bool) {
+    pub(super) fn lease_written(
+        &mut self,
+        shell: usize,
+        begun: Time,
+        handover: Handover,
+        result: Result<Lease, ApiError>,
+    ) {
         let now = self.local(shell);
         let place = &mut self.shells[shell];
         let terms = place.election.terms();
-        if !written {
-            self.look_after(shell, Duration::from_millis(500));
-            return;
-        }
+        let lease = match result {
+            Ok(lease) if now < place.patience => lease,
+            failed => {
+                place.written = None;
+                // Somebody else wrote first: what the record says now decides.
+                let conflict = failed.is_err_and(|error| error.kind == ApiErrorKind::Conflict);
+                return if conflict {
+                    self.look(shell);
+                } else {
+                    self.look_again(shell);
+                };
+            }
+        };
         place.election.renewed(begun);
-        if !place.leads() {
-            let handover = if clean {
-                Handover::Clean
-            } else {
-                Handover::Unclean
-            };
+        place.written = Some(lease);
+        if !place.elected {
+            place.elected = true;
             place.writes.elected(handover, now);
         }
         let fence = place.election.fence().unwrap_or(now);
@@ -164,15 +228,16 @@ impl World<'_> {
         if !place.writes.may_begin() || self.local(shell) < place.landed {
             return self.send_shell(shell, self.now + 100, ToShell::Release);
         }
-        let me = identity(shell, self.shells[shell].life);
-        if self.api.holder() == Some(&me) {
-            let over = self.api.lease.as_ref().map(|lease| lease.version.clone());
-            // A release that fails is a crash, which is another fault.
-            let released = self.api.write_lease(over.as_ref(), &"".into(), self.now);
-            let now = self.local(shell);
-            let writes = &self.shells[shell].writes;
-            let settled = writes.settled(self.scenario.limits.settle, now);
-            self.api.lease_clean = released.is_ok() && settled;
+        let now = self.local(shell);
+        let place = &mut self.shells[shell];
+        let settled = place.writes.settled(self.scenario.limits.settle, now);
+        if let Some(lease) = place.written.take()
+            && self.now >= self.api.modes.down
+        {
+            let back = lease.released(settled);
+            // If it fails the lease is left to expire.
+            let released = self.api.write_lease(Some(lease.version), &back, self.now);
+            self.note(|| format!("controller {shell} gives the lease back: {released:?}"));
         }
         let back = self.dice.span(100..=20_000, ("back", shell));
         self.kill(shell, back);

@@ -13,6 +13,7 @@ use signpost_core::{
 };
 
 use crate::{
+    api::lease::Lease,
     brain::Brain,
     knowledge::Knowledge,
     queue::{Message, ToShell},
@@ -47,6 +48,12 @@ pub(crate) struct Shell {
     pub(crate) landed: Time,
     backlog: VecDeque<(Option<u32>, ToShell)>,
     pub(crate) election: Election,
+    /// The lease as our last successful write left it.
+    written: Option<Lease>,
+    /// The lease was won, and not lost since.
+    elected: bool,
+    /// So long the write of the lease that is under way is waited for.
+    patience: Time,
     /// Counts the leaderships of this process.
     pub(crate) term: u32,
     /// The engine of the present leadership; `None` unless it leads.
@@ -89,6 +96,9 @@ impl Shell {
             landed: Time(0),
             backlog: VecDeque::new(),
             election: Election::new(identity(shell, 0), terms),
+            written: None,
+            elected: false,
+            patience: Time(0),
             term: 0,
             brain: None,
             known: Knowledge::default(),
@@ -209,12 +219,12 @@ impl World<'_> {
             // Nobody is there any more who asked.
             ToShell::Read { .. } | ToShell::ReadAgain(_) if earlier => {}
             ToShell::Look => self.look(shell),
-            ToShell::LeaseRead(record) => self.lease_read(shell, record),
+            ToShell::LeaseRead(found) => self.lease_read(shell, found),
             ToShell::LeaseWritten {
                 begun,
-                clean,
+                handover,
                 result,
-            } => self.lease_written(shell, begun, clean, result.is_ok()),
+            } => self.lease_written(shell, begun, handover, result),
             ToShell::Fence => {}
             ToShell::Release => self.release(shell),
             ToShell::Wake => {
