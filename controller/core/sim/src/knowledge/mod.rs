@@ -55,6 +55,8 @@ pub(crate) struct Knowledge {
     pub(crate) held: BTreeSet<IpNet>,
     /// When each node's condition was written, by UID.
     pub(crate) conditions: BTreeMap<Arc<str>, Vec<u64>>,
+    /// When the last word of each node that is out of service was written, by UID.
+    pub(crate) out_of_service: BTreeMap<Arc<str>, u64>,
     pub(crate) claims: Claims,
     pub(crate) said: Said,
     /// Destinations whose routes were deleted lately, and when.
@@ -139,7 +141,8 @@ impl Knowledge {
             Event::InstancesRead { batch, answers } => self.instances.read(*batch, answers),
             Event::RoutesListed { listing, result } => {
                 let tables = result.as_deref().ok();
-                self.tables.listed(*listing, tables, now);
+                let teardown = self.config.as_ref().is_some_and(|config| config.teardown);
+                self.tables.listed(*listing, tables, teardown, now);
             }
             Event::RouteWritten { write, result } => {
                 if let Some(change) = self.route_writes.remove(write) {
@@ -195,7 +198,13 @@ impl Knowledge {
             Action::SetPodCidrs { node, cidrs } => {
                 self.cidr_writes.insert(node.clone(), cidrs.clone());
             }
-            Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
+            Action::SetNetworkStatus { node, status } => {
+                self.status_writes.push(node.clone());
+                self.out_of_service.remove(&node.uid);
+                if !status.available {
+                    self.out_of_service.insert(node.uid.clone(), now);
+                }
+            }
             Action::ReadInstances { batch, queries } => self.instances.asked(*batch, queries),
             Action::ListRoutes { listing, ranges } => self.tables.begun(*listing, ranges, now),
             Action::Notify(notice) => self.said.notified(notice, now),
