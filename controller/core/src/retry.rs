@@ -27,7 +27,7 @@ impl Retry {
         self.0 = not_before.0 << 8 | u64::from(failures);
     }
 
-    fn not_before(&self) -> Time {
+    fn not_before(self) -> Time {
         Time(self.0 >> 8)
     }
 
@@ -47,17 +47,17 @@ impl Retry {
     }
 
     /// The time to wait for, if that is not over.
-    pub(crate) fn waits(&self, now: Time) -> Option<Time> {
+    pub(crate) fn waits(self, now: Time) -> Option<Time> {
         Some(self.not_before()).filter(|at| *at > now)
     }
 
     /// Failures in a row.
-    pub(crate) fn failures(&self) -> u8 {
+    pub(crate) fn failures(self) -> u8 {
         self.0.to_le_bytes()[0]
     }
 
     /// It has failed for so long that people should know.
-    pub(crate) fn lasts(&self) -> bool {
+    pub(crate) fn lasts(self) -> bool {
         self.failures() >= LASTING
     }
 }

@@ -40,9 +40,9 @@ impl Engine {
         };
         let excluded = state.is_excluded();
         let may_choose = state.may_choose_anew();
-        let spoilt = excluded || !is_still_its_own(&self.ledger, &self.tables, id, state);
+        let unfit = excluded || !is_still_its_own(&self.ledger, &self.tables, id, state);
         self.nodes.look_for_missed(&mut self.turn, id);
-        if may_choose && spoilt {
+        if may_choose && unfit {
             let Some(cidrs) = self.nodes.withdraw(&mut self.turn, id) else {
                 return;
             };
@@ -67,10 +67,7 @@ impl Engine {
         match ledger.allocate(&state.claimant(id), state.labels()) {
             Ok(cidrs) => {
                 self.without_block.remove(&id);
-                self.nodes.assign(id, cidrs.clone());
-                for cidr in cidrs {
-                    self.desire(cidr);
-                }
+                self.nodes.assign(id, cidrs);
             }
             Err(error) => {
                 self.without_block.insert(id);
@@ -130,7 +127,6 @@ impl Engine {
             })
             .collect();
         for cidr in clear {
-            self.mark_former(cidr);
             self.tables.forget(cidr);
             self.free(cidr);
         }

@@ -112,7 +112,6 @@ impl Engine {
         for other in other.into_iter().chain([id]) {
             self.nodes.mark(other);
         }
-        self.desire(cidr);
         if let Some((foreign, table)) = self.tables.foreign_inside(cidr) {
             let table = table.clone();
             self.tell_of_foreign(foreign, &table);

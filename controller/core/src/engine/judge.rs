@@ -8,7 +8,7 @@ use crate::{
     cloud::InstanceState,
     ids::NodeId,
     ipam::Family,
-    nodes::{NodeState, Standing, Wait},
+    nodes::{NodeState, Standing},
     summary::Phase,
     turn::Trouble,
 };
@@ -77,7 +77,7 @@ impl Engine {
         let trouble = self.trouble(id, state).filter(|_| !self.is_teardown());
         let (trouble, unreachable) = trouble.unzip();
         let phase = self.phase_of(id, state, trouble.as_ref());
-        let waits = phase == Phase::Routing && state.wait() != Wait::Short && !self.is_teardown();
+        let waits = phase == Phase::Routing && state.waits_long() && !self.is_teardown();
         let waiting = || waits.then(|| self.waiting(id, state));
         Some(Standing {
             phase,
@@ -107,9 +107,7 @@ impl Engine {
             let desired = self.tables.desired(*cidr);
             desired.is_some_and(|(owner, _)| owner == Some(id)) && self.tables.is_routed(*cidr)
         };
-        !self.is_teardown()
-            && state.cidrs().iter().all(led_here)
-            && !self.instances.must_switch(&self.turn, id)
+        state.cidrs().iter().all(led_here) && !self.instances.must_switch(&self.turn, id)
     }
 
     /// What keeps a node from being routed, the most telling first, and whether packets to it do not
@@ -159,9 +157,6 @@ impl Engine {
     }
 
     fn instance_trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
-        if !self.turn.limits.routes || state.cidrs().is_empty() {
-            return None;
-        }
         let key = state.key();
         let trouble = |reason, message| Some((Trouble::lasting(reason, message), true));
         match self.instances.state(id) {
@@ -215,10 +210,6 @@ impl Engine {
         };
         let failed = self.tables.listing_error();
         let failed = failed.map_or(String::new(), |error| format!("; listing failed: {error}"));
-        Trouble {
-            reason: Reason::RoutePending,
-            message: format!("waiting for {what}{failed}"),
-            lasting: state.wait() == Wait::TooLong,
-        }
+        Trouble::lasting(Reason::RoutePending, format!("waiting for {what}{failed}"))
     }
 }

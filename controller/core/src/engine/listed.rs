@@ -49,21 +49,11 @@ impl Engine {
         let barred = self.ledger.set_barred(&self.tables.barred());
         if foreign || barred {
             self.blocks_changed();
-            self.mark_unwritten();
         }
         for (table, cidr) in &listed.foreign {
             self.tell_of_foreign(*cidr, table);
         }
         self.tell_of_pools();
-    }
-
-    /// Has those judged anew whose blocks may have come to be blocked before they were written.
-    fn mark_unwritten(&mut self) {
-        let unwritten = self.nodes.living().filter(|(_, it)| it.may_choose_anew());
-        let unwritten: Vec<NodeId> = unwritten.map(|(id, _)| id).collect();
-        for id in unwritten {
-            self.nodes.mark(id);
-        }
     }
 
     /// Has those judged anew that have a destination, or had it.

@@ -89,8 +89,6 @@ impl Engine {
     /// Tells the machines what they may do.
     pub(super) fn set_policy(&mut self) {
         let Some(config) = &self.config else {
-            self.tables.set_policy(&self.turn, Policy::default());
-            self.nodes.set_voice(Voice::default());
             return;
         };
         let policy = Policy {
@@ -126,7 +124,6 @@ impl Engine {
         }
         self.recovery.done = true;
         self.set_policy();
-        self.nodes.mark_all();
     }
 
     /// Asks for the listing that the pools need which were configured last.

@@ -116,7 +116,6 @@ impl Instances {
             *known = None;
         }
         self.reads.forget(id);
-        self.to_switch.remove(&id);
     }
 
     /// Does what is due.

@@ -31,7 +31,6 @@ pub(crate) use self::{
     condition::Voice,
     sightings::Departure,
     state::{NodeState, Standing, item},
-    waiting::Wait,
 };
 use self::{sightings::Gone, state::Progress, writes::Queue};
 use crate::{
@@ -66,8 +65,6 @@ pub(crate) struct Nodes {
     dirty: VecDeque<NodeId>,
     /// Nodes that wait for their routes, and since when.
     waiting: VecDeque<(Time, NodeId)>,
-    /// Those of them that have for long.
-    waiting_long: VecDeque<(Time, NodeId)>,
     gone: Gone,
     queue: Queue,
     voice: Voice,
@@ -208,18 +205,18 @@ impl Nodes {
         let before = std::mem::replace(&mut state.phase, phase);
         if before != phase {
             judged.moved = Some((before, phase));
-            state.wait = Wait::Short;
-            state.waits_since = now;
+            state.phase_since = now;
+            state.waits_long = false;
         }
         if phase == Phase::Routed {
             report(turn, state);
         }
-        if state.trouble.as_deref() != trouble.as_ref() {
+        if state.trouble.as_deref() == trouble.as_ref() {
+            judged.trouble_before = trouble;
+        } else {
             judged.trouble_before = state.trouble.take().map(|trouble| *trouble);
             state.trouble = trouble.clone().map(Box::new);
             judged.news = trouble.filter(|trouble| trouble.lasting);
-        } else {
-            judged.trouble_before = trouble;
         }
         if judged.moved.is_some() && phase == Phase::Routing {
             self.begin_waiting(turn, id);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{assignment::Assignment, condition::Condition, waiting::Wait};
+use super::{assignment::Assignment, condition::Condition};
 use crate::{
     Time,
     cloud::InstanceQuery,
@@ -66,6 +66,7 @@ pub(crate) struct Standing {
 }
 
 /// All that is known of a node. Changed by [`Nodes`](super::Nodes) alone.
+#[expect(clippy::struct_excessive_bools, reason = "each says something else")]
 #[derive(Debug, Clone)]
 pub(crate) struct NodeState {
     pub(super) node: Seen,
@@ -76,9 +77,10 @@ pub(crate) struct NodeState {
     pub(super) dirty: bool,
     pub(super) phase: Phase,
     pub(super) unreachable: bool,
-    pub(super) wait: Wait,
     /// When it came into its phase.
-    pub(super) waits_since: Time,
+    pub(super) phase_since: Time,
+    /// It has been waiting for its routes for long.
+    pub(super) waits_long: bool,
     pub(super) trouble: Option<Box<Trouble>>,
     pub(super) progress: Progress,
     pub(super) assignment: Assignment,
@@ -94,8 +96,8 @@ impl NodeState {
             dirty: false,
             phase: Phase::Pending,
             unreachable: false,
-            wait: Wait::Short,
-            waits_since: now,
+            phase_since: now,
+            waits_long: false,
             trouble: None,
             progress: Progress::Since(now),
             assignment: Assignment::default(),
@@ -166,9 +168,9 @@ impl NodeState {
         self.trouble.as_deref()
     }
 
-    /// How long it has been waiting for its routes.
-    pub(crate) fn wait(&self) -> Wait {
-        self.wait
+    /// It has been waiting for its routes for long.
+    pub(crate) fn waits_long(&self) -> bool {
+        self.waits_long
     }
 
     /// From first sight to read-back, once routed.

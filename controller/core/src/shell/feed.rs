@@ -180,6 +180,7 @@ mod tests {
         feed
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the answer comes")]
     fn found(version: u64) -> Option<(Node, Version)> {
         Some((node("u"), Some(version)))
     }

@@ -162,11 +162,12 @@ impl Destination {
         &self.want
     }
 
-    /// Says whether anything is different from before.
-    pub(super) fn set_desired(&mut self, owner: Option<NodeId>, want: Want) -> bool {
-        if self.want == want && (want == Want::Remove || self.owner == owner) {
-            return false;
-        }
+    /// It is desired so already. Whose it was last does not matter once it is to go.
+    pub(super) fn is_desired(&self, owner: Option<NodeId>, want: &Want) -> bool {
+        self.want == *want && (*want == Want::Remove || self.owner == owner)
+    }
+
+    pub(super) fn set_desired(&mut self, owner: Option<NodeId>, want: Want) {
         let before = std::mem::replace(&mut self.want, want);
         for cell in &mut self.cells {
             cell.desire_changed();
@@ -174,28 +175,23 @@ impl Destination {
         if self.want != Want::Remove && self.owner != owner {
             // What was known of the owner before says nothing of this one.
             self.owner = owner;
-            self.led_to = None;
             for cell in &mut self.cells {
                 cell.served = false;
             }
+            self.led_to = None;
         } else if let Want::Lead(hop, _) = before {
             self.led_to = Some(Box::new(hop));
         }
-        if self.want.hop().is_some() {
-            self.led_to = None;
-        }
         self.dead &= self.want == Want::Remove;
         self.note_served();
-        true
     }
 
     /// Remembers which tables lead to the owner, so that it is noticed if one does no more.
     pub(super) fn note_served(&mut self) {
         let Some(hop) = self.want.hop() else { return };
         for cell in &mut self.cells {
-            cell.served |= cell.proven
-                && !cell.ours.is_empty()
-                && cell.ours.iter().all(|route| route.works_for(hop));
+            // Nothing is proven of a table without routes of ours.
+            cell.served |= cell.proven && cell.ours.iter().all(|route| route.works_for(hop));
         }
     }
 
@@ -301,7 +297,7 @@ impl Destination {
 
     /// No node has it, routes of ours are left, and they may carry packets.
     pub(super) fn is_orphan(&self) -> bool {
-        self.want == Want::Remove && self.has_ours() && !self.leads_nowhere()
+        self.want == Want::Remove && !self.leads_nowhere()
     }
 
     /// No node has it, and its routes carry no packets.

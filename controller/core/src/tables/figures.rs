@@ -19,7 +19,7 @@ use crate::{
 impl Tables {
     /// Each table, by name. Costs a look at every destination.
     pub(crate) fn uses(&self) -> Vec<TableUse> {
-        let mut uses: Vec<TableUse> = self.tables.iter().map(empty).collect();
+        let mut uses: Vec<TableUse> = self.all.iter().map(empty).collect();
         for (_, destination) in self.destinations.iter() {
             let wanted = destination.want().hop().is_some();
             let stale = *destination.want() == Want::Remove;
@@ -60,12 +60,12 @@ impl Tables {
 
     /// Destinations of others' routes in any table.
     pub(crate) fn foreign(&self) -> BTreeSet<IpNet> {
-        self.tables.iter().flat_map(Table::foreign).collect()
+        self.all.iter().flat_map(Table::foreign).collect()
     }
 
     /// Ranges in which no route of ours may lie, in any table.
     pub(crate) fn barred(&self) -> BTreeSet<IpNet> {
-        let barred = self.tables.iter().flat_map(|table| &table.barred);
+        let barred = self.all.iter().flat_map(|table| &table.barred);
         barred.copied().collect()
     }
 }

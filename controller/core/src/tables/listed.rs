@@ -103,7 +103,7 @@ impl Tables {
                 self.listing.failed(said.clone(), now);
                 listed.trouble = self.listing.retry.lasts().then_some(said);
             }
-            None if self.tables.iter().any(Table::is_absent) => {
+            None if self.all.iter().any(Table::is_absent) => {
                 self.listing.retry.reset();
                 self.listing.error = None;
             }
@@ -171,17 +171,17 @@ impl Tables {
             barred,
         } = listing;
         let settle = turn.limits.settle;
-        let table = &mut self.tables[index];
+        let table = &mut self.all[index];
         let new = table.read();
         let before: BTreeSet<IpNet> = table.foreign().collect();
         let barred: BTreeSet<IpNet> = barred.iter().map(IpNet::trunc).collect();
-        let moved = std::mem::replace(&mut table.barred, barred) != self.tables[index].barred;
+        let moved = std::mem::replace(&mut table.barred, barred) != self.all[index].barred;
         let reading = Reading { begun, settle };
         let routes = routes.unwrap_or_default();
         let merged = self
             .destinations
-            .merge(&mut self.tables[index], index, routes, reading);
-        let foreign = self.tables[index].foreign();
+            .merge(&mut self.all[index], index, routes, reading);
+        let foreign = self.all[index].foreign();
         let come = foreign.filter(|cidr| !before.contains(cidr));
         listed.foreign.extend(come.map(|cidr| (id.clone(), cidr)));
         if merged.unproven {
@@ -204,7 +204,7 @@ impl Tables {
     }
 
     /// Takes over the set of tables that a listing named. Says whether any is new, back or gone; if it
-    /// is new or gone no write is queued any more, since tables have other places.
+    /// is new or gone what waits in the queue means nothing any more, since tables have other places.
     ///
     /// Listings may be late: a table that they lack is forgotten only after complete ones that span
     /// the time to settle. Until then what is known of it stands, and nothing is complete.
@@ -218,7 +218,7 @@ impl Tables {
         let settle = turn.limits.settle;
         let mut gone = Vec::new();
         let mut back = false;
-        for table in &mut self.tables {
+        for table in &mut self.all {
             if named.contains(&table.id) {
                 back |= table.present();
             } else if complete {
@@ -237,11 +237,10 @@ impl Tables {
         for id in named {
             if self.place(id).is_none() {
                 changed = true;
-                self.tables.push(Table::new(id.clone()));
+                self.all.push(Table::new(id.clone()));
             }
         }
         if changed {
-            self.queue.clear();
             self.destinations.update_all(|_, it| it.unqueue());
         }
         changed || back
@@ -249,7 +248,7 @@ impl Tables {
 
     fn forget_table(&mut self, turn: &mut Turn, id: &TableId) {
         let Some(index) = self.place(id) else { return };
-        self.tables.remove(index);
+        self.all.remove(index);
         let mut left = 0;
         self.destinations.update_all(|_, destination| {
             let ours = destination.cell(index).map_or(0, |cell| cell.ours.len());

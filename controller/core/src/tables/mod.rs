@@ -85,7 +85,7 @@ enum Due {
 #[derive(Debug, Clone)]
 pub(crate) struct Tables {
     policy: Policy,
-    tables: Vec<Table>,
+    all: Vec<Table>,
     /// As old as what is unknown of a destination.
     origin: Stamp,
     destinations: Destinations,
@@ -110,7 +110,7 @@ impl Tables {
     pub(crate) fn new(elected: Stamp, origin: Stamp) -> Self {
         Self {
             policy: Policy::default(),
-            tables: Vec::new(),
+            all: Vec::new(),
             origin,
             destinations: Destinations::default(),
             listing: Listing::default(),
@@ -146,9 +146,7 @@ impl Tables {
         if known.is_none() && want == Want::Remove {
             return;
         }
-        let same = known
-            .is_some_and(|it| *it.want() == want && (want == Want::Remove || it.owner() == owner));
-        if !same {
+        if !known.is_some_and(|it| it.is_desired(owner, &want)) {
             self.destinations
                 .update(cidr, |it| it.set_desired(owner, want));
             self.requeue(turn, cidr);
@@ -186,8 +184,8 @@ impl Tables {
 
     /// The instance to which routes for the destination led is gone.
     pub(crate) fn set_dead(&mut self, turn: &Turn, cidr: IpNet) {
-        let orphan = |it: &&Destination| *it.want() == Want::Remove && !it.dead;
-        if self.destinations.get(cidr).filter(orphan).is_some() {
+        let orphan = |it: &Destination| *it.want() == Want::Remove && !it.dead;
+        if self.destinations.get(cidr).is_some_and(orphan) {
             self.destinations.update(cidr, |it| it.dead = true);
             self.requeue(turn, cidr);
         }
@@ -259,6 +257,6 @@ impl Tables {
     }
 
     fn place(&self, id: &TableId) -> Option<usize> {
-        self.tables.iter().position(|table| table.id == *id)
+        self.all.iter().position(|table| table.id == *id)
     }
 }

@@ -14,14 +14,14 @@ impl Tables {
     /// Every table was read back with the right route, and nobody else's route wins against it.
     pub(crate) fn is_routed(&self, cidr: IpNet) -> bool {
         let destination = self.destinations.get(cidr);
-        !self.tables.is_empty()
+        !self.all.is_empty()
             && destination
-                .is_some_and(|it| (0..self.tables.len()).all(|index| self.leads(it, cidr, index)))
+                .is_some_and(|it| (0..self.all.len()).all(|index| self.leads(it, cidr, index)))
     }
 
     /// A table was read back with the right route, and nobody else's wins there.
     fn leads(&self, destination: &Destination, cidr: IpNet, index: usize) -> bool {
-        destination.is_read_back(index) && !self.tables[index].conflicts(cidr)
+        destination.is_read_back(index) && !self.all[index].conflicts(cidr)
     }
 
     /// Packets for the destination do not arrive any more: a table that led to its owner does no
@@ -30,9 +30,8 @@ impl Tables {
         let Some(destination) = self.destinations.get(cidr) else {
             return true;
         };
-        let mut tables = 0..self.tables.len();
-        let works =
-            |index: usize| destination.is_right(index) && !self.tables[index].conflicts(cidr);
+        let mut tables = 0..self.all.len();
+        let works = |index: usize| destination.is_right(index) && !self.all[index].conflicts(cidr);
         let served = |index: usize| destination.cell(index).is_some_and(|cell| cell.served);
         tables.clone().any(|index| served(index) && !works(index)) || !tables.any(works)
     }
@@ -40,7 +39,7 @@ impl Tables {
     /// Why some table does not lead to the owner, as far as that is more than a matter of time.
     pub(crate) fn trouble(&self, cidr: IpNet) -> Option<Trouble> {
         let destination = self.destinations.get(cidr);
-        (0..self.tables.len()).find_map(|index| self.trouble_in(destination, cidr, index))
+        (0..self.all.len()).find_map(|index| self.trouble_in(destination, cidr, index))
     }
 
     fn trouble_in(
@@ -49,7 +48,7 @@ impl Tables {
         cidr: IpNet,
         index: usize,
     ) -> Option<Trouble> {
-        let table = &self.tables[index];
+        let table = &self.all[index];
         if table.conflicts(cidr) {
             return Some(conflict(cidr, &table.id));
         }
@@ -81,11 +80,11 @@ impl Tables {
     /// What a destination waits for that is not routed yet; `None` if nothing is left to do for it in
     /// the tables.
     pub(crate) fn waits_for(&self, cidr: IpNet) -> Option<String> {
-        if self.tables.is_empty() {
+        if self.all.is_empty() {
             return Some("the route tables to be read".to_owned());
         }
         let destination = self.destinations.get(cidr);
-        self.tables.iter().enumerate().find_map(|(index, table)| {
+        self.all.iter().enumerate().find_map(|(index, table)| {
             let right = destination.is_some_and(|it| it.is_right(index));
             let read_back = destination.is_some_and(|it| it.is_read_back(index));
             let step = if table.is_absent() {
@@ -102,7 +101,7 @@ impl Tables {
 
     /// Others' destinations that lie in a block and are smaller: they draw some of its packets away.
     pub(crate) fn foreign_inside(&self, block: IpNet) -> Option<(IpNet, &TableId)> {
-        self.tables.iter().find_map(|table| {
+        self.all.iter().find_map(|table| {
             let mut foreign = table.foreign();
             let inside = foreign.find(|cidr| block.contains(cidr) && *cidr != block);
             Some((inside?, &table.id))

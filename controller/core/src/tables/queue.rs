@@ -53,11 +53,6 @@ impl Queue {
         free.find_map(|kind| Some((kind, self.ready[kind as usize].pop_front()?)))
     }
 
-    /// Tables have other places: nothing waits any more.
-    pub(super) fn clear(&mut self) {
-        self.ready.iter_mut().for_each(VecDeque::clear);
-    }
-
     pub(super) fn none_waits(&self) -> bool {
         self.ready.iter().all(VecDeque::is_empty)
     }

@@ -28,7 +28,7 @@ const QUOTA_SILENCE: Duration = Duration::from_secs(600);
 
 impl Tables {
     pub(super) fn begin_filling(&mut self, turn: &Turn, cidr: IpNet, table: usize) {
-        let room = self.tables[table].room_mut(Family::of(&cidr));
+        let room = self.all[table].room_mut(Family::of(&cidr));
         if let Some(until) = room.begin(turn.now.at) {
             self.timers.set(until, Due::FullTables);
         }
@@ -36,7 +36,7 @@ impl Tables {
 
     /// A creation ended.
     pub(super) fn filled(&mut self, turn: &Turn, cidr: IpNet, table: usize, how: Ended) {
-        let room = self.tables[table].room_mut(Family::of(&cidr));
+        let room = self.all[table].room_mut(Family::of(&cidr));
         let waited = room.full();
         let until = room.ended(how, turn.now.at);
         let admits = room.admits();
@@ -50,7 +50,7 @@ impl Tables {
 
     /// A route of ours is gone.
     pub(super) fn emptied(&mut self, turn: &Turn, cidr: IpNet, table: usize) {
-        let room = self.tables[table].room_mut(Family::of(&cidr));
+        let room = self.all[table].room_mut(Family::of(&cidr));
         let waited = room.full();
         room.deleted();
         if waited {
@@ -60,7 +60,7 @@ impl Tables {
 
     /// The table has no room: nothing more is created there until a route goes or time has passed.
     pub(super) fn refused(&mut self, turn: &Turn, cidr: IpNet, table: usize, error: &CloudError) {
-        let table = &mut self.tables[table];
+        let table = &mut self.all[table];
         let item = hash(table.id.0.bytes());
         let room = table.room_mut(Family::of(&cidr));
         let refusals = room.refuse(turn.now);
@@ -73,9 +73,9 @@ impl Tables {
 
     /// Time has passed: one more route is tried in each table that was full.
     pub(super) fn try_full_tables(&mut self, turn: &Turn) {
-        for table in 0..self.tables.len() {
+        for table in 0..self.all.len() {
             for family in [Family::V4, Family::V6] {
-                let room = self.tables[table].room_mut(family);
+                let room = self.all[table].room_mut(family);
                 if room.due(turn.now.at) && room.reopen() {
                     self.fill(turn, table, family);
                 }
@@ -93,7 +93,7 @@ impl Tables {
     ) {
         for (family, usage) in [(Family::V4, usage.v4), (Family::V6, usage.v6)] {
             let unshown = usage.map_or(0, |_| self.unshown(table, family));
-            let known = &mut self.tables[table];
+            let known = &mut self.all[table];
             let id = known.id.clone();
             let room = known.room_mut(family);
             let (opened, until) = room.list(usage, unshown, begun, turn.now.at);

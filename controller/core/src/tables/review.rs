@@ -20,7 +20,7 @@ impl Tables {
             Some(_) => demand.allowed_at_first(),
             None => demand.allowed(),
         };
-        let guarded = self.policy.deletes && !self.policy.teardown && orphans > 0;
+        let guarded = self.policy.deletes && !self.policy.teardown;
         let hold = guarded && demand.wanted > allowed;
         let before = std::mem::replace(&mut self.guard.held, hold);
         self.begins_to_hold |= hold && !before;

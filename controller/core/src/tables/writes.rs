@@ -31,7 +31,7 @@ impl Tables {
         destination: &Destination,
         index: usize,
     ) -> Option<RouteChange> {
-        let table = self.tables.get(index)?;
+        let table = self.all.get(index)?;
         if !table.is_writable() || !self.policy.writes {
             return None;
         }
@@ -78,20 +78,19 @@ impl Tables {
     /// An orphan may go: all was read that could show that some node has it, and so many do not go at
     /// once that it looks like a mistake. What leads nowhere may always go.
     fn may_delete(&self, destination: &Destination) -> bool {
-        self.policy.deletes
-            && (self.policy.teardown || !self.guard.held || destination.leads_nowhere())
+        self.policy.deletes && (!self.guard.held || destination.leads_nowhere())
     }
 
     /// A table takes a new route for the destination: routes may lie there, and there is room.
     fn may_create(&self, cidr: IpNet, index: usize) -> bool {
-        let table = &self.tables[index];
+        let table = &self.all[index];
         table.barred_at(cidr).is_none() && table.room(Family::of(&cidr)).admits()
     }
 
     /// Queues what is to be done for a destination, or sets the time when it may be.
     pub(super) fn requeue(&mut self, turn: &Turn, cidr: IpNet) {
         let now = turn.now.at;
-        for index in 0..self.tables.len() {
+        for index in 0..self.all.len() {
             let Some(destination) = self.destinations.get(cidr) else {
                 return;
             };

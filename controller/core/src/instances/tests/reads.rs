@@ -142,6 +142,7 @@ fn an_instance_that_may_have_changed_meanwhile_is_asked_for_once_more() {
     rig.instances.moved(&rig.turn, id(1));
     assert_eq!(rig.read(), None);
     rig.answer(batch, vec![(1, Ok(found(true)))]);
+    assert_eq!(rig.instances.state(id(1)), None, "that was another one");
     let (batch, asked) = rig.read().expect("asked again");
     assert_eq!(asked, [1]);
     rig.answer(batch, vec![(1, Ok(found(true)))]);

@@ -36,7 +36,7 @@ impl Pair {
         match op {
             Op::Claim(node, cidr) => self.claim(node, cidr)?,
             Op::Allocate(node, zone) => self.allocate(node, zone)?,
-            Op::Release(node, claim, cidr) => self.release(node, &claim, cidr)?,
+            Op::Release(node, claim, cidr) => self.release(node, claim, cidr)?,
             Op::Orphaned(cidr) => {
                 self.real.orphaned(cidr, now);
                 if !self.model.entries().contains(&cidr) {
@@ -169,7 +169,7 @@ impl Pair {
         Ok(())
     }
 
-    fn release(&mut self, index: usize, claim: &Index, cidr: IpNet) -> Result<(), TestCaseError> {
+    fn release(&mut self, index: usize, claim: Index, cidr: IpNet) -> Result<(), TestCaseError> {
         let claims = self.model.claims_of(index);
         let cidr = if claims.is_empty() {
             cidr

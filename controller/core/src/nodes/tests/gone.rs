@@ -1,6 +1,7 @@
 //! Nodes that are gone.
 
 use super::*;
+use crate::nodes::NodeState;
 
 #[test]
 fn a_node_that_is_gone_stays_known_until_its_routes_are_gone() {
@@ -13,7 +14,7 @@ fn a_node_that_is_gone_stays_known_until_its_routes_are_gone() {
     assert_eq!(rig.nodes.any_id(&key("a")), Some(id));
     assert_eq!(rig.nodes.living().count(), 0);
     assert_eq!(rig.nodes.draining().count(), 1);
-    assert!(rig.nodes.get(id).is_some_and(|it| it.is_gone()));
+    assert!(rig.nodes.get(id).is_some_and(NodeState::is_gone));
     rig.nodes.remove(id);
     assert_eq!(rig.nodes.any_id(&key("a")), None);
     assert_eq!(rig.nodes.draining().count(), 0);

@@ -246,3 +246,25 @@ fn what_a_node_turned_out_to_have_while_its_write_waited_is_not_written() {
     rig.set("n0", Ok(()));
     assert_eq!(sets(&rig.work()), []);
 }
+
+#[test]
+fn a_node_that_was_read_without_what_was_on_its_way_to_it_is_read_again() {
+    let (mut rig, _) = chosen();
+    rig.work();
+    rig.read(node("a"));
+    rig.set("a", Ok(()));
+    assert_eq!(reads(&rig.turn.take()), [key("a")], "it may have lost them");
+    rig.at(2).read(node("a"));
+    assert_eq!(sets(&rig.work()), [("a".to_owned(), vec![block(0)])]);
+    rig.set("a", Ok(()));
+    assert_eq!(reads(&rig.turn.take()), [], "not read meanwhile");
+}
+
+#[test]
+fn a_late_sighting_while_the_write_is_on_its_way_means_nothing() {
+    let (mut rig, _) = chosen();
+    rig.work();
+    rig.see(node("a"));
+    rig.set("a", Ok(()));
+    assert_eq!(reads(&rig.turn.take()), []);
+}

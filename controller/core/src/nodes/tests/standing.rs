@@ -1,7 +1,7 @@
 //! What changes when a node is judged.
 
 use super::*;
-use crate::nodes::{Judged, Wait};
+use crate::nodes::{Judged, NodeState};
 
 fn stand(rig: &mut Rig, id: NodeId, phase: Phase, trouble: Option<Trouble>) -> Judged {
     let standing = Standing {
@@ -20,7 +20,10 @@ fn it_is_said_from_where_to_where_a_node_moved() {
     let moved = stand(&mut rig, id, Phase::Routing, None).moved;
     assert_eq!(moved, Some((Phase::Pending, Phase::Routing)));
     assert_eq!(stand(&mut rig, id, Phase::Routing, None).moved, None);
-    assert_eq!(rig.nodes.get(id).map(|it| it.phase()), Some(Phase::Routing));
+    assert_eq!(
+        rig.nodes.get(id).map(NodeState::phase),
+        Some(Phase::Routing)
+    );
 }
 
 #[test]
@@ -110,7 +113,7 @@ fn it_is_reported_once_how_long_a_node_took_to_be_routed() {
     stand(rig.at(8), id, Phase::Routing, None);
     stand(rig.at(9), id, Phase::Routed, None);
     assert_eq!(routed(&rig.turn.take()), []);
-    assert_eq!(rig.nodes.get(id).and_then(|it| it.took()), Some(two));
+    assert_eq!(rig.nodes.get(id).and_then(NodeState::took), Some(two));
 }
 
 #[test]
@@ -120,16 +123,4 @@ fn a_node_that_was_in_service_before_is_not_reported() {
     stand(&mut rig, id, Phase::Routed, None);
     assert_eq!(routed(&rig.turn.take()), []);
     assert!(rig.nodes.get(id).is_some_and(|it| it.took().is_some()));
-}
-
-#[test]
-fn a_node_that_moves_on_waits_no_more() {
-    let mut rig = Rig::new();
-    let id = rig.add(node("a"));
-    stand(rig.at(10), id, Phase::Routing, None);
-    rig.at(20);
-    rig.nodes.tick(&rig.turn);
-    assert_eq!(rig.nodes.get(id).map(|it| it.wait()), Some(Wait::Long));
-    stand(rig.at(21), id, Phase::Routed, None);
-    assert_eq!(rig.nodes.get(id).map(|it| it.wait()), Some(Wait::Short));
 }

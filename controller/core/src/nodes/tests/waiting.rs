@@ -1,13 +1,12 @@
 //! Nodes that wait for their routes for long.
 
 use super::*;
-use crate::nodes::Wait;
 
-fn wait(rig: &Rig, id: NodeId) -> Wait {
-    rig.nodes.get(id).expect("it lives").wait()
+fn waits_long(rig: &Rig, id: NodeId) -> bool {
+    rig.nodes.get(id).expect("it lives").waits_long()
 }
 
-/// Whether the node is judged anew at that second.
+/// Whether a node is judged anew at that second.
 fn is_judged(rig: &mut Rig, second: u64) -> bool {
     rig.at(second);
     rig.nodes.tick(&rig.turn);
@@ -15,20 +14,16 @@ fn is_judged(rig: &mut Rig, second: u64) -> bool {
 }
 
 #[test]
-fn a_node_waits_long_after_ten_seconds_and_too_long_after_two_minutes() {
+fn a_node_waits_long_after_two_minutes() {
     let mut rig = Rig::new();
     let id = rig.add(node("a"));
     rig.at(10).stand(id, Phase::Routing, None);
     rig.is_dirty();
-    assert_eq!(wait(&rig, id), Wait::Short);
-    assert_eq!(rig.nodes.next_wake(), Some(Time(20_000)));
-    assert!(!is_judged(&mut rig, 19));
-    assert!(is_judged(&mut rig, 20));
-    assert_eq!(wait(&rig, id), Wait::Long);
     assert_eq!(rig.nodes.next_wake(), Some(Time(130_000)));
     assert!(!is_judged(&mut rig, 129));
+    assert!(!waits_long(&rig, id));
     assert!(is_judged(&mut rig, 130));
-    assert_eq!(wait(&rig, id), Wait::TooLong);
+    assert!(waits_long(&rig, id));
     assert_eq!(rig.nodes.next_wake(), None);
 }
 
@@ -39,15 +34,11 @@ fn each_node_waits_from_its_own_beginning() {
     rig.at(10).stand(a, Phase::Routing, None);
     rig.at(15).stand(b, Phase::Routing, None);
     rig.is_dirty();
-    is_judged(&mut rig, 20);
-    assert_eq!((wait(&rig, a), wait(&rig, b)), (Wait::Long, Wait::Short));
-    assert_eq!(rig.nodes.next_wake(), Some(Time(25_000)));
-    is_judged(&mut rig, 25);
-    assert_eq!(wait(&rig, b), Wait::Long);
     is_judged(&mut rig, 130);
-    assert_eq!((wait(&rig, a), wait(&rig, b)), (Wait::TooLong, Wait::Long));
+    assert_eq!((waits_long(&rig, a), waits_long(&rig, b)), (true, false));
+    assert_eq!(rig.nodes.next_wake(), Some(Time(135_000)));
     is_judged(&mut rig, 135);
-    assert_eq!(wait(&rig, b), Wait::TooLong);
+    assert!(waits_long(&rig, b));
 }
 
 #[test]
@@ -57,11 +48,13 @@ fn a_node_that_was_routed_meanwhile_waits_no_more() {
     rig.at(10).stand(id, Phase::Routing, None);
     rig.at(12).stand(id, Phase::Routed, None);
     rig.is_dirty();
-    assert!(!is_judged(&mut rig, 20));
-    rig.at(25).stand(id, Phase::Routing, None);
+    assert!(!is_judged(&mut rig, 130));
+    rig.at(135).stand(id, Phase::Routing, None);
     rig.is_dirty();
-    assert!(!is_judged(&mut rig, 34), "it counts from 25");
-    assert!(is_judged(&mut rig, 35));
+    assert!(!is_judged(&mut rig, 254), "it counts from 135");
+    assert!(is_judged(&mut rig, 255));
+    rig.stand(id, Phase::Routed, None);
+    assert!(!waits_long(&rig, id));
 }
 
 #[test]
@@ -80,8 +73,8 @@ fn a_node_that_begins_to_wait_anew_is_not_taken_for_one_that_waited_on() {
     rig.at(12).stand(id, Phase::Routed, None);
     rig.at(13).stand(id, Phase::Routing, None);
     rig.is_dirty();
-    assert!(!is_judged(&mut rig, 20));
-    assert!(is_judged(&mut rig, 23));
+    assert!(!is_judged(&mut rig, 130));
+    assert!(is_judged(&mut rig, 133));
 }
 
 #[test]

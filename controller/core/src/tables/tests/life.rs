@@ -38,7 +38,7 @@ fn the_creation_says_which_node_it_is_for() {
 fn a_route_that_leads_elsewhere_is_replaced_in_one_step() {
     let mut rig = Rig::routed();
     let old = named("7", ours(A, "a"));
-    rig.at(21).list(main(&[old.clone()]));
+    rig.at(21).list(main(std::slice::from_ref(&old)));
     rig.lead(A, 1, "b");
     assert!(!rig.is_routed(A));
     assert_eq!(rig.work(), [format!("replace {A} in main")]);

@@ -104,7 +104,7 @@ fn a_route_that_leads_where_it_should_and_drops_packets_is_not_replaced() {
     ] {
         let mut rig = Rig::routed();
         let hole = dropped(ours(A, "a"), cause);
-        rig.at(21).list(main(&[hole.clone()]));
+        rig.at(21).list(main(std::slice::from_ref(&hole)));
         for second in 22..60 {
             assert_eq!(rig.at(second).work(), [""; 0]);
         }

@@ -52,7 +52,9 @@ fn a_node_that_joins_does_not_wait_for_a_hundred_that_leave() {
     let gone: Vec<String> = (0..100).map(|n| format!("10.1.{n}.0/24")).collect();
     let routes: Vec<ObservedRoute> = gone.iter().map(|cidr| ours(cidr, "x")).collect();
     rig.at(20).list(main(&routes));
-    gone.iter().for_each(|cidr| rig.orphan(cidr));
+    for cidr in &gone {
+        rig.orphan(cidr);
+    }
     rig.lead(A, 1, "a");
     assert_eq!(rig.work()[0], format!("create {A} in main"));
 }
