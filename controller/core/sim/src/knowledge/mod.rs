@@ -43,8 +43,10 @@ pub(crate) struct Knowledge {
     pub(crate) ever: Vec<(Range, Arc<str>)>,
     /// Since when each pool is configured as it is.
     pub(crate) pools: BTreeMap<Range, u64>,
-    /// When all nodes were listed last.
-    pub(crate) listed: Option<u64>,
+    /// The pools that were configured when all nodes were known, so that who has blocks of them was.
+    pub(crate) populated: BTreeSet<Range>,
+    /// When all nodes were listed.
+    pub(crate) listed: Vec<u64>,
     /// When the first configuration was told.
     pub(crate) configured: Option<u64>,
     /// Where the answer to a creation was lost.
@@ -94,11 +96,13 @@ impl Knowledge {
                         }
                     }
                 }
+                self.populate();
                 self.deleted.clear();
                 self.guarded_since = now;
             }
             Event::NodesListed(nodes) => {
-                self.listed = Some(now);
+                self.listed.push(now);
+                self.populate();
                 let before = std::mem::take(&mut self.nodes);
                 // Who is absent is gone.
                 let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
@@ -177,6 +181,12 @@ impl Knowledge {
                 }
             }
             Event::ForwardingEnabled { .. } | Event::RoutesMayHaveChanged | Event::Wake => {}
+        }
+    }
+
+    fn populate(&mut self) {
+        if let (Some(config), false) = (&self.config, self.listed.is_empty()) {
+            self.populated.extend(config.pools.iter().map(range));
         }
     }
 
