@@ -76,7 +76,8 @@ impl World<'_> {
             .flat_map(|it| it.pools.iter().map(range))
             .collect();
         for (gone, name) in &leader.known.ever {
-            if now.contains(gone) {
+            // Of a pool that was removed before the nodes were known nobody could say who has blocks.
+            if now.contains(gone) || !leader.known.populated.contains(gone) {
                 continue;
             }
             let holder = self.api.nodes.values().find(|node| {

@@ -86,6 +86,15 @@ impl World<'_> {
         if shared.next().is_some() || !self.runs(key) {
             return None;
         }
+        // A restoration put back its service and its old instance: what the engine said is said again
+        // until it has read of that instance.
+        let put_back = known.out_of_service.get(&key.uid).is_some_and(|said| {
+            let restored = self.restored.is_some_and(|restored| *said < restored);
+            restored && known.instances.is_moved(&key.uid)
+        });
+        if put_back {
+            return None;
+        }
         // Reads may be late, twice; whatever changed so lately does not count.
         let settled = |since: u64| self.now >= Time(since).after(limits.settle * 2).0 + 30_000;
         let mut leads = None;

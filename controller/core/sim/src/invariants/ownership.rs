@@ -24,7 +24,7 @@ impl World<'_> {
         if let Some(known) = known
             && !known.pod_cidrs.is_empty()
             && known.pod_cidrs != cidrs
-            && !self.lost_to_another(shell, known)
+            && !self.lost_for_good(shell, known)
         {
             let had = known.pod_cidrs.clone();
             return self.broken(Invariant::I4, || {
@@ -49,15 +49,20 @@ impl World<'_> {
         self.check_no_leftover(shell, node, cidrs);
     }
 
-    /// The node lost its blocks with an etcd that was restored, and with them came back who had one of
-    /// them before: it cannot have the same again.
-    fn lost_to_another(&self, shell: usize, node: &Node) -> bool {
+    /// The node lost its blocks with an etcd that was restored, and cannot have the same again: with
+    /// it came back who had one of them before, or one is no block of a pool, so that we would not have
+    /// given it.
+    fn lost_for_good(&self, shell: usize, node: &Node) -> bool {
+        let known = &self.shells[shell].known;
         let present = self.api.get(&node.key);
         let lost = present.is_some_and(|present| present.node.pod_cidrs.is_empty());
-        let mut others = self.shells[shell].known.nodes.values();
+        let mut others = known.nodes.values();
         let claims =
             |other: &Node| other.key != node.key && overlaps(&other.pod_cidrs, &node.pod_cidrs);
-        lost && self.restored.is_some() && others.any(claims)
+        let mut lost_cidrs = node.pod_cidrs.iter();
+        let pools = known.config.iter().flat_map(|config| &config.pools);
+        let no_block = |cidr: &IpNet| !pools.clone().any(|pool| range(pool).has(cidr));
+        lost && self.restored.is_some() && (others.any(claims) || lost_cidrs.any(no_block))
     }
 
     /// One of `held` bars one of `cidrs`: they overlap, and it does not cover so much that it is not

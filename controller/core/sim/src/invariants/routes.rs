@@ -36,6 +36,12 @@ impl World<'_> {
             RouteChange::Create { route, .. } => self.check_leads(shell, route),
             RouteChange::Replace { old, route, .. } => {
                 self.check_leads(shell, route);
+                if old.next_hop.as_ref() == Some(&route.next_hop) {
+                    // Of a blackhole that leads where it should the cause is elsewhere.
+                    self.broken(Invariant::Contract, || {
+                        format!("{} replaces the same", crate::trail::change(change))
+                    });
+                }
                 self.check_was_ours(shell, change, old);
             }
             RouteChange::Delete { route, .. } => self.check_was_ours(shell, change, route),

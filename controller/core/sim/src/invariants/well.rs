@@ -1,7 +1,12 @@
 //! What "all is well" means.
 
 use ipnet::IpNet;
-use signpost_core::{Config, cloud::TableId, node::NetworkCondition};
+use signpost_core::{
+    Config,
+    action::{Reason, Subject},
+    cloud::TableId,
+    node::NetworkCondition,
+};
 
 use crate::{
     api::ApiNode,
@@ -42,6 +47,16 @@ impl World<'_> {
             })
     }
 
+    /// The table was forgotten, and people were told to remove what lay in it. Of a pool that is not
+    /// there any more it does not show it again.
+    fn was_given_up(&self, id: &TableId, destination: &IpNet) -> bool {
+        let leader = self.shells.iter().find(|shell| shell.leads());
+        let about = (Subject::Part(id.0.clone()), Reason::TableForgotten);
+        let told = leader.is_some_and(|leader| leader.known.said.notices.contains_key(&about));
+        let mut pools = self.wishes.pools.iter();
+        told && !pools.any(|pool| pool.cidr.contains(destination))
+    }
+
     pub(super) fn well(&self) -> Result<(), String> {
         let leaders = self.shells.iter().filter(|shell| shell.leads()).count();
         if leaders != 1 {
@@ -73,9 +88,10 @@ impl World<'_> {
             };
         }
         self.changes_are_told()?;
-        let stale = self.leftover(|_, destination| {
+        let stale = self.leftover(|id, destination| {
             let mut nodes = nodes.iter();
             self.is_knowable(destination)
+                && !self.was_given_up(id, destination)
                 && !nodes.any(|node| node.node.pod_cidrs.contains(destination))
         });
         match stale {

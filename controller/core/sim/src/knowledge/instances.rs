@@ -16,12 +16,19 @@ pub(crate) struct KnownInstances {
     states: BTreeMap<Arc<str>, InstanceState>,
     /// Whose instances each read under way asks for by what identifies them still.
     asked: BTreeMap<u64, BTreeSet<Arc<str>>>,
+    /// Whose instance is another one than what was told last tells of.
+    moved: BTreeSet<Arc<str>>,
 }
 
 impl KnownInstances {
     /// What the engine was told last of the node's instance.
     pub(crate) fn get(&self, uid: &Arc<str>) -> Option<&InstanceState> {
         self.states.get(uid)
+    }
+
+    /// What was told of the node's instance tells of another one.
+    pub(crate) fn is_moved(&self, uid: &Arc<str>) -> bool {
+        self.moved.contains(uid)
     }
 
     pub(super) fn asked(&mut self, batch: u64, queries: &[InstanceQuery]) {
@@ -38,6 +45,7 @@ impl KnownInstances {
                     || before.internal_ips != node.internal_ips)
         });
         if moved {
+            self.moved.insert(node.key.uid.clone());
             for asked in self.asked.values_mut() {
                 asked.remove(&node.key.uid);
             }
@@ -53,6 +61,7 @@ impl KnownInstances {
         let answers = answers.iter().filter(|(key, _)| asked.contains(&key.uid));
         for (key, answer) in answers {
             if let Ok(state) = answer {
+                self.moved.remove(&key.uid);
                 self.states.insert(key.uid.clone(), state.clone());
             }
         }

@@ -43,8 +43,10 @@ pub(crate) struct Knowledge {
     pub(crate) ever: Vec<(Range, Arc<str>)>,
     /// Since when each pool is configured as it is.
     pub(crate) pools: BTreeMap<Range, u64>,
-    /// When all nodes were listed last.
-    pub(crate) listed: Option<u64>,
+    /// The pools that were configured when all nodes were known, so that who has blocks of them was.
+    pub(crate) populated: BTreeSet<Range>,
+    /// When all nodes were listed.
+    pub(crate) listed: Vec<u64>,
     /// When the first configuration was told.
     pub(crate) configured: Option<u64>,
     /// Where the answer to a creation was lost.
@@ -55,6 +57,8 @@ pub(crate) struct Knowledge {
     pub(crate) held: BTreeSet<IpNet>,
     /// When each node's condition was written, by UID.
     pub(crate) conditions: BTreeMap<Arc<str>, Vec<u64>>,
+    /// When the last word of each node that is out of service was written, by UID.
+    pub(crate) out_of_service: BTreeMap<Arc<str>, u64>,
     pub(crate) claims: Claims,
     pub(crate) said: Said,
     /// Destinations whose routes were deleted lately, and when.
@@ -92,11 +96,13 @@ impl Knowledge {
                         }
                     }
                 }
+                self.populate();
                 self.deleted.clear();
                 self.guarded_since = now;
             }
             Event::NodesListed(nodes) => {
-                self.listed = Some(now);
+                self.listed.push(now);
+                self.populate();
                 let before = std::mem::take(&mut self.nodes);
                 // Who is absent is gone.
                 let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
@@ -139,7 +145,8 @@ impl Knowledge {
             Event::InstancesRead { batch, answers } => self.instances.read(*batch, answers),
             Event::RoutesListed { listing, result } => {
                 let tables = result.as_deref().ok();
-                self.tables.listed(*listing, tables, now);
+                let teardown = self.config.as_ref().is_some_and(|config| config.teardown);
+                self.tables.listed(*listing, tables, teardown, now);
             }
             Event::RouteWritten { write, result } => {
                 if let Some(change) = self.route_writes.remove(write) {
@@ -177,6 +184,12 @@ impl Knowledge {
         }
     }
 
+    fn populate(&mut self) {
+        if let (Some(config), false) = (&self.config, self.listed.is_empty()) {
+            self.populated.extend(config.pools.iter().map(range));
+        }
+    }
+
     fn see(&mut self, mut node: Node) {
         // What was read before the pod CIDRs were set does not take them away.
         if !node.pod_cidrs.is_empty() {
@@ -195,7 +208,13 @@ impl Knowledge {
             Action::SetPodCidrs { node, cidrs } => {
                 self.cidr_writes.insert(node.clone(), cidrs.clone());
             }
-            Action::SetNetworkStatus { node, .. } => self.status_writes.push(node.clone()),
+            Action::SetNetworkStatus { node, status } => {
+                self.status_writes.push(node.clone());
+                self.out_of_service.remove(&node.uid);
+                if !status.available {
+                    self.out_of_service.insert(node.uid.clone(), now);
+                }
+            }
             Action::ReadInstances { batch, queries } => self.instances.asked(*batch, queries),
             Action::ListRoutes { listing, ranges } => self.tables.begun(*listing, ranges, now),
             Action::Notify(notice) => self.said.notified(notice, now),

@@ -86,7 +86,13 @@ impl KnownTables {
         self.asked.insert(listing, Asked { begun, ranges });
     }
 
-    pub(super) fn listed(&mut self, listing: u64, tables: Option<&[TableListing]>, now: u64) {
+    pub(super) fn listed(
+        &mut self,
+        listing: u64,
+        tables: Option<&[TableListing]>,
+        teardown: bool,
+        now: u64,
+    ) {
         let Some(Asked { begun, ranges }) = self.asked.remove(&listing) else {
             return;
         };
@@ -97,8 +103,9 @@ impl KnownTables {
             return;
         };
         self.taken = Some(begun);
-        // A listing without any table says that something is wrong, not that all are gone.
-        if !tables.is_empty() && tables.iter().all(|table| table.routes.is_ok()) {
+        // A listing without any table says that something is wrong, not that all are gone; but when
+        // everything is torn down nothing is left to do if that is how it stays.
+        if (teardown || !tables.is_empty()) && tables.iter().all(|table| table.routes.is_ok()) {
             for known in self.by_id.values_mut() {
                 known.lacking.push(begun);
             }
