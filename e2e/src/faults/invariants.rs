@@ -168,13 +168,12 @@ fn status(network: &Value, counts: &Counts) -> Result<()> {
     );
     let pools = status["pools"].as_array().context("pools in the status")?;
     let sum = |field: &str| pools.iter().filter_map(|pool| pool[field].as_u64()).sum();
-    let (allocated, quarantined): (u64, u64) = (sum("allocated"), sum("quarantined"));
+    let blocks: [u64; 3] = ["allocated", "quarantined", "blocked"].map(sum);
     // A block to which somebody else's route leads is nobody's.
-    let blocks = (counts.routes.try_into()?, counts.foreign.try_into()?);
+    let expected = [counts.routes.try_into()?, 0, counts.foreign.try_into()?];
     ensure!(
-        (allocated, quarantined) == blocks,
-        "blocks allocated and in quarantine should be {blocks:?}, the status has {:?}",
-        (allocated, quarantined)
+        blocks == expected,
+        "blocks allocated, in quarantine and blocked should be {expected:?}, the status has {blocks:?}"
     );
     for condition in status["conditions"].as_array().into_iter().flatten() {
         ensure!(

@@ -69,11 +69,11 @@ async fn conflict(cluster: &Cluster) -> Result<Ipv4Net> {
     Ok(cidr)
 }
 
-/// The same trouble of a node twice, somebody else's route inside its block, is one event that counts.
+/// The same trouble of a node twice, somebody else's routes inside its block, is one event that counts.
 async fn same_trouble_twice(cluster: &Cluster, block: Ipv4Net) -> Result<()> {
     let router = cluster.router();
-    let inside = Ipv4Net::new(block.addr(), 25)?.to_string();
-    for _ in 0..2 {
+    for half in block.subnets(25)? {
+        let inside = half.to_string();
         let foreign = [&*inside, "via", "192.0.2.2", "proto", "static"];
         router
             .run(&[&["ip", "route", "add"], &foreign[..]].concat())
