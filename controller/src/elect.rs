@@ -294,6 +294,8 @@ impl Elector {
         };
         self.election.lost();
         self.resigned();
+        // A write without an answer may take effect yet, and must not under another leader.
+        sleep_until(self.ledger.landed()).await;
         let settled = self.ledger.settled();
         let lease = object::released(lease, settled);
         let wait = self.candidate.terms.renew_every;

@@ -63,6 +63,11 @@ impl Ledger {
         self.lock().writes.give_up(limits, now());
     }
 
+    /// From then on no write to the Kubernetes API can take effect any more.
+    pub fn landed(&self) -> signpost_core::Time {
+        self.lock().writes.landed()
+    }
+
     /// Whether the next leader, if it begins now, has nothing to wait for.
     pub fn settled(&self) -> bool {
         let inner = self.lock();

@@ -47,6 +47,12 @@ impl Vpc {
         for _ in 0..2 {
             vpc.add_table().await;
         }
+        // A node whose subnet follows a table that is not programmed gets no routes.
+        let follows = [
+            ("RouteTableId", vpc.tables[0].as_str()),
+            ("SubnetId", vpc.subnet.as_str()),
+        ];
+        vpc.ok("AssociateRouteTable", &follows).await;
         let role = [("IamInstanceProfile.Name", "signpost-controller")];
         let controller = vpc.launch_with(1, &role).await.remove(0);
         vpc.ec2.set_identity(Identity {

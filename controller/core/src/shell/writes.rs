@@ -80,6 +80,12 @@ impl Writes {
         self.may_begin() && others && now >= self.shown && now >= self.landed
     }
 
+    /// From then on no write to the Kubernetes API can take effect any more: the lease is not given back
+    /// before.
+    pub fn landed(&self) -> Time {
+        self.landed
+    }
+
     /// What a leadership that begins now has to reckon with.
     pub fn handover(&self, settle: Duration, now: Time) -> Handover {
         if self.settled(settle, now) {
@@ -136,6 +142,7 @@ mod tests {
         writes.ended(Place::Api, Ended::InDoubt, LIMITS, Time(1_000));
         assert!(!writes.settled(SETTLE, Time(5_999)));
         assert!(writes.settled(SETTLE, Time(6_000)));
+        assert_eq!(writes.landed(), Time(6_000));
     }
 
     #[test]

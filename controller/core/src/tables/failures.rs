@@ -3,7 +3,8 @@
 use ipnet::IpNet;
 
 use super::{
-    destination::{Destination, Failure, Step, Want},
+    cell::{Failure, Step},
+    destination::{Destination, Want},
     queue::Kind,
 };
 use crate::{

@@ -4,12 +4,7 @@ use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 
-use super::{
-    Tables,
-    destination::{Cell, Want},
-    room::Room,
-    table::Table,
-};
+use super::{Tables, cell::Cell, destination::Want, room::Room, table::Table};
 use crate::{
     cloud::Usage,
     ipam::Family,

@@ -9,7 +9,8 @@ use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use super::{
-    destination::{Cell, Destination, OurRoute, Step},
+    cell::{Cell, OurRoute, Step},
+    destination::Destination,
     destinations::{Destinations, counted},
     table::Table,
 };

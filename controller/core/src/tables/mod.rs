@@ -6,7 +6,7 @@
 //!
 //! | question | module |
 //! |---|---|
-//! | what is desired and known of one destination | `destination` |
+//! | what is desired and known of one destination | `destination`, `cell` |
 //! | what does a listing change | `merge` |
 //! | when are the tables listed, what becomes of a table that listings lack | `listing`, `listed` |
 //! | which route is written next | `writes`, `queue` |
@@ -16,6 +16,7 @@
 //! | how far are a node's routes | `progress` |
 //! | what is told in figures | `figures` |
 
+mod cell;
 mod destination;
 mod destinations;
 mod failures;

@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use super::{
     Due, Tables,
-    destination::{Destination, OurRoute, Step, Want},
+    cell::{OurRoute, Step},
+    destination::{Destination, Want},
     failures::{self, item},
     queue::Kind,
     room::Ended,

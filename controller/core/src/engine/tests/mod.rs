@@ -7,6 +7,7 @@ mod foreign;
 mod guard;
 mod haste;
 mod labels;
+mod late;
 mod leadership;
 mod life;
 mod notices;
