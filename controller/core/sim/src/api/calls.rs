@@ -117,6 +117,10 @@ impl World<'_> {
             ApiCall::ReadNode { key, reading } => {
                 let node = self.api.nodes.get(&key.name);
                 let node = node.map(|node| (node.node.clone(), Some(node.version)));
+                // Some take so long that the watch overtakes them.
+                let slow = self.dice.percent(20, ("slow read", from.shell));
+                let more = if slow { 200..=3_000 } else { 0..=0 };
+                let back = back + self.dice.span(more, ("read", from.shell));
                 self.answer(from, back, ToShell::Read { key, reading, node });
             }
             write => self.api_write(from, write, down, back),

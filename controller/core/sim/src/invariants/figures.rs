@@ -76,8 +76,8 @@ impl World<'_> {
             .flat_map(|it| it.pools.iter().map(range))
             .collect();
         for (gone, name) in &leader.known.ever {
-            // Of a pool that was removed before the nodes were known nobody could say who has blocks.
-            if now.contains(gone) || !leader.known.populated.contains(gone) {
+            // A pool of which nobody was known to have a block is forgotten at once.
+            if now.contains(gone) || !leader.known.removed_in_use.contains(gone) {
                 continue;
             }
             let holder = self.api.nodes.values().find(|node| {

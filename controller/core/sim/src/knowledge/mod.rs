@@ -43,8 +43,8 @@ pub(crate) struct Knowledge {
     pub(crate) ever: Vec<(Range, Arc<str>)>,
     /// Since when each pool is configured as it is.
     pub(crate) pools: BTreeMap<Range, u64>,
-    /// The pools that were configured when all nodes were known, so that who has blocks of them was.
-    pub(crate) populated: BTreeSet<Range>,
+    /// The pools that were removed while a node was known to have a block of it, or to get one.
+    pub(crate) removed_in_use: BTreeSet<Range>,
     /// When all nodes were listed.
     pub(crate) listed: Vec<u64>,
     /// When the first configuration was told.
@@ -87,6 +87,9 @@ impl Knowledge {
                 if let Some(config) = config {
                     self.configured.get_or_insert(now);
                     let before = std::mem::take(&mut self.pools);
+                    let now_configured: Vec<Range> = config.pools.iter().map(range).collect();
+                    let gone = before.keys().filter(|pool| !now_configured.contains(pool));
+                    gone.for_each(|pool| self.removed(*pool));
                     for pool in &config.pools {
                         let range = range(pool);
                         let since = before.get(&range).copied().unwrap_or(now);
@@ -96,13 +99,11 @@ impl Knowledge {
                         }
                     }
                 }
-                self.populate();
                 self.deleted.clear();
                 self.guarded_since = now;
             }
             Event::NodesListed(nodes) => {
                 self.listed.push(now);
-                self.populate();
                 let before = std::mem::take(&mut self.nodes);
                 // Who is absent is gone.
                 let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
@@ -184,9 +185,12 @@ impl Knowledge {
         }
     }
 
-    fn populate(&mut self) {
-        if let (Some(config), false) = (&self.config, self.listed.is_empty()) {
-            self.populated.extend(config.pools.iter().map(range));
+    /// A pool is not configured any more.
+    fn removed(&mut self, pool: Range) {
+        let has = self.nodes.values().flat_map(|node| &node.pod_cidrs);
+        let mut used = has.chain(self.cidr_writes.values().flatten());
+        if used.any(|cidr| pool.has(cidr)) {
+            self.removed_in_use.insert(pool);
         }
     }
 

@@ -225,7 +225,7 @@ impl World<'_> {
     /// Nothing is under way any more: gives the lease back and ends.
     pub(super) fn release(&mut self, shell: usize) {
         let place = &self.shells[shell];
-        if !place.writes.may_begin() || self.local(shell) < place.landed {
+        if !place.writes.may_begin() || self.local(shell) < place.writes.landed() {
             return self.send_shell(shell, self.now + 100, ToShell::Release);
         }
         let now = self.local(shell);

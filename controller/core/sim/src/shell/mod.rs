@@ -38,14 +38,12 @@ pub(crate) struct Shell {
     pub(crate) state: State,
     /// Stops in good order: begins nothing new.
     pub(crate) stopping: bool,
-    /// What arrived while it stood still.
     /// At its next write, if that is begun in time, it stands still for so long after it looked at
     /// the fence.
     pub(crate) halts: Option<(u64, u64)>,
     /// Until when it does.
     pub(crate) halted_until: u64,
-    /// No write to the API server can land any more from then on (on its own clock).
-    pub(crate) landed: Time,
+    /// What arrived while it stood still.
     backlog: VecDeque<(Option<u32>, ToShell)>,
     pub(crate) election: Election,
     /// The lease as our last successful write left it.
@@ -93,7 +91,6 @@ impl Shell {
             stopping: false,
             halts: None,
             halted_until: 0,
-            landed: Time(0),
             backlog: VecDeque::new(),
             election: Election::new(identity(shell, 0), terms),
             written: None,

@@ -28,9 +28,6 @@ impl World<'_> {
             Ended::Known
         };
         let now = self.local(shell);
-        if in_doubt {
-            self.shells[shell].landed = now.after(self.scenario.limits.api_settle);
-        }
         let writes = &mut self.shells[shell].writes;
         writes.ended(place, ended, self.scenario.limits, now);
     }
