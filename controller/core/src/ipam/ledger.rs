@@ -201,9 +201,11 @@ impl Ledger {
         }
     }
 
-    /// Lets go of pools that were removed and of which nobody has, or had, a block.
+    /// Lets go of pools that were removed, of which nobody has, or had, a block, and in which a listing
+    /// has found no orphaned route.
     fn drop_idle_pools(&mut self) {
-        self.pools.retain(|pool| !pool.removed || pool.entries > 0);
+        self.pools
+            .retain(|pool| !pool.removed || pool.entries > 0 || pool.coverage != Coverage::Covered);
     }
 
     /// Position of the pool of which this is a block.

@@ -32,7 +32,12 @@ pub enum Ended {
 
 impl Writes {
     /// This process was elected: `handover` is what the lease says of the leader before.
+    ///
+    /// Elected again, with nobody in between, what those before us left unsaid counts as before.
     pub fn elected(&mut self, handover: Handover, now: Time) {
+        if handover == Handover::Clean && self.elected.is_some() {
+            return;
+        }
         self.elected = Some((now, handover));
     }
 
@@ -143,6 +148,15 @@ mod tests {
         assert!(!writes.settled(SETTLE, Time(5_999)));
         assert!(writes.settled(SETTLE, Time(6_000)));
         assert_eq!(writes.landed(), Time(6_000));
+    }
+
+    #[test]
+    fn who_is_elected_again_waits_for_who_led_before_it_the_first_time() {
+        let mut writes = Writes::default();
+        writes.elected(Handover::Unclean, Time(5_000));
+        writes.elected(Handover::Clean, Time(6_000));
+        assert_eq!(writes.handover(SETTLE, Time(14_999)), Handover::Unclean);
+        assert_eq!(writes.handover(SETTLE, Time(15_000)), Handover::Clean);
     }
 
     #[test]

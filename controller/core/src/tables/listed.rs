@@ -74,7 +74,7 @@ impl Tables {
         listing: u64,
         result: Result<Vec<TableListing>, CloudError>,
     ) -> Option<Listed> {
-        let begun = self.listing.end(listing)?;
+        let begun = self.listing.end(listing, result.is_err())?;
         let (now, interval) = (turn.now.at, turn.limits.listing_interval);
         let ours = self.destinations.tally().ours;
         self.listing.rest(begun, interval, ours, now);
@@ -189,8 +189,7 @@ impl Tables {
         }
         self.note_usage(turn, index, usage, begun);
         if !merged.drifted.is_empty() {
-            let period = self.policy.check_period;
-            self.listing.watch_closely(period, turn.now.at);
+            self.listing.watch_closely(turn.now.at);
             self.tell_of_drift(turn, &id, &merged.drifted);
         }
         let blackhole = |cidr: &&IpNet| {

@@ -39,8 +39,8 @@ pub(super) struct Listing {
     not_before: Time,
     /// The same while so much is to be written that another listing will be wanted soon anyway.
     not_before_in_bulk: Time,
-    /// Until when checks come closer, since somebody else changed routes of ours.
-    watchful_until: Time,
+    /// When somebody else was last seen to have changed routes of ours: checks come closer for a while.
+    drifted: Option<Time>,
     pub(super) retry: Retry,
     /// Somebody else changed routes since the last one ended.
     prompted: bool,
@@ -82,17 +82,18 @@ impl Listing {
     }
 
     /// Somebody else did change routes of ours.
-    pub(super) fn watch_closely(&mut self, check_period: Duration, now: Time) {
-        self.watchful_until = now.after(check_period.saturating_mul(WATCHFUL_PERIODS));
+    pub(super) fn watch_closely(&mut self, now: Time) {
+        self.drifted = Some(now);
     }
 
     /// When the next one is to begin.
     pub(super) fn due(&self, demand: Demand) -> Option<Time> {
         if let Some((_, begun)) = self.flights.last() {
-            return Some(begun.at.after(PATIENCE));
+            return Some(begun.at.after(PATIENCE).max(self.not_before));
         }
         let regular = self.last_begun.map(|begun| {
-            let watchful = begun < self.watchful_until;
+            let span = demand.check_period.saturating_mul(WATCHFUL_PERIODS);
+            let watchful = self.drifted.is_some_and(|at| begun < at.after(span));
             let factor = if watchful { WATCHFUL_FACTOR } else { 1 };
             begun.after(demand.check_period / factor)
         });
@@ -127,11 +128,15 @@ impl Listing {
 
     /// One ended. When it was begun; `None` if its answer is of no use any more, since a later one was
     /// taken in already or it was given up.
-    pub(super) fn end(&mut self, listing: u64) -> Option<Stamp> {
+    pub(super) fn end(&mut self, listing: u64, failed: bool) -> Option<Stamp> {
         let place = self.flights.iter().position(|(it, _)| *it == listing)?;
         let (_, begun) = self.flights[place];
-        // What older ones will say is out of date.
-        self.flights.drain(..=place);
+        // What older ones will say is out of date, unless this one says nothing.
+        if failed {
+            self.flights.remove(place);
+        } else {
+            self.flights.drain(..=place);
+        }
         Some(begun)
     }
 

@@ -185,6 +185,7 @@ fn merge(
         return news;
     }
     let settled = cell.written.is_none_or(|end| begun.shows(end, settle));
+    let shows = !seen.is_empty();
     let agrees = is_same(&cell.ours, &seen);
     if agrees || settled || cell.step == Step::Uncertain {
         // A route that became a blackhole was not changed by anybody.
@@ -197,12 +198,12 @@ fn merge(
     } else {
         news.unproven = true;
     }
-    let told = |at: Stamp| cell.proven || begun.shows(at, settle);
+    let told = |at: Stamp| shows || begun.shows(at, settle);
     if cell.unseen().is_some_and(told)
         && let Some(failure) = &mut cell.failure
     {
         failure.unseen = None;
-        failure.hidden = !cell.proven;
+        failure.hidden = !shows;
     }
     if settled && cell.retry.failures() > 0 && is_satisfied(cell, hop) {
         cell.retry.reset();

@@ -32,6 +32,7 @@ impl Ledger {
                 news = true;
             }
         }
+        self.drop_idle_pools();
         news
     }
 
@@ -49,6 +50,7 @@ impl Ledger {
         for pool in &mut self.pools {
             pool.coverage = Coverage::Covered;
         }
+        self.drop_idle_pools();
     }
 
     /// The destinations of all routes of others, in place of those named before. Says whether any

@@ -72,11 +72,14 @@ impl Ledger {
         for cidr in cidrs {
             match self.home(cidr) {
                 Some(home) => {
-                    let created = self.owner_of_entry(cidr).map(|owner| owner.created);
                     let pool = &mut self.pools[home];
                     pool.entries += 1;
-                    if let (Some(created), Some(index)) = (created, pool.index_of(cidr)) {
-                        pool.learn(created, index);
+                    if let (Some(Entry::Held(claimants)), Some(index)) =
+                        (self.entries.get(cidr), pool.index_of(cidr))
+                    {
+                        for claimant in claimants {
+                            pool.learn(claimant.created, index);
+                        }
                     }
                 }
                 None => {

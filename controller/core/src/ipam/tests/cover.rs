@@ -113,3 +113,16 @@ fn what_is_added_as_a_pool_is_not_covered_twice() {
     ledger.reconfigure(&config(vec![pool("a", "10.0.0.0/26", 28)]), since(1));
     assert_eq!(ledger.ranges()[..], [range("10.0.0.0/26", 28)]);
 }
+
+#[test]
+fn a_pool_that_is_removed_before_a_listing_looked_into_it_is_listed_until_one_has() {
+    let both = config(vec![
+        pool("a", "10.0.0.0/26", 28),
+        pool("b", "10.0.1.0/26", 28),
+    ]);
+    let mut ledger = made(&both, since(5));
+    ledger.reconfigure(&config(vec![both.pools[0].clone()]), since(6));
+    assert_eq!(ledger.ranges().len(), 2, "routes of ours may be left there");
+    ledger.covered(at(100));
+    assert_eq!(ledger.ranges().len(), 1);
+}

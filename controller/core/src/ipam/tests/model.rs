@@ -241,8 +241,12 @@ impl Model {
         let entries = self.entries();
         let homes = entries.iter().filter_map(|cidr| self.home(*cidr).cloned());
         let homes: Vec<PoolConfig> = homes.collect();
-        self.removed
-            .retain(|pool| homes.iter().any(|home| same_blocks(home, pool)));
+        let uncovered = std::mem::take(&mut self.uncovered);
+        self.removed.retain(|pool| {
+            let mut needed = homes.iter().chain(uncovered.iter().map(|(pool, _)| pool));
+            needed.any(|it| same_blocks(it, pool))
+        });
+        self.uncovered = uncovered;
         let pools: Vec<PoolConfig> = self.pools().cloned().collect();
         self.uncovered
             .retain(|(pool, _)| pools.iter().any(|it| same_blocks(it, pool)));

@@ -73,3 +73,16 @@ fn the_same_answer_counts_once() {
     assert!(rig.at(21).end_list(first, main(&[])).is_some());
     assert!(rig.at(22).end_list(first, main(&[])).is_none());
 }
+
+#[test]
+fn a_second_listing_that_fails_leaves_the_first_its_answer() {
+    let mut rig = Rig::new();
+    let first = rig.at(20).begin_list();
+    let second = rig.at(36).begin_list();
+    let failure = Err(error(CloudErrorKind::Throttled));
+    rig.tables
+        .listing_ended(&mut rig.turn, second, failure)
+        .expect("it was under way");
+    let listed = rig.at(40).end_list(first, main(&[]));
+    assert!(listed.is_some_and(|listed| listed.complete.is_some()));
+}
