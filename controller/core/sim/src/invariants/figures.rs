@@ -100,7 +100,7 @@ impl World<'_> {
         }
         let settle = self.scenario.limits.settle;
         for (id, known) in &leader.known.tables.by_id {
-            if known.counts(settle) || known.seen.is_empty() {
+            if known.counts(settle) || !known.sure || known.seen.is_empty() {
                 continue;
             }
             let about = (Subject::Part(id.0.clone()), Reason::TableForgotten);

@@ -8,7 +8,8 @@ use signpost_core::cloud::RouteChange;
 use super::Invariant;
 use crate::{queue::Sender, world::World};
 
-/// Deletions that are at most so many milliseconds apart count together.
+/// Deletions that were sent at most so many milliseconds apart count together; one whose answer was
+/// lost may happen later.
 const WINDOW: u64 = 60_000;
 
 /// So many may go in the first minute of a leadership, and whatever the share is.
@@ -40,8 +41,9 @@ impl World<'_> {
         let young = now < known.since + WINDOW;
         let known = &mut self.shells[from.shell].known;
         let deleted = &mut known.deleted;
-        deleted.retain(|(at, destination)| now < at + WINDOW && *destination != route.destination);
-        deleted.push((now, route.destination));
+        let sent = from.sent;
+        deleted.retain(|(at, destination)| sent < at + WINDOW && *destination != route.destination);
+        deleted.push((sent, route.destination));
         let deleted = known.deleted.iter().map(|(_, destination)| *destination);
         let written = known.written.keys().map(|(_, destination)| *destination);
         let all: BTreeSet<IpNet> = known.tables.ours().chain(deleted).chain(written).collect();

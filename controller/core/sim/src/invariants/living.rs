@@ -92,7 +92,9 @@ impl World<'_> {
             let restored = self.restored.is_some_and(|restored| *said < restored);
             restored && known.instances.is_moved(&key.uid)
         });
-        if put_back {
+        // Nor did the engine hear yet that the node has its old address again.
+        let moved = self.restored.is_some() && node.internal_ips != truly.node.internal_ips;
+        if put_back || moved {
             return None;
         }
         // Reads may be late, twice; whatever changed so lately does not count.

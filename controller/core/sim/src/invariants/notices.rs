@@ -73,9 +73,11 @@ impl World<'_> {
             return;
         };
         let long = |since: u64| self.now > since + TOLD;
+        // Nobody is given anything any more, so nobody is refused anything.
+        let teardown = known.config.as_ref().is_none_or(|it| it.teardown);
         let refused = known.nodes.values().find(|node| {
             let since = known.said.refused_since(&node.key);
-            since.is_some_and(long) && node.pod_cidrs.is_empty() && !node.excluded
+            since.is_some_and(long) && node.pod_cidrs.is_empty() && !node.excluded && !teardown
         });
         if let Some(node) = refused.map(|node| node.key.clone())
             && ![

@@ -139,10 +139,12 @@ impl World<'_> {
     }
 
     /// An engine has to reckon with what lies in the table: it was shown it in this leadership, and
-    /// it was not missing for so long that it may be forgotten, or no listing ever lacked it.
+    /// it was not missing for so long that it may be forgotten, or no listing ever lacked it. Of one
+    /// that came back nothing is known until its routes are read.
     pub(crate) fn must_know(&self, shell: usize, id: &TableId, table: &Table) -> bool {
         let known = self.shells[shell].known.tables.by_id.get(id);
-        let counts = known.is_some_and(|known| known.counts(self.scenario.limits.settle));
+        let settle = self.scenario.limits.settle;
+        let counts = known.is_some_and(|known| known.counts(settle) && !known.unread);
         counts || !table.doubtful
     }
 

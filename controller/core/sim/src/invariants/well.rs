@@ -47,14 +47,15 @@ impl World<'_> {
             })
     }
 
-    /// The table was forgotten, and people were told to remove what lay in it. Of a pool that is not
-    /// there any more it does not show it again.
+    /// The table was forgotten, and people were told to remove what lay in it; or a leader came that
+    /// was never shown it before. Of a pool that is not there any more it does not show it again.
     fn was_given_up(&self, id: &TableId, destination: &IpNet) -> bool {
         let leader = self.shells.iter().find(|shell| shell.leads());
         let about = (Subject::Part(id.0.clone()), Reason::TableForgotten);
         let told = leader.is_some_and(|leader| leader.known.said.notices.contains_key(&about));
+        let missed = self.cloud.tables.get(id).is_some_and(|it| it.doubtful);
         let mut pools = self.wishes.pools.iter();
-        told && !pools.any(|pool| pool.cidr.contains(destination))
+        (told || missed) && !pools.any(|pool| range(pool).has(destination))
     }
 
     pub(super) fn well(&self) -> Result<(), String> {

@@ -83,6 +83,7 @@ impl Knowledge {
     pub(crate) fn learn(&mut self, event: &Event, now: u64) {
         match event {
             Event::Configured(config) => {
+                self.said.reconfigured(self.config.as_ref());
                 self.config.clone_from(config);
                 if let Some(config) = config {
                     self.configured.get_or_insert(now);

@@ -38,9 +38,11 @@ pub(crate) struct KnownTable {
     /// The latest last.
     pub(crate) seen: Vec<SeenTable>,
     /// A listing showed it that was answered in time: one that was not may have been dropped.
-    sure: bool,
+    pub(crate) sure: bool,
     /// When the complete listings were begun that lacked it, since it was shown last.
     pub(crate) lacking: Vec<u64>,
+    /// It came back, and its routes could not be read since.
+    pub(crate) unread: bool,
 }
 
 impl KnownTable {
@@ -113,6 +115,7 @@ impl KnownTables {
         for table in tables {
             self.learn_usage(table);
             let known = self.by_id.entry(table.table.clone()).or_default();
+            known.unread = table.routes.is_err() && (known.unread || !known.lacking.is_empty());
             known.lacking.clear();
             known.sure |= now <= begun + GIVEN_UP;
             if let Ok(routes) = &table.routes {

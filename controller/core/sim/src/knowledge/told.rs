@@ -7,7 +7,7 @@ use std::{
 
 use ipnet::IpNet;
 use signpost_core::{
-    NodeKey,
+    Config, NodeKey,
     action::{Notice, Reason, Subject},
     cloud::{CloudError, CloudErrorKind, RouteChange, TableId},
     event::{ApiError, ApiErrorKind},
@@ -56,6 +56,13 @@ impl Said {
             _ => {
                 self.denied.remove(&place);
             }
+        }
+    }
+
+    /// After a teardown, or a time without a configuration, nobody is refused anything yet.
+    pub(super) fn reconfigured(&mut self, before: Option<&Config>) {
+        if before.is_none_or(|config| config.teardown) {
+            self.refused.clear();
         }
     }
 
