@@ -415,10 +415,19 @@ impl Driver {
 
 /// An instance that routes can lead to.
 pub(super) fn found(name: &str) -> InstanceState {
+    instance(name, true)
+}
+
+/// And one that drops what they bring.
+pub(super) fn not_forwarding(name: &str) -> InstanceState {
+    instance(name, false)
+}
+
+fn instance(name: &str, forwarding: bool) -> InstanceState {
     InstanceState::Found(Instance {
         id: format!("i-{name}").into(),
         next_hop_v4: Some(hop(name)),
         next_hop_v6: None,
-        forwarding: true,
+        forwarding,
     })
 }

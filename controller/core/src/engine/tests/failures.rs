@@ -6,7 +6,7 @@ use super::driver::*;
 use crate::{
     Action, Event, Limits,
     action::Reason,
-    cloud::{CloudErrorKind, InstanceState, RouteChange},
+    cloud::{CloudErrorKind, RouteChange},
     node::NetworkCondition,
     summary::Phase,
 };
@@ -207,13 +207,7 @@ fn an_instance_that_does_not_forward_is_switched_before_its_node_is_routed() {
         ..LIMITS
     };
     let mut driver = Driver::leading(limits, config(16), vec![]);
-    let InstanceState::Found(mut instance) = found("a") else {
-        unreachable!("found() finds")
-    };
-    instance.forwarding = false;
-    driver
-        .instances
-        .insert("a".into(), InstanceState::Found(instance));
+    driver.instances.insert("a".into(), not_forwarding("a"));
     let switch = |action: &Action| matches!(action, Action::EnableForwarding(_));
     driver.fault =
         Box::new(move |action| switch(action).then_some(Answer::Cloud(CloudErrorKind::Denied)));

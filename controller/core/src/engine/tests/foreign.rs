@@ -6,7 +6,7 @@ use super::driver::*;
 use crate::{
     Action, Event, Limits,
     action::Reason,
-    cloud::{Blackhole, CloudErrorKind, InstanceState, ObservedRoute, Ownership},
+    cloud::{Blackhole, CloudErrorKind, ObservedRoute, Ownership},
     node::NetworkCondition,
     summary::Phase,
 };
@@ -93,13 +93,7 @@ fn a_route_that_drops_packets_because_the_instance_does_not_forward_leads_to_the
     let mut driver = Driver::leading(limits, config(16), vec![node("a", &[])]);
     driver.pass(Duration::from_secs(60));
     driver.log.clear();
-    let InstanceState::Found(mut instance) = found("a") else {
-        unreachable!("found() finds")
-    };
-    instance.forwarding = false;
-    driver
-        .instances
-        .insert("a".into(), InstanceState::Found(instance));
+    driver.instances.insert("a".into(), not_forwarding("a"));
     driver.put(
         "main",
         ObservedRoute {

@@ -25,15 +25,6 @@ fn routed(names: &[&str]) -> Driver {
     driver
 }
 
-fn not_forwarding(driver: &mut Driver, name: &str) {
-    let InstanceState::Found(mut instance) = found(name) else {
-        unreachable!("found() finds")
-    };
-    instance.forwarding = false;
-    let state = InstanceState::Found(instance);
-    driver.instances.insert(name.into(), state);
-}
-
 fn deletion(action: &Action) -> bool {
     match action {
         Action::WriteRoute { change, .. } => matches!(change, RouteChange::Delete { .. }),
@@ -135,7 +126,7 @@ fn a_node_whose_instance_is_gone_is_not_routed_though_its_route_is_there() {
 #[test]
 fn a_node_is_routed_only_when_its_instance_forwards() {
     let mut driver = Driver::leading(FORWARDING, config(16), vec![]);
-    not_forwarding(&mut driver, "a");
+    driver.instances.insert("a".into(), not_forwarding("a"));
     driver.fault = Box::new(|action| {
         let switch = matches!(action, Action::EnableForwarding(_));
         switch.then_some(Answer::Held)
