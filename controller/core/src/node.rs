@@ -74,6 +74,24 @@ pub struct Node {
     pub uninitialized: bool,
 }
 
+#[cfg(test)]
+impl Node {
+    /// One of which nothing is known but that it is there.
+    pub(crate) fn bare(key: NodeKey) -> Self {
+        Self {
+            key,
+            created: 0,
+            labels: BTreeMap::new(),
+            provider_id: None,
+            internal_ips: Vec::new(),
+            pod_cidrs: Vec::new(),
+            network: NetworkCondition::Unknown,
+            excluded: false,
+            uninitialized: false,
+        }
+    }
+}
+
 /// The node condition `NetworkUnavailable`, read the way people mean it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum NetworkCondition {

@@ -9,7 +9,7 @@ mod standing;
 mod waiting;
 mod withdraw;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -41,17 +41,7 @@ fn key(name: &str) -> NodeKey {
 }
 
 fn node(name: &str) -> Node {
-    Node {
-        key: key(name),
-        created: 0,
-        labels: BTreeMap::new(),
-        provider_id: None,
-        internal_ips: Vec::new(),
-        pod_cidrs: Vec::new(),
-        network: NetworkCondition::Unknown,
-        excluded: false,
-        uninitialized: false,
-    }
+    Node::bare(key(name))
 }
 
 fn having(name: &str, cidrs: &[&str]) -> Node {

@@ -152,8 +152,6 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn key(uid: &str) -> NodeKey {
@@ -161,17 +159,7 @@ mod tests {
     }
 
     fn node(uid: &str) -> Node {
-        Node {
-            key: key(uid),
-            created: 0,
-            labels: BTreeMap::new(),
-            provider_id: None,
-            internal_ips: Vec::new(),
-            pod_cidrs: Vec::new(),
-            network: NetworkCondition::Unknown,
-            excluded: false,
-            uninitialized: false,
-        }
+        Node::bare(key(uid))
     }
 
     fn feed(version: u64) -> Feed {

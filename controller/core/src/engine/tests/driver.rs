@@ -118,15 +118,9 @@ pub(super) fn config(length: u8) -> Config {
 
 pub(super) fn node(name: &str, pod_cidrs: &[&str]) -> Node {
     Node {
-        key: key(name),
-        created: 0,
-        labels: BTreeMap::new(),
-        provider_id: None,
         internal_ips: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
         pod_cidrs: pod_cidrs.iter().map(|cidr| net(cidr)).collect(),
-        network: NetworkCondition::Unknown,
-        excluded: false,
-        uninitialized: false,
+        ..Node::bare(key(name))
     }
 }
 
