@@ -17,7 +17,8 @@ pub struct Writes {
     shown: Time,
     /// From then on no write to the Kubernetes API can take effect any more.
     landed: Time,
-    /// When we were elected last and how the leadership before that ended; `None` before the first.
+    /// When we were elected last other than after a clean handover, or first, and how the leadership
+    /// before that ended; `None` before the first.
     elected: Option<(Time, Handover)>,
 }
 
