@@ -20,6 +20,9 @@ impl Engine {
         let Some(listed) = listed else { return };
         self.take_in_orphans();
         self.take_in_ranges(&listed);
+        if let Some(begun) = listed.unread {
+            self.ledger.uncover(begun);
+        }
         if let Some(begun) = listed.complete {
             self.end_quarantines();
             if self.ledger.covered(begun) {

@@ -70,6 +70,10 @@ impl Engine {
         self.recovery.torn_down = false;
         self.recovery.grown = self.turn.now;
         if let Some(config) = &self.config {
+            if before.as_ref().is_none_or(|before| before.teardown) && !config.teardown {
+                // Nobody has looked since, or what was seen then was to go.
+                self.ledger.uncover(self.turn.now);
+            }
             let coverage = if std::mem::replace(&mut self.recovery.configured, true) {
                 (self.turn.now, self.recovery.limits.settle)
             } else {
@@ -130,7 +134,9 @@ impl Engine {
     fn cover_pools(&mut self) {
         if !self.recovery.limits.routes {
             self.ledger.cover_all();
-        } else if let Some(at) = self.ledger.uncovered() {
+        } else if !self.is_teardown()
+            && let Some(at) = self.ledger.uncovered()
+        {
             self.tables.want_listing(at);
         }
     }

@@ -45,7 +45,7 @@ pub(super) struct Pool {
 pub(super) enum Coverage {
     /// A complete listing is needed that was begun so long after that moment.
     After(Stamp, Duration),
-    /// Every listing covers it from now on.
+    /// Every listing covers it from now on, unless it names a table that cannot be read.
     Covered,
 }
 

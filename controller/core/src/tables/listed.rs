@@ -27,6 +27,8 @@ pub(crate) struct Listed {
     pub(crate) complete: Option<Stamp>,
     /// Others' destinations that no listing had shown before.
     pub(crate) foreign: Vec<(TableId, IpNet)>,
+    /// When it was begun, if it named a table that was never read.
+    pub(crate) unread: Option<Stamp>,
     /// Why it failed, if it has failed for some time.
     pub(crate) trouble: Option<String>,
 }
@@ -112,6 +114,7 @@ impl Tables {
                 listed.complete = Some(begun);
             }
         }
+        listed.unread = self.all.iter().any(Table::is_unread).then_some(begun);
         Some(listed)
     }
 

@@ -216,6 +216,7 @@ impl Tables {
     /// Nothing of ours is left, nothing is under way, and a listing has shown it.
     pub(crate) fn is_torn_down(&self, settle: Duration) -> bool {
         self.destinations.tally().ours == 0
+            && !self.all.iter().any(Table::is_unread)
             && self.queue.none_in_flight()
             && self.listing.shows(self.queue.last_end, settle)
     }

@@ -41,6 +41,11 @@ impl Table {
         !std::mem::replace(&mut self.known, true)
     }
 
+    /// It is named, and was never read: what lies in it nobody knows.
+    pub(super) fn is_unread(&self) -> bool {
+        !self.known
+    }
+
     /// Something may be written to it: it was read, and is there.
     pub(super) fn is_writable(&self) -> bool {
         self.known && self.absent.is_none()

@@ -46,7 +46,7 @@ impl World<'_> {
         if !known_before {
             self.check_no_foreign(shell, node, cidrs);
         }
-        self.check_no_leftover(shell, node, cidrs);
+        self.check_no_leftover(shell, node, cidrs, self.now);
     }
 
     /// The node lost its blocks with an etcd that was restored, and cannot have the same again: with
@@ -91,7 +91,7 @@ impl World<'_> {
                 format!("{node} got {cidrs:?}, which {other} got before")
             });
         }
-        self.check_no_leftover(from.shell, node, cidrs);
+        self.check_no_leftover(from.shell, node, cidrs, from.sent);
     }
 
     /// The node had the block in this leadership and lost it with an etcd that was restored: its pods
@@ -102,8 +102,9 @@ impl World<'_> {
         known.is_some_and(|known| known.pod_cidrs.contains(cidr))
     }
 
-    /// No route of ours may be there that leads, or led, to somebody else.
-    fn check_no_leftover(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet]) {
+    /// No route of ours may be there that leads, or led, to somebody else, and of which the engine
+    /// had to know when it gave the block.
+    fn check_no_leftover(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet], given: u64) {
         let known = &self.shells[shell].known;
         let by_hand = self.api.nodes.values().any(|other| {
             other.node.key != *node
@@ -123,7 +124,7 @@ impl World<'_> {
             }
             let hop = self.hop_of(node, *cidr);
             let left = self.cloud.tables.iter().find_map(|(id, table)| {
-                if !self.must_know(shell, id, table) || table.late.contains(cidr) {
+                if !self.must_know(shell, id, table, given) || table.late.contains(cidr) {
                     return None;
                 }
                 let mut held = table.routes.get(cidr)?.all();
@@ -138,13 +139,12 @@ impl World<'_> {
         }
     }
 
-    /// An engine has to reckon with what lies in the table: it was shown it in this leadership, and
-    /// it was not missing for so long that it may be forgotten, or no listing ever lacked it. Of one
-    /// that came back nothing is known until its routes are read.
-    pub(crate) fn must_know(&self, shell: usize, id: &TableId, table: &Table) -> bool {
+    /// An engine had to reckon with what lies in the table at that time: it was shown it before, and
+    /// it was not missing for so long that it may be forgotten, or no listing ever lacked it.
+    pub(crate) fn must_know(&self, shell: usize, id: &TableId, table: &Table, at: u64) -> bool {
         let known = self.shells[shell].known.tables.by_id.get(id);
         let settle = self.scenario.limits.settle;
-        let counts = known.is_some_and(|known| known.counts(settle) && !known.unread);
+        let counts = known.is_some_and(|known| known.counts(settle) && known.since <= at);
         counts || !table.doubtful
     }
 
@@ -157,7 +157,7 @@ impl World<'_> {
             return;
         }
         let conflict = self.cloud.tables.iter().find_map(|(id, table)| {
-            if !self.must_know(shell, id, table) {
+            if !self.must_know(shell, id, table, self.now) {
                 return None;
             }
             let new = cidrs.iter().filter(|cidr| !self.had(shell, node, cidr));

@@ -24,7 +24,7 @@ impl World<'_> {
             let mut routes = table.routes.iter();
             let ours = |held: &Held| held.all().any(|held| held.ours);
             let left = routes.find(|(net, held)| ours(held) && self.is_knowable(net));
-            left.filter(|_| self.must_know(shell, id, table))
+            left.filter(|_| self.must_know(shell, id, table, self.now))
                 .map(|(destination, _)| format!("{destination} in {id}"))
         });
         if let Some(left) = left {

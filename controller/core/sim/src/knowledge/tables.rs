@@ -41,8 +41,8 @@ pub(crate) struct KnownTable {
     pub(crate) sure: bool,
     /// When the complete listings were begun that lacked it, since it was shown last.
     pub(crate) lacking: Vec<u64>,
-    /// It came back, and its routes could not be read since.
-    pub(crate) unread: bool,
+    /// No answered listing lacked it since it was shown at that time.
+    pub(crate) since: u64,
 }
 
 impl KnownTable {
@@ -115,7 +115,9 @@ impl KnownTables {
         for table in tables {
             self.learn_usage(table);
             let known = self.by_id.entry(table.table.clone()).or_default();
-            known.unread = table.routes.is_err() && (known.unread || !known.lacking.is_empty());
+            if !known.sure || !known.lacking.is_empty() {
+                known.since = now;
+            }
             known.lacking.clear();
             known.sure |= now <= begun + GIVEN_UP;
             if let Ok(routes) = &table.routes {

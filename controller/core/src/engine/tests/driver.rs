@@ -56,6 +56,8 @@ pub(super) struct Driver {
     pub(super) barred: Vec<IpNet>,
     /// Listings do not show this yet.
     pub(super) hidden: Option<IpNet>,
+    /// Listings name this table and cannot read it.
+    pub(super) unreadable: Option<TableId>,
     /// Most routes of a table, and whether listings name that limit.
     pub(super) quota: Option<(usize, bool)>,
     /// The limit that listings name is none.
@@ -142,6 +144,7 @@ impl Driver {
             fault: Box::new(|_| None),
             barred: Vec::new(),
             hidden: None,
+            unreadable: None,
             quota: None,
             lenient: false,
             queue: VecDeque::new(),
@@ -316,13 +319,17 @@ impl Driver {
             let mut ranges = ranges.iter();
             ranges.any(|range| range.cidr.contains(&route.destination))
         };
+        let shown = |table: &TableId, routes: &BTreeMap<_, ObservedRoute>| {
+            if self.unreadable.as_ref() == Some(table) {
+                return Err(CloudError::new(CloudErrorKind::Denied, "as told"));
+            }
+            let shown = routes.values();
+            let shown = shown.filter(|it| Some(it.destination) != self.hidden && covered(it));
+            Ok(shown.cloned().collect())
+        };
         let listing = |(table, routes): (&TableId, &BTreeMap<_, ObservedRoute>)| TableListing {
             table: table.clone(),
-            routes: Ok(routes
-                .values()
-                .filter(|route| Some(route.destination) != self.hidden && covered(route))
-                .cloned()
-                .collect()),
+            routes: shown(table, routes),
             usage: TableUsage {
                 v4: self.quota.map(|(limit, told)| Usage {
                     used: u32::try_from(routes.len()).expect("few"),

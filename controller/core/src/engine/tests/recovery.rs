@@ -93,6 +93,31 @@ fn a_second_teardown_is_told_as_the_first() {
 }
 
 #[test]
+fn pools_are_looked_into_anew_when_the_network_is_created_again() {
+    let recreate: [fn(&mut Driver); 2] = [
+        |driver| driver.configure(|config| config.teardown = false),
+        |driver| {
+            driver.tell(Event::Configured(None));
+            driver.pass(Duration::from_secs(60));
+            driver.configure(|config| config.teardown = false);
+        },
+    ];
+    for recreate in recreate {
+        let mut driver = Driver::leading(LIMITS, config(23), vec![]);
+        driver.configure(|config| config.teardown = true);
+        driver.pass(Duration::from_secs(5));
+        assert_eq!(done(&driver), 1);
+        driver.add(node("a", &[]));
+        // Nobody looks for others' routes meanwhile, or what they saw was of no matter.
+        driver.put("main", foreign("10.0.0.0/24"));
+        recreate(&mut driver);
+        driver.pass(Duration::from_secs(5));
+        assert_eq!(driver.cidrs("a"), [net("10.0.1.0/24")]);
+        assert_eq!(driver.phase("a"), Some(Phase::Routed));
+    }
+}
+
+#[test]
 fn nodes_are_not_told_of_while_a_teardown_takes_their_routes() {
     let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[]), node("b", &[])]);
     driver.pass(Duration::from_secs(60));

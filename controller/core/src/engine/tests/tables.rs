@@ -62,6 +62,41 @@ fn a_table_that_stays_out_of_sight_is_forgotten_told_of_and_waited_for_no_more()
 }
 
 #[test]
+fn no_block_is_handed_out_while_a_table_that_was_never_read_may_lead_it_elsewhere() {
+    let mut driver = two_tables();
+    let block = driver.cidrs("a");
+    let second = out_of_sight(&mut driver);
+    driver.delete("a");
+    driver.pass(Duration::from_secs(100));
+    assert_eq!(driver.notices(Reason::TableForgotten), 1);
+    driver.tables.insert(table("second"), second);
+    driver.unreadable = Some(table("second"));
+    driver.tell(Event::RoutesMayHaveChanged);
+    driver.pass(Duration::from_secs(100));
+    driver.add(node("c", &[]));
+    driver.pass(Duration::from_secs(100));
+    assert_eq!(driver.cidrs("c"), [], "its route in the second leads to a");
+    assert_eq!(driver.notices(Reason::CloudUnavailable), 1);
+    driver.unreadable = None;
+    driver.pass(Duration::from_secs(100));
+    assert_eq!(driver.cidrs("c"), block);
+    let route = driver.tables[&table("second")][&block[0]].clone();
+    assert_eq!(route.next_hop, Some(hop("c")));
+}
+
+#[test]
+fn a_table_that_was_read_once_keeps_no_block_back_when_it_cannot_be_read_again() {
+    let mut driver = two_tables();
+    driver.configure(|config| config.pools[0].cidr = net("10.0.0.0/22"));
+    driver.pass(Duration::from_secs(100));
+    driver.unreadable = Some(table("second"));
+    driver.pass(Duration::from_secs(100));
+    driver.add(node("c", &[]));
+    driver.pass(Duration::from_secs(1));
+    assert_eq!(driver.cidrs("c").len(), 1);
+}
+
+#[test]
 fn a_full_table_that_appears_takes_nobody_out_of_service() {
     let nodes = (0..5).map(|n| node(&format!("n{n}"), &[])).collect();
     let mut driver = Driver::leading(LIMITS, config(16), nodes);

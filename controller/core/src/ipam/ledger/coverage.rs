@@ -1,6 +1,6 @@
 //! What listings must cover, and what they have covered.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
@@ -34,6 +34,16 @@ impl Ledger {
         }
         self.drop_idle_pools();
         news
+    }
+
+    /// A listing that was begun at that moment named a table and could not read it: what lies there
+    /// only a complete one will show.
+    pub(crate) fn uncover(&mut self, begun: Stamp) {
+        for pool in &mut self.pools {
+            if pool.coverage == Coverage::Covered {
+                pool.coverage = Coverage::After(begun, Duration::ZERO);
+            }
+        }
     }
 
     /// When the next listing is needed so that every pool is covered.

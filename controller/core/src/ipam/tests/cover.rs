@@ -47,6 +47,24 @@ fn a_pool_that_is_added_waits_for_its_own_listing_and_the_others_do_not() {
 }
 
 #[test]
+fn a_table_that_cannot_be_read_holds_every_pool_back_until_the_next_complete_listing() {
+    let a = pool("a", "10.0.0.0/28", 28);
+    let mut ledger = covered(&config(vec![a.clone()]));
+    ledger.reconfigure(
+        &config(vec![a, pool("b", "10.1.0.0/28", 28)]),
+        (at(8), Duration::ZERO),
+    );
+    ledger.uncover(at(5));
+    let refused = Err(AllocateError::NotCovered(Family::V4));
+    assert_eq!(allocate(&mut ledger, 1), refused);
+    assert_eq!(ledger.uncovered(), Some(at(5).at));
+    assert!(!ledger.covered(at(4)));
+    assert!(ledger.covered(at(5)));
+    assert_eq!(take(&mut ledger, 1), "10.0.0.0/28");
+    assert_eq!(ledger.uncovered(), Some(at(8).at), "b waited for more");
+}
+
+#[test]
 fn a_pool_that_is_renamed_or_drained_and_comes_back_stays_covered() {
     let mut ledger = four_blocks();
     let mut renamed = pool("b", "10.0.0.0/26", 28);

@@ -69,6 +69,20 @@ fn a_route_of_ours_in_a_table_that_listings_lack_keeps_it_from_being_done() {
 }
 
 #[test]
+fn a_table_that_was_never_read_keeps_it_from_being_done() {
+    let mut rig = Rig::new();
+    rig.at(20).list(main(&[]));
+    begin(&mut rig);
+    assert!(is_done(&rig));
+    rig.at(40)
+        .list(vec![table("main", &[]), unreadable("second")]);
+    assert!(!is_done(&rig), "something may lie in it");
+    rig.at(60)
+        .list(vec![table("main", &[]), table("second", &[])]);
+    assert!(is_done(&rig));
+}
+
+#[test]
 fn routes_that_are_to_go_count_as_stale_and_not_as_desired() {
     let mut rig = Rig::routed();
     let figures = |rig: &Rig| {
