@@ -30,6 +30,8 @@ const PEACE: Duration = Duration::from_secs(600);
 pub(super) struct Condition {
     write: Write,
     sent: Option<(bool, Reason)>,
+    /// The node was seen since, so what was seen may be from before the write or from after it.
+    crossed: bool,
     /// What the node says as far as we know, in place of the last sighting.
     written: Option<(bool, Reason, Time)>,
     /// A sighting contradicts what was written, and may be a late one.
@@ -50,6 +52,7 @@ impl Condition {
     /// Compares a sighting with what was written. Returns when to look again, if it may be a late one.
     pub(super) fn seen(&mut self, node: &Seen, fresh: bool, turn: &mut Turn) -> Option<Time> {
         let now = turn.now.at;
+        self.crossed |= self.write.is_sent();
         let (available, _, at) = self.written?;
         let until = at.after(LATE);
         let contradicts = (node.network == NetworkCondition::Available) != available;
@@ -218,6 +221,7 @@ impl Nodes {
         }
         if let Some(state) = self.get_mut(id) {
             state.condition.write.step = Step::Sent;
+            state.condition.crossed = false;
             state.condition.sent = Some((status.available, status.reason));
         }
         turn.act(Action::SetNetworkStatus { node, status });
@@ -239,11 +243,13 @@ impl Nodes {
             if let Some((available, reason)) = condition.sent.take() {
                 condition.written = Some((available, reason, turn.now.at));
             }
-            // Normally a sighting follows that agrees.
+            // Otherwise a sighting follows that shows it.
             let NodeState {
                 node, condition, ..
             } = state;
-            if let Some(at) = condition.seen(node, false, turn) {
+            if std::mem::take(&mut condition.crossed)
+                && let Some(at) = condition.seen(node, false, turn)
+            {
                 self.timers.set(at, super::Due::Node(id));
             }
             return None;

@@ -241,26 +241,6 @@ fn one_bad_node_does_not_delay_another() {
 }
 
 #[test]
-fn a_status_overwritten_before_the_answer_came_is_written_again() {
-    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
-    driver.fault = Box::new(|action| {
-        matches!(action, Action::SetNetworkStatus { .. }).then_some(Answer::Lost)
-    });
-    driver.add(node("a", &[]));
-    driver.fault = Box::new(|action| {
-        matches!(action, Action::SetNetworkStatus { .. }).then_some(Answer::Held)
-    });
-    driver.pass(Duration::from_secs(1));
-    driver.release();
-    // The answer said that it was written; the watch never showed it, since it was reset at once.
-    let name = key("a").name.clone();
-    let reset = driver.nodes.get_mut(&name).expect("added above");
-    reset.network = NetworkCondition::Unknown;
-    driver.pass(Duration::from_secs(10));
-    assert_eq!(driver.nodes["a"].network, NetworkCondition::Available);
-}
-
-#[test]
 fn a_status_that_somebody_overwrote_is_written_again() {
     let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[])]);
     driver.pass(Duration::from_secs(10));
