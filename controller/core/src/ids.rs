@@ -1,13 +1,16 @@
 //! What everything else is numbered and dated by.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
 use crate::Time;
 
 /// Number of a node within one leadership; never used twice. Nodes that were known earlier have lower
 /// numbers, and those of the first list are numbered by age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct NodeId(u32);
+pub(crate) struct NodeId(NonZeroU32);
 
 impl NodeId {
     #[expect(
@@ -15,12 +18,13 @@ impl NodeId {
         reason = "no leadership lasts until so many nodes were born"
     )]
     pub(crate) fn new(place: usize) -> Self {
-        Self(u32::try_from(place).expect("fewer than 2^32 nodes in one leadership"))
+        let number = u32::try_from(place + 1).ok().and_then(NonZeroU32::new);
+        Self(number.expect("fewer than 2^32 nodes in one leadership"))
     }
 
     /// Its index where things are kept by node.
     pub(crate) fn place(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
     }
 }
 

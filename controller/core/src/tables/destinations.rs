@@ -47,6 +47,10 @@ impl Destinations {
         self.tally
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn get(&self, cidr: IpNet) -> Option<&Destination> {
         self.all.get(&cidr).map(Box::as_ref)
     }

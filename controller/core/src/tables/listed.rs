@@ -78,8 +78,8 @@ impl Tables {
     ) -> Option<Listed> {
         let begun = self.listing.end(listing, result.is_err())?;
         let (now, interval) = (turn.now.at, turn.limits.listing_interval);
-        let ours = self.destinations.tally().ours;
-        self.listing.rest(begun, interval, ours, now);
+        let known = self.destinations.len();
+        self.listing.rest(begun, interval, known, now);
         let result = match result {
             // Then nothing is left to be torn down, if that is how it stays.
             Ok(tables) if tables.is_empty() && !self.policy.teardown => Err(CloudError::new(
