@@ -39,10 +39,10 @@ impl Engine {
             return;
         };
         let excluded = state.is_excluded();
-        let may_choose = state.may_choose_anew();
-        let unfit = excluded || !is_still_its_own(&self.ledger, &self.tables, id, state);
+        let unfit = state.may_choose_anew()
+            && (excluded || !is_still_its_own(&self.ledger, &self.tables, id, state));
         self.nodes.look_for_missed(&mut self.turn, id);
-        if may_choose && unfit {
+        if unfit {
             let Some(cidrs) = self.nodes.withdraw(&mut self.turn, id) else {
                 return;
             };
@@ -87,20 +87,19 @@ impl Engine {
             }
             Fate::Unclaimed => {}
         }
-        self.desire(cidr);
+        let owner = self.ledger.owner(cidr).map(|owner| owner.id);
+        self.desire(cidr, owner);
     }
 
     /// Tells the tables what is desired of a destination, from whose it is and where that node is.
-    pub(super) fn desire(&mut self, cidr: IpNet) {
+    pub(super) fn desire(&mut self, cidr: IpNet, owner: Option<NodeId>) {
         if !self.turn.limits.routes {
             return;
         }
-        let ledger = &self.ledger;
-        let owner = ledger.owner(cidr).map(|owner| owner.id);
         let want = match owner {
             _ if self.is_teardown() => Want::Remove,
             Some(id) => self.want(id, cidr),
-            None if ledger.is_claimed(cidr) => Want::Keep,
+            None if self.ledger.is_claimed(cidr) => Want::Keep,
             None => Want::Remove,
         };
         self.tables.set_desired(&self.turn, cidr, owner, want);
@@ -143,13 +142,6 @@ impl Engine {
     pub(super) fn blocks_changed(&mut self) {
         for id in &self.without_block {
             self.nodes.mark(*id);
-        }
-    }
-
-    /// Has the node judged anew that had a network which nobody claims now.
-    pub(super) fn mark_former(&mut self, cidr: IpNet) {
-        if let Some(id) = self.ledger.former(cidr) {
-            self.nodes.mark(id);
         }
     }
 }

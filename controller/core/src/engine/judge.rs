@@ -1,6 +1,7 @@
 //! Where a node stands, from all that is known of it.
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
 use super::Engine;
 use crate::{
@@ -8,10 +9,18 @@ use crate::{
     cloud::InstanceState,
     ids::NodeId,
     ipam::Family,
+    node::NodeKey,
     nodes::{NodeState, Standing},
     summary::Phase,
+    tables::Routes,
     turn::Trouble,
 };
+
+/// A node's blocks, and who owns each.
+type Blocks = SmallVec<[(IpNet, Option<NodeId>); 1]>;
+
+/// Routes for those that are the node's own.
+type Own<'a> = SmallVec<[(IpNet, Option<Routes<'a>>); 1]>;
 
 impl Engine {
     pub(super) fn judge(&mut self, id: NodeId) {
@@ -28,14 +37,16 @@ impl Engine {
         let Some(state) = self.nodes.get(id) else {
             return;
         };
-        let blocks: smallvec::SmallVec<[IpNet; 2]> = state.cidrs().iter().copied().collect();
+        let owner = |cidr: IpNet| self.ledger.owner(cidr).map(|owner| owner.id);
+        let blocks = state.cidrs().iter().map(|cidr| (*cidr, owner(*cidr)));
+        let blocks: Blocks = blocks.collect();
         if !blocks.is_empty() && !state.is_excluded() {
             self.instances.ensure(&self.turn, id);
         }
-        for cidr in blocks {
-            self.desire(cidr);
+        for (cidr, owner) in &blocks {
+            self.desire(*cidr, *owner);
         }
-        if let Some(standing) = self.standing(id) {
+        if let Some(standing) = self.standing(id, &blocks) {
             self.stand(id, standing);
         }
         self.nodes.queue_condition(&mut self.turn, id);
@@ -72,11 +83,25 @@ impl Engine {
         }
     }
 
-    fn standing(&self, id: NodeId) -> Option<Standing> {
+    fn standing(&self, id: NodeId, blocks: &[(IpNet, Option<NodeId>)]) -> Option<Standing> {
         let state = self.nodes.get(id)?;
-        let trouble = self.trouble(id, state).filter(|_| !self.is_teardown());
+        let own = blocks.iter().filter(|(_, owner)| *owner == Some(id));
+        let own: Own<'_> = own
+            .map(|(cidr, _)| (*cidr, self.routes(id, *cidr)))
+            .collect();
+        let trouble = self
+            .trouble(id, state, &own)
+            .filter(|_| !self.is_teardown());
         let (trouble, unreachable) = trouble.unzip();
-        let phase = self.phase_of(id, state, trouble.as_ref());
+        let phase = if state.is_excluded() || blocks.is_empty() {
+            Phase::Pending
+        } else if !state.has_its_cidrs() {
+            Phase::Allocated
+        } else if trouble.is_none() && own.len() == blocks.len() && self.are_routed(id, &own) {
+            Phase::Routed
+        } else {
+            Phase::Routing
+        };
         let waits = phase == Phase::Routing && state.waits_long() && !self.is_teardown();
         let waiting = || waits.then(|| self.waiting(id, state));
         Some(Standing {
@@ -86,50 +111,47 @@ impl Engine {
         })
     }
 
-    fn phase_of(&self, id: NodeId, state: &NodeState, trouble: Option<&Trouble>) -> Phase {
-        if state.is_excluded() || state.cidrs().is_empty() {
-            Phase::Pending
-        } else if !state.has_its_cidrs() {
-            Phase::Allocated
-        } else if trouble.is_none() && self.is_routed(id, state) {
-            Phase::Routed
-        } else {
-            Phase::Routing
-        }
+    /// What the tables have for a node's own block.
+    fn routes(&self, id: NodeId, cidr: IpNet) -> Option<Routes<'_>> {
+        let routes = self.tables.routes(cidr);
+        routes.filter(|routes| routes.owner() == Some(id))
     }
 
     /// Every table was read back with the right route for every block.
-    fn is_routed(&self, id: NodeId, state: &NodeState) -> bool {
-        if !self.turn.limits.routes {
-            return true;
-        }
-        let led_here = |cidr: &IpNet| {
-            let desired = self.tables.desired(*cidr);
-            desired.is_some_and(|(owner, _)| owner == Some(id)) && self.tables.is_routed(*cidr)
-        };
-        state.cidrs().iter().all(led_here) && !self.instances.must_switch(&self.turn, id)
+    fn are_routed(&self, id: NodeId, own: &Own<'_>) -> bool {
+        let right = |routes: &Option<Routes<'_>>| routes.is_some_and(Routes::are_right);
+        !self.turn.limits.routes
+            || own.iter().all(|(_, routes)| right(routes))
+                && !self.instances.must_switch(&self.turn, id)
     }
 
-    /// What keeps a node from being routed, the most telling first, and whether packets to it do not
-    /// arrive for that.
-    fn trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
+    /// What keeps a node from being routed, and whether packets to it do not arrive for that: what
+    /// keeps them away comes first, then what is most telling.
+    fn trouble(&self, id: NodeId, state: &NodeState, own: &Own<'_>) -> Option<(Trouble, bool)> {
         if state.is_excluded() {
             return None;
         }
-        self.ownership_trouble(id, state)
-            .or_else(|| {
-                let unwritten = state.assignment_trouble();
-                let unwritten = unwritten.filter(|_| !state.has_its_cidrs());
-                Some((unwritten?.clone(), false))
-            })
-            .or_else(|| self.instance_trouble(id, state))
-            .or_else(|| self.route_trouble(id, state))
+        let mut disowned = None;
+        if own.len() < state.cidrs().len() {
+            for cidr in state.cidrs() {
+                disowned = graver(disowned, || self.ownership_trouble(id, state.key(), *cidr));
+            }
+        }
+        if own.is_empty() && disowned.is_some() {
+            return disowned;
+        }
+        graver(disowned, || {
+            let unwritten = state.assignment_trouble();
+            let unwritten = unwritten.filter(|_| !state.has_its_cidrs());
+            let unwritten = unwritten.map(|trouble| (trouble.clone(), false));
+            unwritten
+                .or_else(|| self.instance_trouble(id, state, own))
+                .or_else(|| route_trouble(own).filter(|_| state.has_its_cidrs()))
+        })
     }
 
-    fn ownership_trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
-        let ledger = &self.ledger;
-        let key = state.key();
-        state.cidrs().iter().find_map(|cidr| match ledger.owner(*cidr) {
+    fn ownership_trouble(&self, id: NodeId, key: &NodeKey, cidr: IpNet) -> Option<(Trouble, bool)> {
+        match self.ledger.owner(cidr) {
             Some(owner) if owner.id == id => None,
             Some(owner) => Some((
                 Trouble::lasting(
@@ -153,12 +175,19 @@ impl Engine {
                 ),
                 false,
             )),
-        })
+        }
     }
 
-    fn instance_trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
+    fn instance_trouble(
+        &self,
+        id: NodeId,
+        state: &NodeState,
+        own: &Own<'_>,
+    ) -> Option<(Trouble, bool)> {
         let key = state.key();
-        let trouble = |reason, message| Some((Trouble::lasting(reason, message), true));
+        // Of a node that joins, the cloud's node controller has yet to say which instance it is.
+        let known = !state.is_uninitialized() || state.is_available();
+        let trouble = |reason, message| known.then(|| (Trouble::lasting(reason, message), true));
         match self.instances.state(id) {
             Some(InstanceState::Gone) => trouble(
                 Reason::InstanceNotFound,
@@ -170,8 +199,8 @@ impl Engine {
                 trouble(Reason::InstanceUnsupported, why.to_string())
             }
             Some(InstanceState::Found(_)) => {
-                let mut cidrs = state.cidrs().iter();
-                let hopless = cidrs.find(|cidr| self.instances.hop(id, **cidr).is_none());
+                let mut own = own.iter().map(|(cidr, _)| cidr);
+                let hopless = own.find(|cidr| self.instances.hop(id, **cidr).is_none());
                 if let Some(cidr) = hopless {
                     let family = Family::of(cidr);
                     return trouble(
@@ -188,22 +217,17 @@ impl Engine {
         }
     }
 
-    fn route_trouble(&self, id: NodeId, state: &NodeState) -> Option<(Trouble, bool)> {
-        let cidrs = state.cidrs().iter().filter(|_| state.has_its_cidrs());
-        let owned = |cidr: &&IpNet| {
-            let desired = self.tables.desired(**cidr);
-            desired.is_some_and(|(owner, _)| owner == Some(id))
-        };
-        cidrs.filter(owned).find_map(|cidr| {
-            let trouble = self.tables.trouble(*cidr)?;
-            Some((trouble, self.tables.is_lost(*cidr)))
-        })
-    }
-
     /// What a node has been waiting for, for long.
     fn waiting(&self, id: NodeId, state: &NodeState) -> Trouble {
         let mut cidrs = state.cidrs().iter();
+        let hopless = state
+            .cidrs()
+            .iter()
+            .any(|cidr| self.instances.hop(id, *cidr).is_none());
         let what = match cidrs.find_map(|cidr| self.tables.waits_for(*cidr)) {
+            Some(_) if state.is_uninitialized() && hopless => {
+                "the cloud-controller-manager to initialize it".to_owned()
+            }
             Some(_) if self.instances.state(id).is_none() => "its instance to be read".to_owned(),
             Some(missing) => missing,
             None => "its instance to forward".to_owned(),
@@ -211,5 +235,26 @@ impl Engine {
         let failed = self.tables.listing_error();
         let failed = failed.map_or(String::new(), |error| format!("; listing failed: {error}"));
         Trouble::lasting(Reason::RoutePending, format!("waiting for {what}{failed}"))
+    }
+}
+
+fn route_trouble(own: &Own<'_>) -> Option<(Trouble, bool)> {
+    let routes = own.iter().filter_map(|(_, routes)| *routes);
+    routes.fold(None, |gravest, routes| {
+        graver(gravest, || Some((routes.trouble()?, routes.are_lost())))
+    })
+}
+
+/// The first of two troubles, unless only the other keeps packets from arriving.
+fn graver(
+    first: Option<(Trouble, bool)>,
+    second: impl FnOnce() -> Option<(Trouble, bool)>,
+) -> Option<(Trouble, bool)> {
+    if matches!(first, Some((_, true))) {
+        return first;
+    }
+    match (first, second()) {
+        (Some(first), Some((_, false)) | None) => Some(first),
+        (_, second) => second,
     }
 }

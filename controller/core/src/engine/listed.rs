@@ -39,11 +39,14 @@ impl Engine {
     /// Destinations with routes of ours of which the ledger may not know.
     fn take_in_orphans(&mut self) {
         for cidr in self.tables.take_dirty() {
-            if self.tables.may_have_routes(cidr) {
+            let owner = self.ledger.owner(cidr).map(|owner| owner.id);
+            if owner.is_none() && self.tables.may_have_routes(cidr) {
                 self.ledger.orphaned(cidr, self.turn.now);
             }
-            self.desire(cidr);
-            self.destination_changed(cidr);
+            self.desire(cidr, owner);
+            if let Some(id) = owner.or_else(|| self.ledger.former(cidr)) {
+                self.nodes.mark(id);
+            }
         }
     }
 
@@ -61,11 +64,10 @@ impl Engine {
 
     /// Has those judged anew that have a destination, or had it.
     pub(super) fn destination_changed(&mut self, cidr: IpNet) {
-        let owner = self.ledger.owner(cidr);
-        if let Some(id) = owner.map(|owner| owner.id) {
+        let owner = self.ledger.owner(cidr).map(|owner| owner.id);
+        if let Some(id) = owner.or_else(|| self.ledger.former(cidr)) {
             self.nodes.mark(id);
         }
-        self.mark_former(cidr);
     }
 
     /// The route of a node is dead, or was refused: its instance may have changed.

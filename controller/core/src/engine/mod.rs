@@ -120,8 +120,8 @@ impl Engine {
             }
             Event::InstancesRead { batch, answers } => {
                 let find = |key: &_| {
-                    let id = self.nodes.any_id(key)?;
-                    Some((id, self.nodes.id(key).is_some()))
+                    let living = self.nodes.id(key).map(|id| (id, true));
+                    living.or_else(|| Some((self.nodes.any_id(key)?, false)))
                 };
                 self.instances.read(turn, batch, answers, find);
             }

@@ -178,6 +178,14 @@ impl Destination {
         !ours.is_empty() && self.want.hop().is_some_and(right)
     }
 
+    /// [`is_right`](Self::is_right); while it is not known where its routes should lead, the table has
+    /// one that leads somewhere.
+    pub(super) fn may_lead(&self, table: usize) -> bool {
+        let mut ours = self.cell(table).into_iter().flat_map(|cell| &cell.ours);
+        self.is_right(table)
+            || self.want.hop().is_none() && ours.any(|route| route.blackhole.is_none())
+    }
+
     /// [`is_right`](Self::is_right), and read back.
     pub(super) fn is_read_back(&self, table: usize) -> bool {
         let settled = |cell: &Cell| cell.proven && cell.step != Step::Writing;

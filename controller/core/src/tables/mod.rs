@@ -46,7 +46,7 @@ use self::{
     destination::Destination, destinations::Destinations, guard::Guard, listing::Listing,
     queue::Queue, table::Table,
 };
-pub(crate) use self::{destination::Want, listed::Listed};
+pub(crate) use self::{destination::Want, listed::Listed, progress::Routes};
 use crate::{
     Time,
     action::{Reason, Subject},
@@ -152,12 +152,6 @@ impl Tables {
                 .update(cidr, |it| it.set_desired(owner, want));
             self.requeue(turn, cidr);
         }
-    }
-
-    /// What is desired of a destination.
-    pub(crate) fn desired(&self, cidr: IpNet) -> Option<(Option<NodeId>, &Want)> {
-        let destination = self.destinations.get(cidr)?;
-        Some((destination.owner(), destination.want()))
     }
 
     /// No table has a route of ours for a network that nobody claims since `released`: a complete

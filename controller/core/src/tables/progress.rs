@@ -2,60 +2,66 @@
 
 use ipnet::IpNet;
 
-use super::{Tables, destination::Destination, quota};
+use super::{Tables, destination::Destination, quota, table::Table};
 use crate::{
     action::Reason,
     cloud::{Blackhole, TableId},
+    ids::NodeId,
     ipam::Family,
     turn::Trouble,
 };
 
-impl Tables {
-    /// Every table was read back with the right route, and nobody else's route wins against it.
-    pub(crate) fn is_routed(&self, cidr: IpNet) -> bool {
-        let destination = self.destinations.get(cidr);
-        !self.all.is_empty()
-            && destination
-                .is_some_and(|it| (0..self.all.len()).all(|index| self.leads(it, cidr, index)))
+/// The routes for a destination in all tables.
+#[derive(Clone, Copy)]
+pub(crate) struct Routes<'a> {
+    tables: &'a [Table],
+    cidr: IpNet,
+    destination: &'a Destination,
+}
+
+impl Routes<'_> {
+    /// The node that the destination belongs to, or did last.
+    pub(crate) fn owner(self) -> Option<NodeId> {
+        self.destination.owner()
     }
 
-    /// A table was read back with the right route, and nobody else's wins there.
-    fn leads(&self, destination: &Destination, cidr: IpNet, index: usize) -> bool {
-        destination.is_read_back(index) && !self.all[index].conflicts(cidr)
+    /// Every table was read back with the right route, and nobody else's route wins against it.
+    pub(crate) fn are_right(self) -> bool {
+        let mut tables = self.tables.iter().enumerate();
+        let right = |(index, table): (usize, &Table)| {
+            self.destination.is_read_back(index) && !table.conflicts(self.cidr)
+        };
+        !self.tables.is_empty() && tables.all(right)
     }
 
     /// Packets for the destination do not arrive any more: a table that led to its owner does no
     /// longer, or none does. A table that never did, such as one that was added, does not count.
-    pub(crate) fn is_lost(&self, cidr: IpNet) -> bool {
-        let Some(destination) = self.destinations.get(cidr) else {
-            return true;
-        };
-        let mut tables = 0..self.all.len();
-        let works = |index: usize| destination.is_right(index) && !self.all[index].conflicts(cidr);
+    pub(crate) fn are_lost(self) -> bool {
+        let destination = self.destination;
+        let mut tables = 0..self.tables.len();
+        let works =
+            |index: usize| destination.may_lead(index) && !self.tables[index].conflicts(self.cidr);
         let served = |index: usize| destination.cell(index).is_some_and(|cell| cell.served);
         tables.clone().any(|index| served(index) && !works(index)) || !tables.any(works)
     }
 
     /// Why some table does not lead to the owner, as far as that is more than a matter of time.
-    pub(crate) fn trouble(&self, cidr: IpNet) -> Option<Trouble> {
-        let destination = self.destinations.get(cidr);
-        (0..self.all.len()).find_map(|index| self.trouble_in(destination, cidr, index))
+    pub(crate) fn trouble(self) -> Option<Trouble> {
+        let mut tables = self.tables.iter().enumerate();
+        tables.find_map(|(index, table)| self.trouble_in(table, index))
     }
 
-    fn trouble_in(
-        &self,
-        destination: Option<&Destination>,
-        cidr: IpNet,
-        index: usize,
-    ) -> Option<Trouble> {
-        let table = &self.all[index];
+    fn trouble_in(self, table: &Table, index: usize) -> Option<Trouble> {
+        let Self {
+            cidr, destination, ..
+        } = self;
         if table.conflicts(cidr) {
             return Some(conflict(cidr, &table.id));
         }
-        if destination.is_some_and(|it| it.is_read_back(index)) {
+        if destination.is_read_back(index) {
             return None;
         }
-        let cell = destination.and_then(|it| it.cell(index));
+        let cell = destination.cell(index);
         let first = cell.and_then(|cell| cell.ours.first());
         if let (None, Some(range)) = (first, table.barred_at(cidr)) {
             return Some(barred(cidr, range, &table.id));
@@ -63,7 +69,7 @@ impl Tables {
         if let Some(trouble) = cell.and_then(|cell| cell.trouble()) {
             return Some(trouble.clone());
         }
-        let hop = destination.and_then(|it| it.want().hop())?;
+        let hop = destination.want().hop()?;
         let cause = first.filter(|it| it.points_at(hop));
         if let Some(cause) = cause.and_then(|it| it.blackhole) {
             return Some(blackhole(cidr, &table.id, cause));
@@ -74,6 +80,17 @@ impl Tables {
                 Reason::QuotaExceeded,
                 quota::no_room(&table.id, cidr, room.usage()),
             )
+        })
+    }
+}
+
+impl Tables {
+    /// The routes for a destination of which anything is known.
+    pub(crate) fn routes(&self, cidr: IpNet) -> Option<Routes<'_>> {
+        Some(Routes {
+            tables: &self.all,
+            cidr,
+            destination: self.destinations.get(cidr)?,
         })
     }
 

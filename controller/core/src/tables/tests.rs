@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{Listed, Policy, Tables, Want};
+use super::{Listed, Policy, Routes, Tables, Want};
 use crate::{
     Action, Limits, NodeKey, Time,
     action::Reason,
@@ -278,7 +278,16 @@ impl Rig {
     }
 
     fn is_routed(&self, cidr: &str) -> bool {
-        self.tables.is_routed(net(cidr))
+        self.routes(cidr).are_right()
+    }
+
+    fn is_lost(&self, cidr: &str) -> bool {
+        self.routes(cidr).are_lost()
+    }
+
+    fn routes(&self, cidr: &str) -> Routes<'_> {
+        let routes = self.tables.routes(net(cidr));
+        routes.expect("something is known of it")
     }
 
     fn is_clear(&self, cidr: &str, released: u64) -> bool {
@@ -286,7 +295,7 @@ impl Rig {
     }
 
     fn trouble(&self, cidr: &str) -> Option<Reason> {
-        self.tables.trouble(net(cidr)).map(|trouble| trouble.reason)
+        self.routes(cidr).trouble().map(|trouble| trouble.reason)
     }
 
     fn dirty(&mut self) -> BTreeSet<IpNet> {

@@ -71,7 +71,8 @@ impl World<'_> {
         let truly = self.api.get(key)?;
         let in_service = node.network == NetworkCondition::Available
             && truly.node.network == NetworkCondition::Available;
-        if !in_service || node.excluded || !limits.routes {
+        // Where an etcd that was restored took away its pod CIDRs, no route is known to be its own.
+        if !in_service || node.excluded || !limits.routes || node.pod_cidrs.is_empty() {
             return None;
         }
         let others = known.nodes.values().filter(|other| other.key != *key);
@@ -105,10 +106,7 @@ impl World<'_> {
             let mut all = true;
             for cidr in &node.pod_cidrs {
                 let hop = self.hop_of(key, *cidr)?;
-                let shown = known.seen.iter().any(|seen| {
-                    let mut routes = seen.routes.iter();
-                    routes.any(|it| it.destination == *cidr && it.next_hop.as_ref() == Some(&hop))
-                });
+                let shown = known.shown.contains(&(*cidr, Some(hop.clone())));
                 let held = table.routes.get(cidr);
                 let right = held.is_some_and(|it| it.ours && it.hop.as_ref() == Some(&hop));
                 let whole = held.is_some_and(|it| it.double.is_none());

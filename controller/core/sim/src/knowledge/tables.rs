@@ -1,9 +1,13 @@
 //! What an engine was told of route tables.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use ipnet::IpNet;
-use signpost_core::cloud::{ObservedRoute, Ownership, Range, TableId, TableListing};
+use signpost_core::cloud::{NextHop, ObservedRoute, Ownership, Range, TableId, TableListing};
 
 /// So many listings are remembered.
 const KEPT: usize = 20;
@@ -37,6 +41,8 @@ impl SeenTable {
 pub(crate) struct KnownTable {
     /// The latest last.
     pub(crate) seen: Vec<SeenTable>,
+    /// What any listing showed: where a route leads that is there, or was.
+    pub(crate) shown: BTreeSet<(IpNet, Option<NextHop>)>,
     /// A listing showed it that was answered in time: one that was not may have been dropped.
     pub(crate) sure: bool,
     /// When the complete listings were begun that lacked it, since it was shown last.
@@ -124,6 +130,9 @@ impl KnownTables {
                 if known.seen.len() == KEPT {
                     known.seen.remove(0);
                 }
+                let shown = routes.iter();
+                let shown = shown.map(|it| (it.destination, it.next_hop.clone()));
+                known.shown.extend(shown);
                 known.seen.push(SeenTable {
                     begun,
                     prompt: now <= begun + GIVEN_UP,

@@ -3,7 +3,14 @@
 use std::time::Duration;
 
 use super::driver::*;
-use crate::{Action, Node, PoolConfig, event::ApiErrorKind};
+use crate::{
+    Action, Node, PoolConfig,
+    action::Reason,
+    cloud::{Instance, InstanceState},
+    event::ApiErrorKind,
+    node::NetworkCondition,
+    summary::Phase,
+};
 
 /// A pool for zone b, then one for all.
 fn zones() -> crate::Config {
@@ -46,6 +53,63 @@ fn a_node_that_is_not_initialized_waits_for_its_labels_where_they_decide() {
 fn a_node_that_is_not_initialized_waits_for_nothing_where_labels_do_not_matter() {
     let driver = Driver::leading(LIMITS, config(16), vec![uninitialized()]);
     assert_eq!(driver.cidrs("a"), [net("10.0.0.0/24")]);
+}
+
+#[test]
+fn nothing_is_said_of_the_instance_of_a_node_that_is_not_initialized() {
+    let none = InstanceState::Unsupported("no spec.providerID".into());
+    for state in [none, InstanceState::Gone, without_address()] {
+        let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+        driver.instances.insert("a".into(), state);
+        driver.add(uninitialized());
+        driver.pass(Duration::from_secs(100));
+        let said = |driver: &Driver| {
+            let notices = driver.log.iter().filter_map(|action| match action {
+                Action::Notify(notice) => Some(notice.message.clone()),
+                _ => None,
+            });
+            (notices.collect::<Vec<_>>(), driver.statuses("a"))
+        };
+        assert_eq!(said(&driver), (vec![], vec![]));
+        assert_eq!(driver.phase("a"), Some(Phase::Routing));
+        driver.pass(Duration::from_secs(60));
+        let waits = "waiting for the cloud-controller-manager to initialize it";
+        assert_eq!(said(&driver), (vec![waits.to_owned()], vec![]));
+        driver.instances.insert("a".into(), found("a"));
+        driver.add(Node {
+            provider_id: Some("i-a".into()),
+            ..node("a", &["10.0.0.0/24"])
+        });
+        driver.pass(Duration::from_secs(5));
+        assert_eq!(driver.phase("a"), Some(Phase::Routed));
+    }
+}
+
+#[test]
+fn the_instance_of_a_node_in_service_is_told_of_in_any_case() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[])]);
+    driver.pass(Duration::from_secs(60));
+    driver.log.clear();
+    driver.instances.insert("a".into(), without_address());
+    driver.table("main").clear();
+    driver.add(Node {
+        network: NetworkCondition::Available,
+        internal_ips: Vec::new(),
+        pod_cidrs: driver.cidrs("a"),
+        ..uninitialized()
+    });
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.statuses("a"), [(false, Reason::NoNextHop)]);
+}
+
+/// There, and no route can lead to it.
+fn without_address() -> InstanceState {
+    InstanceState::Found(Instance {
+        id: "i-a".into(),
+        next_hop_v4: None,
+        next_hop_v6: None,
+        forwarding: true,
+    })
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn nothing_is_kept_of_a_node_whose_last_route_is_gone() {
     driver.delete("a");
     driver.pass(Duration::from_secs(60));
     assert_eq!(driver.engine.instances.state(first), None);
-    assert_eq!(driver.engine.tables.desired(net("10.0.0.0/24")), None);
+    assert!(driver.engine.tables.routes(net("10.0.0.0/24")).is_none());
     assert_eq!(driver.engine.summary().pools[0].quarantined, 0);
 }
 

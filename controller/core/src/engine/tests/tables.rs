@@ -214,6 +214,34 @@ fn a_node_is_routed_when_the_routes_of_both_families_are_read_back() {
 }
 
 #[test]
+fn the_loss_of_one_family_is_not_hidden_by_less_trouble_with_the_other() {
+    let mut driver = dual();
+    driver.table("second");
+    driver.elect(vec![node("a", &[])]);
+    driver.pass(Duration::from_secs(60));
+    let cidrs = driver.cidrs("a");
+    // A new leader finds it so: one table leads its IPv4 block elsewhere, both do its IPv6 block.
+    for (name, cidr) in [("main", 0), ("main", 1), ("second", 1)] {
+        driver.put(name, foreign(&cidrs[cidr].to_string()));
+    }
+    driver.log.clear();
+    driver.elect(vec![]);
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.statuses("a"), [(false, Reason::RouteConflict)]);
+}
+
+#[test]
+fn a_block_of_one_family_that_is_out_of_range_does_not_hide_the_loss_of_the_other() {
+    let mut driver = dual();
+    let mut half = node("a", &["10.9.0.0/24", "fd00::/64"]);
+    half.network = NetworkCondition::Available;
+    driver.put("main", foreign("fd00::/64"));
+    driver.elect(vec![half]);
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.statuses("a"), [(false, Reason::RouteConflict)]);
+}
+
+#[test]
 fn an_ipv6_block_is_handed_out_again_only_when_its_route_is_gone() {
     let mut driver = dual();
     driver.elect(vec![node("a", &[])]);

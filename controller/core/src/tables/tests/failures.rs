@@ -25,12 +25,12 @@ fn fail(rig: &mut Rig, second: u64, kind: Kinds) -> u64 {
 }
 
 fn message(rig: &Rig) -> Option<String> {
-    rig.tables.trouble(net(A)).map(|trouble| trouble.message)
+    rig.routes(A).trouble().map(|trouble| trouble.message)
 }
 
 fn lasts(rig: &Rig) -> bool {
-    rig.tables
-        .trouble(net(A))
+    rig.routes(A)
+        .trouble()
         .is_some_and(|trouble| trouble.lasting)
 }
 

@@ -86,23 +86,21 @@ fn a_route_whose_nodes_place_is_unknown_stays_as_it_is() {
 fn what_nobody_owns_and_was_never_routed_is_not_remembered() {
     let mut rig = Rig::new();
     rig.orphan(A);
-    assert_eq!(rig.tables.desired(net(A)), None);
+    assert!(rig.tables.routes(net(A)).is_none());
     rig.lead(A, 1, "a");
     rig.orphan(A);
-    let (_, want) = rig.tables.desired(net(A)).expect("it may be routed");
-    assert_eq!(*want, Want::Remove);
+    assert!(rig.tables.routes(net(A)).is_some(), "it may be routed");
     rig.tables.forget(net(A));
-    assert_eq!(rig.tables.desired(net(A)), None);
+    assert!(rig.tables.routes(net(A)).is_none());
 }
 
 #[test]
 fn the_owner_of_a_destination_is_remembered_with_what_is_desired() {
     let mut rig = Rig::new();
     rig.lead(A, 1, "a");
-    let owner = |rig: &Rig| rig.tables.desired(net(A)).and_then(|(owner, _)| owner);
-    assert_eq!(owner(&rig), Some(NodeId::new(1)));
+    assert_eq!(rig.routes(A).owner(), Some(NodeId::new(1)));
     rig.keep(A, 2);
-    assert_eq!(owner(&rig), Some(NodeId::new(2)));
+    assert_eq!(rig.routes(A).owner(), Some(NodeId::new(2)));
 }
 
 #[test]

@@ -108,8 +108,8 @@ fn a_route_that_leads_where_it_should_and_drops_packets_is_not_replaced() {
         for second in 22..60 {
             assert_eq!(rig.at(second).work(), [""; 0]);
         }
-        assert!(!rig.is_routed(A) && rig.tables.is_lost(net(A)));
-        let trouble = rig.tables.trouble(net(A)).expect("it is told");
+        assert!(!rig.is_routed(A) && rig.is_lost(A));
+        let trouble = rig.routes(A).trouble().expect("it is told");
         assert_eq!(trouble.reason, Reason::RouteBlackhole);
         assert!(trouble.message.contains(why), "{}", trouble.message);
         assert_eq!(rig.tables.take_suspects(), [net(A)].into());

@@ -24,7 +24,7 @@ fn a_table_with_a_known_limit_is_filled_to_it_by_the_oldest_nodes() {
     let two = [format!("create {A} in main"), format!("create {B} in main")];
     assert_eq!(rig.write(), two, "in the order in which they were queued");
     assert_eq!(rig.trouble(C), Some(Reason::QuotaExceeded));
-    let full = rig.tables.trouble(net(C)).expect("no room").message;
+    let full = rig.routes(C).trouble().expect("no room").message;
     assert!(full.contains("raise its quota of 10 IPv4 routes"), "{full}");
 }
 

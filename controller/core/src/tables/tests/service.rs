@@ -3,7 +3,7 @@
 use super::*;
 
 fn is_lost(rig: &Rig) -> bool {
-    rig.tables.is_lost(net(A))
+    rig.is_lost(A)
 }
 
 fn both(first: &[ObservedRoute], second: &[ObservedRoute]) -> Vec<TableListing> {
@@ -13,8 +13,8 @@ fn both(first: &[ObservedRoute], second: &[ObservedRoute]) -> Vec<TableListing> 
 #[test]
 fn what_no_table_leads_to_is_lost() {
     let mut rig = Rig::new();
-    assert!(is_lost(&rig), "nothing is known of it");
     rig.lead(A, 1, "a");
+    assert!(is_lost(&rig), "nothing is known of it");
     rig.at(20).list(main(&[]));
     assert!(is_lost(&rig));
     rig.at(21).list(main(&[ours(A, "elsewhere")]));
@@ -54,6 +54,19 @@ fn a_table_that_led_there_and_does_no_more_counts() {
         rig.at(60).list(both(route, route));
         assert!(!is_lost(&rig));
     }
+}
+
+#[test]
+fn while_the_instance_is_not_known_a_table_that_leads_somewhere_may_lead_there() {
+    let mut rig = Rig::new();
+    rig.keep(A, 1);
+    rig.at(20).list(both(&[ours(A, "a")], &[foreign(A)]));
+    assert!(!is_lost(&rig), "the first may lead there");
+    let hole = dropped(ours(A, "a"), Blackhole::TargetGone);
+    rig.at(40).list(both(&[hole], &[foreign(A)]));
+    assert!(is_lost(&rig));
+    rig.at(60).list(both(&[foreign(A)], &[foreign(A)]));
+    assert!(is_lost(&rig));
 }
 
 #[test]
