@@ -63,10 +63,13 @@ impl Instances {
         self.schedule_refresh(turn, check_period);
     }
 
-    /// What identifies the instance has changed, so earlier failures say nothing.
+    /// What identifies the instance has changed: what was known is of another one, and so are earlier
+    /// failures.
     pub(crate) fn moved(&mut self, turn: &Turn, id: NodeId) {
         if self.get(id).is_some() {
             let known = self.entry(id);
+            known.state = None;
+            known.trouble = None;
             known.read.reset();
             known.outdated = known.batch.is_some();
             self.want(turn, id);

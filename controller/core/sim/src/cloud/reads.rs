@@ -26,11 +26,11 @@ impl World<'_> {
                 forwarding: true,
             });
         }
-        let machine = query
-            .provider_id
-            .as_ref()
-            .and_then(|id| self.cloud.machines.get(id));
-        match machine {
+        let Some(provider_id) = &query.provider_id else {
+            // As the AWS provider answers (`instances::name_of`).
+            return InstanceState::Unsupported("no spec.providerID".into());
+        };
+        match self.cloud.machines.get(provider_id) {
             None => InstanceState::Gone,
             Some(machine) => match machine.state {
                 MachineState::Gone => InstanceState::Gone,

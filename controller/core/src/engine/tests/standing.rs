@@ -6,7 +6,7 @@ use super::driver::*;
 use crate::{
     Action, Limits, Node, PoolConfig,
     action::Reason,
-    cloud::{InstanceState, RouteChange},
+    cloud::{CloudErrorKind, InstanceState, RouteChange},
     ids::NodeId,
     node::NetworkCondition,
     summary::Phase,
@@ -250,4 +250,28 @@ fn a_node_that_waited_for_labels_gets_a_block_when_they_matter_no_more() {
     driver.configure(|config| config.pools.truncate(1));
     driver.pass(Duration::from_secs(1));
     assert_eq!(driver.cidrs("a"), [net("10.0.0.0/24")]);
+}
+
+#[test]
+fn no_route_is_led_to_where_a_node_was_before_it_moved() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[])]);
+    driver.pass(Duration::from_secs(60));
+    driver.log.clear();
+    driver.fault = Box::new(|action| {
+        let read = matches!(action, Action::ReadInstances { .. });
+        read.then_some(Answer::Cloud(CloudErrorKind::Throttled))
+    });
+    driver.add(Node {
+        provider_id: Some("i-b".into()),
+        network: NetworkCondition::Available,
+        ..node("a", &["10.0.0.0/24"])
+    });
+    driver.table("main").clear();
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.writes().len(), 0, "where to is not known");
+    driver.instances.insert("a".into(), found("b"));
+    driver.fault = Box::new(|_| None);
+    driver.pass(Duration::from_secs(120));
+    let route = driver.tables[&table("main")][&net("10.0.0.0/24")].clone();
+    assert_eq!(route.next_hop, Some(hop("b")));
 }
