@@ -116,26 +116,27 @@ impl Election {
     /// A version older than one seen before means that the store was set back to an earlier state, such
     /// as from a snapshot of etcd. What the record says was true once; whoever held the lease since may
     /// not know yet. So nobody takes it, and its holder leaves it, for its whole duration. What was
-    /// watched is to be read anew by then. Whoever could not renew for so long that others may have
-    /// taken over cannot tell whether the record, though it is its own, was set back: it waits too.
+    /// watched is to be read anew by then. Whoever could not look for half the duration cannot tell
+    /// whether a record that is as it was, be it its own, was set back to that: it waits as if it had
+    /// seen it for the first time.
     /// (Versions can be compared: see "Resource versions" in Kubernetes' API concepts. A record that
     /// is set back to just what it was at the last look shows by the version of the store, unless
-    /// snapshot, renewal and restore all fall between two looks. Who looks for the first time after
-    /// a restore knows nothing of it.)
+    /// snapshot, renewal and restore all fall between two looks that are closer than that. Who looks
+    /// for the first time after a restore knows nothing of it.)
     pub fn decide(&mut self, record: Option<Record>, now: Time) -> Step {
         let Some(record) = record else {
             return self.decide_absent(now);
         };
         let ours = record.holder.as_ref() == Some(&self.identity);
         // What happened between two looks that are far apart nobody knows.
-        let far = |last| now.since(last) > record.duration / 2;
-        let trusted = !ours || !self.looked.is_none_or(far);
-        let since = match &self.seen {
-            Some((seen, since)) if trusted && seen.is(&record) => *since,
-            _ => now,
-        };
+        let duration = record.duration.max(self.terms.duration);
+        let far = |last| now.since(last) > duration / 2;
+        let trusted = !self.looked.is_none_or(far);
+        let same = self.seen.as_ref().filter(|(seen, _)| seen.is(&record));
+        let since = same.filter(|_| trusted).map_or(now, |(_, since)| *since);
+        let new = same.is_none();
         self.looked = Some(now);
-        if since == now {
+        if new {
             // Whoever wrote it waited for the end of the doubt too.
             self.doubt = self.doubt.filter(|(_, until)| now < *until);
         }

@@ -116,16 +116,32 @@ fn takes_over_only_after_the_record_stood_still_for_its_duration() {
         election.decide(Some(record("a", "1")), Time(0)),
         Step::Wait(Time(2_000))
     );
-    assert_eq!(
-        election.decide(Some(record("a", "2")), Time(14_000)),
-        Step::Wait(Time(16_000))
-    );
+    for now in (14_000..28_900).step_by(2_000) {
+        assert_eq!(
+            election.decide(Some(record("a", "2")), Time(now)),
+            Step::Wait(Time(now + 2_000).min(Time(29_000)))
+        );
+    }
     assert_eq!(
         election.decide(Some(record("a", "2")), Time(28_900)),
         Step::Wait(Time(29_000))
     );
     let step = election.decide(Some(record("a", "2")), Time(29_000));
     assert_eq!(step, take("2", Handover::Unclean));
+}
+
+/// It was renewed while this one could not look, and the store was set back to before that.
+#[test]
+fn who_could_not_look_for_long_begins_to_wait_anew() {
+    let mut election = Election::new("b", Terms::default());
+    let seen = || Some(record("a", "1"));
+    election.decide(seen(), Time(0));
+    assert_eq!(
+        election.decide(seen(), Time(15_000)),
+        Step::Wait(Time(17_000))
+    );
+    let (at, handover) = taken(&mut election, &record("a", "1"), 16_000);
+    assert_eq!((at, handover), (30_000, Handover::Unclean));
 }
 
 #[test]
