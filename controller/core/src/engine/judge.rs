@@ -146,7 +146,7 @@ impl Engine {
             let unwritten = unwritten.map(|trouble| (trouble.clone(), false));
             unwritten
                 .or_else(|| self.instance_trouble(id, state, own))
-                .or_else(|| route_trouble(own).filter(|_| state.has_its_cidrs()))
+                .or_else(|| self.route_trouble(own).filter(|_| state.has_its_cidrs()))
         })
     }
 
@@ -217,6 +217,16 @@ impl Engine {
         }
     }
 
+    fn route_trouble(&self, own: &Own<'_>) -> Option<(Trouble, bool)> {
+        let routes = own
+            .iter()
+            .filter_map(|(cidr, routes)| Some((*cidr, (*routes)?)));
+        routes.fold(None, |gravest, (cidr, routes)| {
+            let lost = || routes.are_lost() && self.ledger.has_looked(cidr);
+            graver(gravest, || Some((routes.trouble()?, lost())))
+        })
+    }
+
     /// What a node has been waiting for, for long.
     fn waiting(&self, id: NodeId, state: &NodeState) -> Trouble {
         let mut cidrs = state.cidrs().iter();
@@ -236,13 +246,6 @@ impl Engine {
         let failed = failed.map_or(String::new(), |error| format!("; listing failed: {error}"));
         Trouble::lasting(Reason::RoutePending, format!("waiting for {what}{failed}"))
     }
-}
-
-fn route_trouble(own: &Own<'_>) -> Option<(Trouble, bool)> {
-    let routes = own.iter().filter_map(|(_, routes)| *routes);
-    routes.fold(None, |gravest, routes| {
-        graver(gravest, || Some((routes.trouble()?, routes.are_lost())))
-    })
 }
 
 /// The first of two troubles, unless only the other keeps packets from arriving.

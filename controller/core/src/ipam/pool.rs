@@ -29,6 +29,8 @@ pub(super) struct Pool {
     pub(super) entries: usize,
     /// Since when listings cover it.
     pub(super) coverage: Coverage,
+    /// It was covered once since it is configured.
+    pub(super) looked: bool,
     pub(super) blocks: BlockMap,
     span: Span,
     /// Bits of an address below a block's prefix.
@@ -66,6 +68,7 @@ impl Pool {
             removed: false,
             entries: 0,
             coverage,
+            looked: false,
             blocks: BlockMap::new(1 << (config.node_prefix_length - own)),
             span: Span::of(config.cidr),
             shift: shift.into(),

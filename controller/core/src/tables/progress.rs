@@ -35,14 +35,16 @@ impl Routes<'_> {
     }
 
     /// Packets for the destination do not arrive any more: a table that led to its owner does no
-    /// longer, or none does. A table that never did, such as one that was added, does not count.
+    /// longer, or none does as far as is known. A table that never did, such as one that was added,
+    /// does not count, nor does a write whose outcome is not known yet.
     pub(crate) fn are_lost(self) -> bool {
         let destination = self.destination;
         let mut tables = 0..self.tables.len();
         let works =
             |index: usize| destination.may_lead(index) && !self.tables[index].conflicts(self.cidr);
         let served = |index: usize| destination.cell(index).is_some_and(|cell| cell.served);
-        tables.clone().any(|index| served(index) && !works(index)) || !tables.any(works)
+        let stopped = tables.clone().any(|index| served(index) && !works(index));
+        stopped || !destination.in_doubt() && !tables.any(works)
     }
 
     /// Why some table does not lead to the owner, as far as that is more than a matter of time.

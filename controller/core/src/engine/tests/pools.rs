@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::driver::*;
 use crate::{
-    Action, Config, Node, PoolConfig, action::Reason, node::NetworkCondition, summary::Phase,
+    Action, Config, Handover, Node, PoolConfig, action::Reason, cloud::CloudErrorKind,
+    node::NetworkCondition, summary::Phase,
 };
 
 fn pool(name: &str, cidr: &str) -> PoolConfig {
@@ -38,6 +39,34 @@ fn a_pool_that_is_added_is_handed_out_only_when_a_listing_has_looked_into_it() {
     driver.pass(Duration::from_secs(5));
     assert_eq!(driver.cidrs("b"), [net("10.1.1.0/24")]);
     assert_eq!(driver.phase("b"), Some(Phase::Routed));
+}
+
+#[test]
+fn nobody_is_taken_out_of_service_before_a_listing_has_looked_into_a_pool_that_comes_back() {
+    let mut driver = Driver::leading(LIMITS, config(24), vec![node("a", &[])]);
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.statuses("a"), [(true, Reason::RouteCreated)]);
+    // Another leader, which lists the tables before the nodes and never knew the pool.
+    driver.config.pools = vec![pool("other", "10.1.0.0/16")];
+    driver.handover = Handover::Clean;
+    driver.elect(vec![]);
+    driver.log.clear();
+    driver.fault = Box::new(|action| match action {
+        Action::WriteRoute { .. } => Some(Answer::Cloud(CloudErrorKind::Throttled)),
+        Action::ListRoutes { .. } => Some(Answer::Cloud(CloudErrorKind::Throttled)),
+        _ => None,
+    });
+    driver.configure(|config| config.pools.push(pool("main", "10.0.0.0/24")));
+    driver.pass(Duration::from_secs(60));
+    assert!(
+        !driver.writes().is_empty(),
+        "its route is not known to be there"
+    );
+    assert_eq!(driver.statuses("a"), []);
+    driver.fault = Box::new(|_| None);
+    driver.pass(Duration::from_secs(300));
+    assert_eq!(driver.phase("a"), Some(Phase::Routed));
+    assert_eq!(driver.statuses("a"), []);
 }
 
 #[test]

@@ -29,6 +29,7 @@ impl Ledger {
                 && begun.shows(since, settle)
             {
                 pool.coverage = Coverage::Covered;
+                pool.looked = true;
                 news = true;
             }
         }
@@ -46,6 +47,13 @@ impl Ledger {
         }
     }
 
+    /// A listing has shown which routes there are for blocks of the pool that has this one, since that
+    /// is configured. Before, a route that is not known may be there all the same.
+    pub(crate) fn has_looked(&self, cidr: IpNet) -> bool {
+        let home = self.home(cidr.trunc());
+        home.is_some_and(|home| self.pools[home].looked)
+    }
+
     /// When the next listing is needed so that every pool is covered.
     pub(crate) fn uncovered(&self) -> Option<crate::Time> {
         let pools = self.pools.iter().map(|pool| match pool.coverage {
@@ -59,6 +67,7 @@ impl Ledger {
     pub(crate) fn cover_all(&mut self) {
         for pool in &mut self.pools {
             pool.coverage = Coverage::Covered;
+            pool.looked = true;
         }
         self.drop_idle_pools();
     }

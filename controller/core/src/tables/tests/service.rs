@@ -57,6 +57,19 @@ fn a_table_that_led_there_and_does_no_more_counts() {
 }
 
 #[test]
+fn while_a_write_has_not_ended_nothing_is_known_to_be_lost() {
+    let mut rig = Rig::new();
+    rig.at(20).list(main(&[]));
+    rig.lead(A, 1, "a");
+    rig.work();
+    assert!(!is_lost(&rig), "it may be there by now");
+    rig.at(21).end(Err(CloudErrorKind::AlreadyExists));
+    assert!(!is_lost(&rig), "it is there, whosever it is");
+    rig.at(60).list(main(&[foreign(A)]));
+    assert!(is_lost(&rig));
+}
+
+#[test]
 fn while_the_instance_is_not_known_a_table_that_leads_somewhere_may_lead_there() {
     let mut rig = Rig::new();
     rig.keep(A, 1);
