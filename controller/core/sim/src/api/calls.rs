@@ -205,11 +205,11 @@ impl World<'_> {
                     .is_some_and(|node| node.node.pod_cidrs.is_empty());
                 let result = self.api.set_pod_cidrs(node, cidrs);
                 self.note(|| format!("  API: {node} gets {cidrs:?}: {result:?}"));
-                // It was sent before the nodes were listed anew.
+                // It was sent before the nodes were listed anew, be it within the same millisecond.
                 let listed = &self.shells[from.shell].known.listed;
                 let blind = self.restored.is_some_and(|at| {
                     let mut listed = listed.iter();
-                    !listed.any(|listed| (at..=from.sent).contains(listed))
+                    !listed.any(|listed| (at..from.sent).contains(listed))
                 });
                 if new && result.is_ok() && (from.late || blind) {
                     // What a process does that was stopped after it looked at the fence, or that cannot

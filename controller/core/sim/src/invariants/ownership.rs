@@ -106,13 +106,13 @@ impl World<'_> {
     /// had to know when it gave the block.
     fn check_no_leftover(&mut self, shell: usize, node: &NodeKey, cidrs: &[IpNet], given: u64) {
         let known = &self.shells[shell].known;
+        let landed = given < self.now;
         let by_hand = self.api.nodes.values().any(|other| {
+            let unaware = |it: &Node| it.pod_cidrs.is_empty();
             other.node.key != *node
                 && other.origin == Origin::Hand
                 && overlaps(&other.node.pod_cidrs, cidrs)
-                && known
-                    .knows(&other.node.key)
-                    .is_none_or(|it| it.pod_cidrs.is_empty())
+                && (landed || known.knows(&other.node.key).is_none_or(unaware))
         });
         if by_hand {
             // Somebody gave it to another node at the same time; the older one keeps it.
