@@ -180,9 +180,10 @@ impl Instances {
         if std::mem::take(&mut known.outdated) {
             return true;
         }
+        let news;
         match answer {
             Ok(state) => {
-                known.trouble = None;
+                news = known.trouble.take().is_some() || known.state.as_ref() != Some(&state);
                 if matches!(state, InstanceState::Found(_)) {
                     known.read.reset();
                 } else {
@@ -196,10 +197,13 @@ impl Instances {
             Err(error) => {
                 let trouble = Known::failed(&mut known.read, turn, key, "reading", &error);
                 known.trouble = Some(Box::new(trouble));
+                news = true;
                 again = true;
             }
         }
-        self.dirty.insert(id);
+        if news {
+            self.dirty.insert(id);
+        }
         again
     }
 }

@@ -235,7 +235,21 @@ impl Nodes {
         result: Result<(), ApiError>,
     ) -> Option<String> {
         self.queue.reporting.remove(key);
-        let (id, state) = self.answered(key)?;
+        let id = self.id(key)?;
+        let told = self.condition_answered(turn, id, result);
+        // Where the node stands does not depend on it; it may have to say something else by now.
+        self.queue_condition(turn, id);
+        told
+    }
+
+    fn condition_answered(
+        &mut self,
+        turn: &mut Turn,
+        id: NodeId,
+        result: Result<(), ApiError>,
+    ) -> Option<String> {
+        let state = self.get_mut(id)?;
+        let key = state.node.key.clone();
         let condition = &mut state.condition;
         condition.write.step = Step::Idle;
         let Err(error) = result else {
@@ -254,9 +268,9 @@ impl Nodes {
             }
             return None;
         };
-        condition.write.failed(turn, key, error.kind);
+        condition.write.failed(turn, &key, error.kind);
         if error.kind == ApiErrorKind::NotFound {
-            turn.act(Action::ReadNode(key.clone()));
+            turn.act(Action::ReadNode(key));
         }
         let refused = Pace::of_api(error.kind) == Pace::Refused;
         (refused || condition.write.retry.lasts()).then(|| {

@@ -183,8 +183,8 @@ impl Tables {
         }
         if Kind::of(&change) == Kind::Delete {
             self.guard.ended(cidr, turn.now.at);
+            self.dirty.insert(cidr);
         }
-        self.dirty.insert(cidr);
         self.requeue(turn, cidr);
     }
 
@@ -198,20 +198,26 @@ impl Tables {
             self.listing.read_back(now.at);
         }
         let wait = turn.backoff.wait(item(cidr, change.table()), Pace::Quick);
-        self.destinations.update(cidr, |destination| {
+        let waited = self.all[index].room(Family::of(&cidr)).full();
+        let troubled = self.destinations.update(cidr, |destination| {
             let cell = destination.cell_mut(index);
             note(&mut cell.ours, change);
             cell.proven = false;
             cell.written = Some(now);
             cell.step = Step::Idle;
-            cell.failure = None;
+            let troubled = cell.failure.take().is_some();
             // What has to be written again and again is written ever more slowly.
             let first = cell.retry.failures() == 0;
             cell.retry.failed(wait, Duration::ZERO, now.at);
             if first {
                 cell.retry.at_once(now.at);
             }
+            troubled
         });
+        // Another new route changes nothing for its node before it is read back.
+        if kind != Kind::Create || troubled || waited {
+            self.dirty.insert(cidr);
+        }
         match kind {
             Kind::Create => self.filled(turn, cidr, index, Ended::Created),
             Kind::Replace => {}
@@ -251,6 +257,7 @@ impl Tables {
         if kind == Kind::Delete {
             self.complaints.extend(trouble);
         }
+        self.dirty.insert(cidr);
         if matches!(error.kind, Kinds::Invalid | Kinds::NotFound) {
             self.suspects.insert(cidr);
         }

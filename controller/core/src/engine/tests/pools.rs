@@ -51,10 +51,12 @@ fn nobody_is_taken_out_of_service_before_a_listing_has_looked_into_a_pool_that_c
     driver.handover = Handover::Clean;
     driver.elect(vec![]);
     driver.log.clear();
-    driver.fault = Box::new(|action| match action {
-        Action::WriteRoute { .. } => Some(Answer::Cloud(CloudErrorKind::Throttled)),
-        Action::ListRoutes { .. } => Some(Answer::Cloud(CloudErrorKind::Throttled)),
-        _ => None,
+    driver.fault = Box::new(|action| {
+        let tables = matches!(
+            action,
+            Action::WriteRoute { .. } | Action::ListRoutes { .. }
+        );
+        tables.then_some(Answer::Cloud(CloudErrorKind::Throttled))
     });
     driver.configure(|config| config.pools.push(pool("main", "10.0.0.0/24")));
     driver.pass(Duration::from_secs(60));

@@ -124,6 +124,29 @@ fn an_instance_that_is_gone_or_unfit_is_looked_for_again_while_its_node_lives() 
 }
 
 #[test]
+fn an_answer_that_says_what_is_known_has_nobody_judged_anew() {
+    let mut rig = Rig::new();
+    rig.at(10).found(1, true);
+    rig.instances.take_dirty();
+    let mut second = 10;
+    let mut is_news = |answer| {
+        second += 100;
+        rig.at(second);
+        rig.instances.tick(&rig.turn, PERIOD);
+        rig.instances.want(&rig.turn, id(1));
+        rig.instances.take_dirty();
+        let (batch, _) = rig.read().expect("asked");
+        rig.answer(batch, vec![(1, answer)]);
+        !rig.instances.take_dirty().is_empty()
+    };
+    assert!(!is_news(Ok(found(true))));
+    assert!(is_news(Ok(found(false))));
+    assert!(is_news(failed(Kinds::Transient)));
+    assert!(is_news(Ok(found(false))), "it can be read again");
+    assert!(!is_news(Ok(found(false))));
+}
+
+#[test]
 fn what_was_known_stays_while_it_cannot_be_read_again() {
     let mut rig = Rig::new();
     rig.at(10).found(1, true);
