@@ -45,6 +45,8 @@ pub(crate) struct Knowledge {
     pub(crate) pools: BTreeMap<Range, u64>,
     /// The pools that were removed while a node was known to have a block of it, or to get one.
     pub(crate) removed_in_use: BTreeSet<Range>,
+    /// Nodes whose deletion was told, by UID.
+    deleted_nodes: BTreeSet<Arc<str>>,
     /// When all nodes were listed.
     pub(crate) listed: Vec<u64>,
     /// When the first configuration was told.
@@ -110,6 +112,7 @@ impl Knowledge {
                 let there = |uid: &Arc<str>| nodes.iter().any(|node| node.key.uid == *uid);
                 self.cidrs.retain(|uid, _| there(uid));
                 for node in nodes {
+                    self.deleted_nodes.remove(&node.key.uid);
                     self.instances.seen(before.get(&node.key.name), node);
                     self.see(node.clone());
                 }
@@ -117,12 +120,10 @@ impl Knowledge {
             Event::NodeSeen(node)
             | Event::NodeRead {
                 node: Some(node), ..
-            } => {
-                self.instances.seen(self.nodes.get(&node.key.name), node);
-                self.see(node.clone());
-            }
+            } => self.shown(node),
             Event::NodeGone(key) | Event::NodeRead { key, node: None } => {
                 self.cidrs.remove(&key.uid);
+                self.deleted_nodes.insert(key.uid.clone());
                 if self.knows(key).is_some() {
                     self.nodes.remove(&key.name);
                 }
@@ -155,7 +156,7 @@ impl Knowledge {
                     // There may be room now, or the limit may be none.
                     if result.is_ok() {
                         let v4 = matches!(change.destination(), IpNet::V4(_));
-                        self.tables.full.remove(&(change.table().clone(), v4));
+                        self.tables.has_room(change.table(), v4);
                     }
                     let lost = result
                         .as_ref()
@@ -192,6 +193,14 @@ impl Knowledge {
         let mut used = has.chain(self.cidr_writes.values().flatten());
         if used.any(|cidr| pool.has(cidr)) {
             self.removed_in_use.insert(pool);
+        }
+    }
+
+    /// A watch or a read showed a node. After its deletion that is out of date.
+    fn shown(&mut self, node: &Node) {
+        if !self.deleted_nodes.contains(&node.key.uid) {
+            self.instances.seen(self.nodes.get(&node.key.name), node);
+            self.see(node.clone());
         }
     }
 

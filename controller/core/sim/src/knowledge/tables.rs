@@ -84,6 +84,8 @@ pub(crate) struct KnownTables {
     /// Tables that the last listing said to be full for a family (IPv4 or not), and when a route
     /// was tried all the same.
     pub(crate) full: BTreeMap<(TableId, bool), Option<u64>>,
+    /// Those that took a route all the same: what listings say of their limit may be out of date.
+    lenient: BTreeSet<(TableId, bool)>,
 }
 
 impl KnownTables {
@@ -153,12 +155,26 @@ impl KnownTables {
     fn learn_usage(&mut self, table: &TableListing) {
         for (v4, usage) in [(true, table.usage.v4), (false, table.usage.v6)] {
             let place = (table.table.clone(), v4);
-            let full = usage.is_some_and(|it| it.limit.is_some_and(|limit| it.used >= limit));
-            if full && table.routes.is_ok() {
+            let beyond = |by: u32| {
+                usage.is_some_and(|it| it.limit.is_some_and(|limit| it.used >= limit + by))
+            };
+            if !beyond(0) {
+                self.lenient.remove(&place);
+            }
+            let disproved = self.lenient.contains(&place) && beyond(1);
+            if beyond(0) && table.routes.is_ok() && !disproved {
                 self.full.entry(place).or_default();
             } else {
                 self.full.remove(&place);
             }
+        }
+    }
+
+    /// A route was created there, or another one is gone.
+    pub(super) fn has_room(&mut self, table: &TableId, v4: bool) {
+        let place = (table.clone(), v4);
+        if self.full.remove(&place).is_some() {
+            self.lenient.insert(place);
         }
     }
 
