@@ -90,6 +90,7 @@ impl World {
             sent: self.now,
             what,
             answer: None,
+            given_up: false,
         });
     }
 

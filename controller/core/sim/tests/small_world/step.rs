@@ -23,6 +23,9 @@ pub(crate) enum Step {
     LoseRequest(usize),
     /// It has taken effect, and the controller is told that nobody knows.
     LoseAnswer(usize),
+    /// The controller is told that nobody knows, and it takes effect later, or never. (Routes are
+    /// those of the kernel here: what has no answer there will never take effect.)
+    GiveUp(usize),
     /// Time passes until the leader wants to be woken.
     Wake,
     /// The leader dies and starts anew.
@@ -55,6 +58,9 @@ impl World {
             match (&call.answer, self.asks(call)) {
                 (None, true) if lossy => {
                     steps.extend([Step::Land(index), Step::LoseRequest(index)]);
+                    if matches!(call.what, What::SetPodCidrs(..)) {
+                        steps.push(Step::GiveUp(index));
+                    }
                 }
                 (None, true) => steps.push(Step::Land(index)),
                 // Nobody waits for it any more; it may land or not.
@@ -84,9 +90,9 @@ impl World {
         }
     }
 
-    /// Whether the leadership that sent this still lasts.
+    /// Whether the leadership that sent this still lasts, and waits for the answer.
     pub(crate) fn asks(&self, call: &Call) -> bool {
-        self.controllers[call.by].life == call.life
+        self.controllers[call.by].life == call.life && !call.given_up
     }
 
     /// When the leader wants to be woken, if no write would be under way for too long by then.
@@ -132,6 +138,13 @@ impl World {
                     self.budget.losses -= 1;
                     self.tell(call.by, unknown(call.what));
                 }
+            }
+            Step::GiveUp(index) => {
+                self.budget.losses -= 1;
+                let call = &mut self.calls[index];
+                call.given_up = true;
+                let (by, what) = (call.by, call.what.clone());
+                self.tell(by, unknown(what));
             }
             Step::Wake => {
                 if let (Some(at), Some(leader)) = (self.wake(), self.leader) {

@@ -36,6 +36,8 @@ pub(crate) struct Call {
     pub(crate) what: What,
     /// What comes back, once the request has taken effect.
     pub(crate) answer: Option<Event>,
+    /// Who asked was told that nobody knows, and it may take effect yet.
+    pub(crate) given_up: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -258,7 +260,10 @@ impl fmt::Display for World {
         writeln!(f, "{leader:?} {:?} {:?}", self.budget, self.breach)?;
         writeln!(f, "{:?} {:?}", self.left, self.reused)?;
         for call in &self.calls {
-            writeln!(f, "{} {:?}", self.title(call), call.answer)?;
+            let Call {
+                answer, given_up, ..
+            } = call;
+            writeln!(f, "{} {answer:?} {given_up}", self.title(call))?;
         }
         for controller in &self.controllers {
             writeln!(f, "{controller:?}")?;
