@@ -132,13 +132,18 @@ impl Engine {
         }
     }
 
-    /// Somebody else has a route inside a node's block: some of its packets go elsewhere.
+    /// Somebody else has a route inside a node's block: some of its packets go elsewhere. One for just
+    /// what another node claims may be ours, of a pool that was cut otherwise, which a listing that did
+    /// not know of that claim took for somebody else's.
     pub(super) fn tell_of_foreign(&mut self, foreign: IpNet, table: &TableId) {
         let Some((owner, block)) = self.ledger.owner_around(foreign) else {
             return;
         };
         let now = self.turn.now.at;
-        if block == foreign || !self.notices.foreign.is_new(foreign, now) {
+        if block == foreign
+            || self.ledger.is_claimed(foreign)
+            || !self.notices.foreign.is_new(foreign, now)
+        {
             return;
         }
         let message = format!(

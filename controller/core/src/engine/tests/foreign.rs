@@ -133,3 +133,14 @@ fn a_route_that_was_created_without_an_answer_and_shows_late_is_no_conflict() {
     assert_eq!(driver.notices(Reason::RouteConflict), 0);
     assert_eq!(driver.statuses("a"), [(true, Reason::RouteCreated)]);
 }
+
+#[test]
+fn a_route_for_what_another_node_claims_is_not_told_to_be_somebody_elses() {
+    for (claimed, told) in [("10.0.0.0/25", 0), ("10.0.7.0/25", 1)] {
+        let mut driver = Driver::new(LIMITS, config(16));
+        driver.put("main", foreign("10.0.0.0/25"));
+        driver.elect(vec![node("a", &[claimed]), node("b", &["10.0.0.0/24"])]);
+        driver.pass(Duration::from_secs(10));
+        assert_eq!(driver.notices(Reason::RouteConflict), told, "{claimed}");
+    }
+}
