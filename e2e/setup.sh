@@ -41,7 +41,7 @@ if [[ ${#missing[@]} -gt 0 ]]; then
 fi
 
 if ! command -v cargo >/dev/null; then
-  echo "error: no cargo. Remedy: install Rust 1.89 or newer with rustup, https://rustup.rs" >&2
+  echo "error: no cargo. Remedy: install Rust 1.91.1 or newer with rustup, https://rustup.rs" >&2
   failed=1
 fi
 if [[ $EUID -ne 0 ]]; then

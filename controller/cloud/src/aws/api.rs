@@ -101,8 +101,9 @@ impl Api {
         }
     }
 
-    /// The instances of these ids, of which there are at most [`IDS_A_CALL`]. One call that fails as
-    /// a whole if one of them does not exist; those of other accounts are absent.
+    /// The instances of these ids, of which there are at most [`IDS_A_CALL`], those too that a service
+    /// of AWS manages and hides (nodes of EKS Auto Mode, for one). One call that fails as a whole if
+    /// one of them does not exist; those of other accounts are absent.
     pub(super) async fn instances(&self, ids: &[Arc<str>]) -> Result<Vec<RawInstance>, CloudError> {
         let answer = self
             .calls
@@ -110,6 +111,7 @@ impl Api {
                 self.reads
                     .describe_instances()
                     .set_instance_ids(Some(texts(ids)))
+                    .include_managed_resources(true)
                     .send()
             })
             .await?;
@@ -131,6 +133,7 @@ impl Api {
                 self.reads
                     .describe_network_interfaces()
                     .set_network_interface_ids(Some(texts(ids)))
+                    .include_managed_resources(true)
                     .send()
             })
             .await?;

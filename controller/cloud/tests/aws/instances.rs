@@ -56,6 +56,24 @@ async fn many_instances_are_read_in_few_calls_and_absent_ones_hide_no_other() {
 }
 
 #[tokio::test]
+async fn an_instance_that_a_service_manages_and_hides_is_routed_to_like_any_other() {
+    let scene = Scene::new().await;
+    let instances = scene.launch(1, &[]).await;
+    let hidden = instances.clone();
+    scene
+        .ec2
+        .configure(|all| all.hidden_instances = hidden)
+        .unwrap();
+    found(&scene.read(&instances).await[0]);
+    let primary = scene.primary(&instances[0]);
+    let to = "10.244.1.0/24";
+    let change = crate::scene::create(&scene.tables[0], to, &primary);
+    assert_eq!(scene.change(&change).await, Ok(()));
+    let shown = scene.shown(&scene.tables[0], to).await.expect("its route");
+    assert_eq!(shown.ownership, signpost_core::cloud::Ownership::Ours);
+}
+
+#[tokio::test]
 async fn nodes_without_an_instance_are_told_apart_without_asking() {
     let scene = Scene::new().await;
     let mut fargate = query("x");

@@ -12,6 +12,8 @@ use crate::paging::Page;
 pub(super) struct Listing {
     kind: Kind,
     ids: BTreeSet<String>,
+    /// What is there and not shown.
+    hidden: BTreeSet<String>,
     pub(super) filters: Filters,
     pub(super) page: Page,
 }
@@ -39,14 +41,21 @@ impl Listing {
         Ok(Self {
             kind,
             ids: ids.into_iter().collect(),
+            hidden: BTreeSet::new(),
             filters,
             page,
         })
     }
 
+    /// Leaves these records out, as if they were not there.
+    pub(super) fn hide(&mut self, hidden: impl IntoIterator<Item = String>) {
+        self.hidden.extend(hidden);
+    }
+
     /// Refuses named records that are not there.
     pub(super) fn check_ids(&self, is: impl Fn(&String) -> bool) -> Result<(), Refusal> {
-        let unknown: Vec<&String> = self.ids.iter().filter(|id| !is(id)).collect();
+        let shown = |id: &String| is(id) && !self.hidden.contains(id);
+        let unknown: Vec<&String> = self.ids.iter().filter(|id| !shown(id)).collect();
         if unknown.is_empty() {
             Ok(())
         } else {
@@ -59,8 +68,8 @@ impl Listing {
         self.ids.iter()
     }
 
-    /// Whether a record is named, or none is.
+    /// Whether a record is named, or none is, and it is not hidden.
     pub(super) fn wants(&self, id: &String) -> bool {
-        self.ids.is_empty() || self.ids.contains(id)
+        (self.ids.is_empty() || self.ids.contains(id)) && !self.hidden.contains(id)
     }
 }

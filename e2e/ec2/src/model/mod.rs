@@ -40,6 +40,8 @@ pub(crate) struct Habits {
     pub(crate) repeated_creation: bool,
     /// Zones that are disrupted.
     pub(crate) impaired_zones: Vec<String>,
+    /// Managed instances that are hidden from those who do not ask for them.
+    pub(crate) hidden_instances: Vec<String>,
     /// Whether pages are short, and the first is empty.
     pub(crate) short_pages: bool,
     /// Whether writes, too, see interfaces and tables only once readers do.

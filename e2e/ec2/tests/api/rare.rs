@@ -43,6 +43,33 @@ async fn in_a_disruption_only_calls_that_name_instances_of_other_zones_work() {
 }
 
 #[tokio::test]
+async fn hidden_managed_resources_are_shown_to_who_asks_for_them() {
+    let scene = Scene::new().await;
+    let instances = scene.launch(2).await;
+    let hidden = instances[0].clone();
+    scene
+        .ec2
+        .configure(|all| all.hidden_instances = vec![hidden.clone()])
+        .unwrap();
+    let named = ("InstanceId.1", hidden.as_str());
+    let managed = ("IncludeManagedResources", "true");
+    for (calls, expected) in [(&[][..], 1), (&[managed], 2), (&[managed, named], 1)] {
+        let found = scene.ok("DescribeInstances", calls).await;
+        assert_eq!(found.texts("instanceId").len(), expected, "{calls:?}");
+    }
+    let unknown = scene.code("DescribeInstances", &[named]).await;
+    assert_eq!(unknown, "InvalidInstanceID.NotFound");
+    for (calls, expected) in [(&[][..], 1), (&[managed], 2)] {
+        let found = scene.ok("DescribeNetworkInterfaces", calls).await;
+        assert_eq!(
+            found.texts("networkInterfaceId").len(),
+            expected,
+            "{calls:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_propagated_route_stands_beside_a_created_one_which_wins() {
     let scene = Scene::new().await;
     let instances = scene.launch(1).await;

@@ -252,10 +252,13 @@ fn interface_values(world: &World, id: &str, interface: &Interface, field: &str)
 }
 
 pub(super) fn describe(request: &mut Request<'_>) -> Result<Fields, Refusal> {
-    let listing = request.listing(Kind::Instance, "InstanceId", &FILTERS, 5..=1000)?;
-    request.params.ignore(&["IncludeManagedResources"]);
+    let mut listing = request.listing(Kind::Instance, "InstanceId", &FILTERS, 5..=1000)?;
+    let managed = request.params.parsed("IncludeManagedResources")?;
     request.params.finish()?;
     let world = &*request.world;
+    if managed != Some(true) {
+        listing.hide(world.habits.hidden_instances.iter().cloned());
+    }
     zones::check_service(world, listing.named())?;
     let (page, token) = Request::select(
         world,

@@ -163,10 +163,15 @@ fn values(world: &World, id: &str, interface: &Interface, name: &str) -> Vec<Str
 }
 
 pub(in crate::actions) fn describe(request: &mut Request<'_>) -> Result<Fields, Refusal> {
-    let listing = request.listing(Kind::Interface, "NetworkInterfaceId", &FILTERS, 5..=1000)?;
-    request.params.ignore(&["IncludeManagedResources"]);
+    let mut listing = request.listing(Kind::Interface, "NetworkInterfaceId", &FILTERS, 5..=1000)?;
+    let managed = request.params.parsed("IncludeManagedResources")?;
     request.params.finish()?;
     let world = &*request.world;
+    if managed != Some(true) {
+        let hidden = &world.habits.hidden_instances;
+        let hidden = hidden.iter().filter_map(|id| world.instances.get(id));
+        listing.hide(hidden.flat_map(|instance| instance.interfaces.iter().cloned()));
+    }
     let (page, token) = Request::select(
         world,
         &world.interfaces,
