@@ -90,6 +90,38 @@ pub const FIXED: &[(u64, &str)] = &[
         416_967,
         "a teardown ended on a listing that did not cover a node outside all pools",
     ),
+    (
+        5_061_695,
+        "a block was handed out while a table that came back could not be read",
+    ),
+    (
+        5_088_343,
+        "a network that was created again gave a block before anybody had looked",
+    ),
+    (
+        5_122_822,
+        "the loss of one family was hidden by less trouble with the other",
+    ),
+    (
+        5_205_875,
+        "one table's conflict took a node out of service whose instance had yet to be read",
+    ),
+    (
+        5_398_236,
+        "a route was led to where its node had been before it moved",
+    ),
+    (
+        10_021_609,
+        "a lease was taken whose record was set back while the candidate stood still",
+    ),
+    (
+        10_185_242,
+        "nodes of a pool that came back were out of service before anybody had looked",
+    ),
+    (
+        12_480_747,
+        "our route of a pool that was cut otherwise was told to be somebody else's",
+    ),
 ];
 
 /// So many seeds belong to one day.
