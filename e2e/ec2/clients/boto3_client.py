@@ -106,6 +106,18 @@ class Network(Scene):
         ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc)
         ec2.create_route(
             RouteTableId=self.table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        made = ec2.create_managed_prefix_list(
+            PrefixListName="offices", MaxEntries=20, AddressFamily="IPv4",
+            Entries=[{"Cidr": "192.0.2.0/24"}])["PrefixList"]
+        route = {"RouteTableId": self.table, "DestinationPrefixListId": made["PrefixListId"]}
+        ec2.create_route(GatewayId=gateway, **route)
+        shown = ec2.describe_managed_prefix_lists(
+            PrefixListIds=[made["PrefixListId"]])["PrefixLists"]
+        self.assertEqual([it["MaxEntries"] for it in shown], [20])
+        routes = ec2.describe_route_tables(RouteTableIds=[self.table])["RouteTables"][0]["Routes"]
+        lists = [it for it in routes if "DestinationPrefixListId" in it]
+        self.assertEqual([it["GatewayId"] for it in lists], [gateway])
+        ec2.delete_route(**route)
         shown = ec2.describe_internet_gateways(InternetGatewayIds=[gateway])["InternetGateways"]
         self.assertEqual(shown[0]["Attachments"][0]["VpcId"], self.vpc)
         other = ec2.create_vpc(CidrBlock="172.16.0.0/16")["Vpc"]["VpcId"]

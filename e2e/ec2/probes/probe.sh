@@ -58,6 +58,11 @@ say 'route to a loose interface' "$(create 10.244.3.0/24 --network-interface-id 
 say '  its state' "$(route_state 10.244.3.0/24)"
 # api.rs: DryRunOperation before anything else is checked?
 say 'dry run' "$(create 10.244.4.0/24 --network-interface-id "$interface" --dry-run)"
+say 'dry run to no interface' \
+    "$(create 10.244.4.0/24 --network-interface-id eni-00000000000000000 --dry-run)"
+# actions/prefix_lists.rs: none, lists of AWS do not say how many entries they may have.
+say 'lists of AWS that say their size' "$(aws ec2 describe-managed-prefix-lists \
+    --query 'PrefixLists[?OwnerId==`AWS` && MaxEntries!=`null`].PrefixListName')"
 say 'dry run, absent interface' \
     "$(create 10.244.4.0/24 --network-interface-id eni-00000000000000000 --dry-run)"
 # model/ids.rs: all absent ids are named in one message.

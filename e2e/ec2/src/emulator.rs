@@ -12,6 +12,7 @@ use crate::calls::Call;
 use crate::core::Core;
 use crate::faults::Fault;
 use crate::metadata::Identity;
+use crate::model::{Kind, PrefixList, Route, Target};
 use crate::policy::Policy;
 use crate::server::{Service, serve};
 use crate::settings::{Options, Settings};
@@ -168,8 +169,93 @@ impl Emulator {
         });
     }
 
+    /// Somebody has made a route to a target of a kind of which there is nothing else here. It stands
+    /// in the place of any other.
+    pub fn lead_to(&self, table: &str, destination: IpNet, target: OtherTarget) {
+        let (member, id) = target.shown();
+        self.core.with(|state| {
+            let spread = state.world.spread();
+            let target = Target::Other {
+                member,
+                id: id.to_owned(),
+            };
+            let route = Route {
+                target,
+                implicit: false,
+            };
+            let key = (table.to_owned(), destination);
+            state.world.routes.put(key, route, spread);
+        });
+    }
+
+    /// Somebody has made a prefix list for at most so many entries. Returns its id.
+    pub fn add_prefix_list(&self, name: &str, v6: bool, entries: usize) -> String {
+        let list = PrefixList {
+            name: name.to_owned(),
+            v6,
+            weight: entries,
+            of_aws: name.starts_with("com.amazonaws."),
+        };
+        self.core.with(|state| {
+            let id = state.world.new_id(Kind::PrefixList);
+            let spread = state.world.spread();
+            state.world.prefix_lists.put(id.clone(), list, spread);
+            id
+        })
+    }
+
+    /// Somebody has led a prefix list from a table to a gateway.
+    pub fn lead_prefix_list(&self, table: &str, list: &str) {
+        self.core.with(|state| {
+            let spread = state.world.spread();
+            let key = (table.to_owned(), list.to_owned());
+            let gateway = "vpce-0123456789abcdef0".to_owned();
+            state.world.listed.put(key, gateway, spread);
+        });
+    }
+
     /// Says on which instance the clients of the metadata service run.
     pub fn set_identity(&self, identity: Identity) {
         self.core.with(|state| state.metadata.set(identity));
+    }
+}
+
+/// Targets of routes that are not network interfaces (the members of `Route` in the service model).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherTarget {
+    /// A NAT gateway.
+    NatGateway,
+    /// A transit gateway.
+    TransitGateway,
+    /// A gateway load balancer endpoint, which is named as a gateway.
+    VpcEndpoint,
+    /// An egress-only internet gateway, for IPv6.
+    EgressOnlyGateway,
+    /// The core network of a cloud WAN.
+    CoreNetwork,
+}
+
+impl OtherTarget {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::NatGateway,
+        Self::TransitGateway,
+        Self::VpcEndpoint,
+        Self::EgressOnlyGateway,
+        Self::CoreNetwork,
+    ];
+
+    /// How a route shows it: by which member, with which value.
+    fn shown(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NatGateway => ("natGatewayId", "nat-0123456789abcdef0"),
+            Self::TransitGateway => ("transitGatewayId", "tgw-0123456789abcdef0"),
+            Self::VpcEndpoint => ("gatewayId", "vpce-0123456789abcdef0"),
+            Self::EgressOnlyGateway => ("egressOnlyInternetGatewayId", "eigw-0123456789abcdef0"),
+            Self::CoreNetwork => (
+                "coreNetworkArn",
+                "arn:aws:networkmanager::123456789012:core-network/core-network-0123456789abcdef0",
+            ),
+        }
     }
 }

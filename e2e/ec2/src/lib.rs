@@ -50,7 +50,7 @@ mod xml;
 pub use buckets::Rate;
 pub use calls::Call;
 pub use client::{Answer, CallError, Client};
-pub use emulator::Emulator;
+pub use emulator::{Emulator, OtherTarget};
 pub use error::Refusal;
 pub use faults::{Fault, FaultKind};
 pub use metadata::Identity;

@@ -97,6 +97,8 @@ pub enum TargetState {
     Gateway(String),
     /// A peering.
     Peering(String),
+    /// Something of another kind.
+    Other(String),
 }
 
 /// An instance.
@@ -232,6 +234,7 @@ fn tables(
                     Target::Interface(id) => TargetState::Interface(id.clone()),
                     Target::Gateway(id) => TargetState::Gateway(id.clone()),
                     Target::Peering(id) => TargetState::Peering(id.clone()),
+                    Target::Other { id, .. } => TargetState::Other(id.clone()),
                 },
                 active: world.is_active(View::Truth, &table.vpc, &route.target),
                 implicit: route.implicit,

@@ -91,7 +91,7 @@ pub(super) fn contents(cluster: &Cluster) -> Result<String> {
             let (target, whose) = match route.target {
                 TargetState::Local => ("local".into(), "the VPC itself".into()),
                 TargetState::Gateway(id) => (id, "the internet".into()),
-                TargetState::Peering(id) => (id, String::new()),
+                TargetState::Peering(id) | TargetState::Other(id) => (id, String::new()),
                 TargetState::Interface(id) => {
                     let whose = whose(cluster, vpc, &id);
                     (id, whose)

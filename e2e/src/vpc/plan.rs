@@ -176,6 +176,6 @@ fn way(route: &RouteState, ports: &[Port<'_>], devices: &Devices) -> Way {
             None => Way::Drop,
         },
         // Whoever has an address gets a route of its own; nobody has the others.
-        TargetState::Local | TargetState::Peering(_) => Way::Drop,
+        TargetState::Local | TargetState::Peering(_) | TargetState::Other(_) => Way::Drop,
     }
 }

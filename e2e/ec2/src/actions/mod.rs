@@ -19,6 +19,7 @@ mod interfaces;
 mod launch;
 mod listing;
 mod peerings;
+mod prefix_lists;
 mod routes;
 mod subnets;
 mod tables;
@@ -53,6 +54,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("AttachNetworkInterface", interfaces::attach),
     ("CreateInternetGateway", gateways::create),
     ("CreateNetworkInterface", interfaces::create),
+    ("CreateManagedPrefixList", prefix_lists::create),
     ("CreateRoute", routes::create),
     ("CreateRouteTable", tables::create),
     ("CreateSubnet", subnets::create),
@@ -71,6 +73,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("DescribeInstanceAttribute", attributes::describe_instance),
     ("DescribeInstances", instances::describe),
     ("DescribeInternetGateways", gateways::describe),
+    ("DescribeManagedPrefixLists", prefix_lists::describe),
     (
         "DescribeNetworkInterfaceAttribute",
         attributes::describe_interface,

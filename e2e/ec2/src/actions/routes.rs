@@ -7,7 +7,7 @@ use crate::model::{Kind, Route, Table, Target, View, World};
 use crate::protocol::Params;
 use crate::xml::Fields;
 
-use super::{Request, destinations, done, tables::other_network};
+use super::{Request, destinations, done, prefix_lists, tables::other_network};
 
 /// Targets that exist in the API but not here.
 const OTHER_TARGETS: [&str; 9] = [
@@ -171,6 +171,9 @@ fn key(request: &mut Request<'_>) -> Result<(String, IpNet), Refusal> {
 }
 
 pub(super) fn create(request: &mut Request<'_>) -> Result<Fields, Refusal> {
+    if let Some(list) = request.params.text("DestinationPrefixListId") {
+        return prefix_lists::lead(request, list);
+    }
     let (id, to) = key(request)?;
     let wanted = wanted(&mut request.params, false)?;
     request.params.finish()?;
@@ -192,11 +195,7 @@ pub(super) fn create(request: &mut Request<'_>) -> Result<Fields, Refusal> {
         }
         None => destinations::check(world, (&id, &vpc), &to, &target)?,
     }
-    let family = |net: &IpNet| matches!(net, IpNet::V4(_)) == matches!(to, IpNet::V4(_));
-    let count = world
-        .routes_of(View::Truth, &id)
-        .filter(|(other, route)| !route.implicit && family(other))
-        .count();
+    let count = world.counted(&id, matches!(to, IpNet::V6(_)));
     if count >= world.habits.quotas.routes_per_table {
         let why = "The maximum number of routes has been reached.";
         return Err(Refusal::client("RouteLimitExceeded", why));
@@ -245,6 +244,9 @@ pub(super) fn replace(request: &mut Request<'_>) -> Result<Fields, Refusal> {
 }
 
 pub(super) fn delete(request: &mut Request<'_>) -> Result<Fields, Refusal> {
+    if let Some(list) = request.params.text("DestinationPrefixListId") {
+        return prefix_lists::unlead(request, list);
+    }
     let (id, to) = key(request)?;
     request.params.finish()?;
     let world = &mut *request.world;

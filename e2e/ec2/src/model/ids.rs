@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     Attachment,
     Gateway,
     Peering,
+    PrefixList,
     Group,
 }
 
@@ -36,6 +37,7 @@ impl Kind {
             Kind::Attachment => "eni-attach-",
             Kind::Gateway => "igw-",
             Kind::Peering => "pcx-",
+            Kind::PrefixList => "pl-",
             Kind::Group => "sg-",
         }
     }
@@ -57,6 +59,7 @@ impl Kind {
                 "InvalidVpcPeeringConnectionID",
                 "InvalidVpcPeeringConnectionId",
             ),
+            Kind::PrefixList => ("InvalidPrefixListID", "InvalidPrefixListId"),
             Kind::Group => ("InvalidGroup", "InvalidGroupId"),
         }
     }
@@ -93,6 +96,7 @@ impl Kind {
             | Kind::CidrAssociation
             | Kind::Reservation
             | Kind::Attachment
+            | Kind::PrefixList
             | Kind::Group => None,
         }
     }
@@ -110,6 +114,7 @@ impl Kind {
             Kind::Attachment => "attachment",
             Kind::Gateway => "internetGateway",
             Kind::Peering => "vpcPeeringConnection",
+            Kind::PrefixList => "prefix list",
             Kind::Group => "security group",
         }
     }

@@ -21,7 +21,7 @@ pub(crate) use addresses::Addresses;
 pub(crate) use ids::Kind;
 pub(crate) use machines::{Attachment, Instance, InstanceState, Interface};
 pub(crate) use network::{Block, Gateway, Peering, Subnet, Vpc};
-pub(crate) use routing::{Association, Route, RouteKey, Table, Target};
+pub(crate) use routing::{Association, PrefixList, Route, RouteKey, Table, Target};
 pub(crate) use store::{Spread, Store, View};
 
 /// What can be set about the world while it exists.
@@ -65,6 +65,9 @@ pub(crate) struct World {
     pub(crate) routes: Store<RouteKey, Route>,
     /// Routes that a virtual private gateway propagates, which stand beside others. With its id.
     pub(crate) propagated: Store<RouteKey, String>,
+    pub(crate) prefix_lists: Store<String, PrefixList>,
+    /// Routes for prefix lists, by table and list, each with its gateway.
+    pub(crate) listed: Store<(String, String), String>,
     pub(crate) instances: Store<String, Instance>,
     pub(crate) interfaces: Store<String, Interface>,
     pub(crate) gateways: Store<String, Gateway>,
@@ -92,6 +95,8 @@ impl World {
             associations: Store::default(),
             routes: Store::default(),
             propagated: Store::default(),
+            prefix_lists: Store::default(),
+            listed: Store::default(),
             instances: Store::default(),
             interfaces: Store::default(),
             gateways: Store::default(),
@@ -202,10 +207,33 @@ impl World {
             .map(|((_, destination), gateway)| (destination, gateway))
     }
 
+    /// The routes of a table for prefix lists: list and gateway.
+    pub(crate) fn listed_of<'a>(
+        &'a self,
+        view: View,
+        table: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a String)> {
+        view.iter(&self.listed)
+            .filter(move |((of, _), _)| of == table)
+            .map(|((_, list), gateway)| (list, gateway))
+    }
+
+    /// How many routes of a family a table has, as its quota counts them: a prefix list counts with its
+    /// weight, and what came with the table does not ("Prefix lists concepts and rules").
+    pub(crate) fn counted(&self, table: &str, v6: bool) -> usize {
+        let lists = self.listed_of(View::Truth, table);
+        let lists = lists.filter_map(|(list, _)| self.prefix_lists.get(list));
+        let lists = lists.filter(|list| list.v6 == v6).map(|list| list.weight);
+        let created = self.routes_of(View::Truth, table);
+        let created =
+            created.filter(|(to, route)| !route.implicit && matches!(to, IpNet::V6(_)) == v6);
+        created.count() + lists.sum::<usize>()
+    }
+
     /// Whether packets reach a route's target.
     pub(crate) fn is_active(&self, view: View, vpc: &str, target: &Target) -> bool {
         match target {
-            Target::Local => true,
+            Target::Local | Target::Other { .. } => true,
             Target::Gateway(id) => view
                 .get(&self.gateways, id)
                 .is_some_and(|gateway| gateway.vpc.as_deref() == Some(vpc)),

@@ -40,4 +40,21 @@ pub(crate) enum Target {
     Gateway(String),
     Interface(String),
     Peering(String),
+    /// What there is nothing else of here: only routes that lead to it.
+    Other {
+        /// The member of a route that names it, such as `natGatewayId`.
+        member: &'static str,
+        id: String,
+    },
+}
+
+/// A set of ranges for which there may be one route.
+#[derive(Clone, Debug)]
+pub(crate) struct PrefixList {
+    pub(crate) name: String,
+    pub(crate) v6: bool,
+    /// What it counts for in a table. For a customer's list the most entries that it may have.
+    pub(crate) weight: usize,
+    /// A list of AWS itself, which does not tell how many entries it may have.
+    pub(crate) of_aws: bool,
 }

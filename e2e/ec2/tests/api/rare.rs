@@ -1,6 +1,6 @@
 //! What is rare in EC2, and matters when it happens.
 
-use signpost_ec2::TargetState;
+use signpost_ec2::{OtherTarget, TargetState};
 
 use crate::scene::Scene;
 
@@ -150,4 +150,34 @@ async fn writes_can_be_behind_too() {
     let route = scene.route("10.1.0.0/24", ("NetworkInterfaceId", &fresh));
     let code = scene.code("CreateRoute", &route).await;
     assert_eq!(code, "InvalidNetworkInterfaceID.NotFound");
+}
+
+#[tokio::test]
+async fn targets_of_other_kinds_are_named_by_their_own_members() {
+    let scene = Scene::new().await;
+    for (index, target) in OtherTarget::ALL.into_iter().enumerate() {
+        let to = format!("10.{index}.0.0/16");
+        scene.ec2.lead_to(&scene.table, to.parse().unwrap(), target);
+    }
+    let listed = scene.ok("DescribeRouteTables", &[]).await;
+    for (member, id) in [
+        ("natGatewayId", "nat-"),
+        ("transitGatewayId", "tgw-"),
+        ("gatewayId", "vpce-"),
+        ("egressOnlyInternetGatewayId", "eigw-"),
+        ("coreNetworkArn", "arn:"),
+    ] {
+        let found = listed.texts(member);
+        assert!(
+            found.iter().any(|it| it.starts_with(id)),
+            "{member}: {found:?}"
+        );
+    }
+    let key = [
+        ("RouteTableId", scene.table.as_str()),
+        ("DestinationCidrBlock", "10.0.0.0/16"),
+    ];
+    scene.ok("DeleteRoute", &key).await;
+    let listed = scene.ok("DescribeRouteTables", &[]).await;
+    assert_eq!(listed.texts("natGatewayId"), [""; 0]);
 }

@@ -61,6 +61,14 @@ pub(super) fn fields(world: &World, view: View, id: &str, table: &Table) -> Fiel
     let propagated = world.propagated_of(view, id);
     let propagated = propagated.map(|(to, gateway)| Shown::propagated(*to, gateway));
     let routes = routes.chain(propagated).map(|shown| shown.fields(world));
+    let listed = world.listed_of(view, id).map(|(list, gateway)| {
+        Fields::new()
+            .text("destinationPrefixListId", list)
+            .text("gatewayId", gateway)
+            .text("origin", "CreateRoute")
+            .text("state", "active")
+    });
+    let routes = routes.chain(listed);
     let gateways: BTreeSet<&String> = world.propagated_of(view, id).map(|(_, of)| of).collect();
     let gateways = gateways
         .into_iter()
@@ -82,6 +90,8 @@ struct Shown {
     peering: Option<String>,
     interface: Option<String>,
     instance: Option<String>,
+    /// A target of another kind, by the name of its member.
+    other: Option<(&'static str, String)>,
     origin: &'static str,
     state: &'static str,
 }
@@ -94,6 +104,7 @@ impl Shown {
             peering: None,
             interface: None,
             instance: None,
+            other: None,
             origin: if route.implicit {
                 "CreateRouteTable"
             } else {
@@ -108,6 +119,7 @@ impl Shown {
             Target::Local => shown.gateway = Some("local".to_owned()),
             Target::Gateway(id) => shown.gateway = Some(id.clone()),
             Target::Peering(id) => shown.peering = Some(id.clone()),
+            Target::Other { member, id } => shown.other = Some((member, id.clone())),
             Target::Interface(id) => {
                 shown.interface = Some(id.clone());
                 // The instance is not part of the route: it is whoever has the interface now.
@@ -127,6 +139,7 @@ impl Shown {
             peering: None,
             interface: None,
             instance: None,
+            other: None,
             origin: "EnableVgwRoutePropagation",
             state: "active",
         }
@@ -137,8 +150,12 @@ impl Shown {
             IpNet::V4(_) => "destinationCidrBlock",
             IpNet::V6(_) => "destinationIpv6CidrBlock",
         };
-        Fields::new()
-            .text(name, self.to)
+        let fields = Fields::new().text(name, self.to);
+        let fields = match &self.other {
+            Some((member, id)) => fields.text(member, id),
+            None => fields,
+        };
+        fields
             .maybe("gatewayId", self.gateway.as_ref())
             .maybe("instanceId", self.instance.as_ref())
             .maybe(
