@@ -4,6 +4,7 @@ mod admission;
 mod events;
 mod instances;
 pub mod network_status;
+mod permissions;
 pub mod pod_cidrs;
 mod routes;
 mod teardown;
@@ -12,8 +13,9 @@ use std::{sync::Arc, time::Duration};
 
 use signpost_cloud::Cloud;
 use signpost_core::{
-    Action, Event, Limits,
+    Action, Config, Event, Limits,
     action::Notice,
+    cloud::Range,
     event::{ApiError, ApiErrorKind},
     shell::Effect,
 };
@@ -50,6 +52,14 @@ impl Context {
     async fn answer(&self, event: Event) {
         // Without a receiver the leadership is over and nobody waits for the answer.
         let _ = self.events.send(event).await;
+    }
+
+    /// Publishes a notice, unless so many wait already that it is dropped and counted.
+    fn tell(&self, notice: Notice) {
+        events::log(&notice);
+        if self.notices.try_send(notice).is_err() {
+            self.api.metrics().events_dropped.inc();
+        }
     }
 }
 
@@ -124,12 +134,9 @@ impl Executor {
                 self.look(routes::list(context, listing, ranges));
             }
             Action::Notify(notice) => {
-                events::log(&notice);
                 // It is written later, if at all, and says nothing that others decide on.
                 begun.end(false);
-                if context.notices.try_send(notice).is_err() {
-                    context.api.metrics().events_dropped.inc();
-                }
+                context.tell(notice);
             }
             Action::NodeRouted { node, took } => {
                 tracing::info!(node = %node, seconds = took.as_secs_f64(), "routed");
@@ -137,6 +144,16 @@ impl Executor {
                 metrics.node_routing.observe(took.as_secs_f64());
             }
         }
+    }
+
+    /// Asks the cloud what it would refuse of what these pools will need, and tells it.
+    pub fn check_permissions(&self, config: &Config) {
+        let pools = config.pools.iter().map(|pool| Range {
+            cidr: pool.cidr.trunc(),
+            prefix_len: pool.node_prefix_length,
+        });
+        let context = Arc::clone(&self.context);
+        self.look(permissions::check(context, pools.collect()));
     }
 
     /// Runs what only reads.

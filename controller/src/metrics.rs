@@ -266,7 +266,9 @@ impl Adder<'_> {
     fn requests(&self, prefix: &str, of: &str) -> prometheus::Result<Requests> {
         let total = Opts::new(
             format!("{prefix}_requests_total"),
-            format!("Requests to {of} by action and outcome (ok or the error's category)."),
+            format!(
+                "Requests to {of} by action and outcome (ok, dry_run or the error's category)."
+            ),
         );
         let duration = HistogramOpts::new(
             format!("{prefix}_request_duration_seconds"),

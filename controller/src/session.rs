@@ -73,6 +73,8 @@ pub struct Session {
     wish: Wish,
     /// What the engine was told last.
     told: Option<Config>,
+    /// The cloud was asked what it would refuse.
+    permitted: bool,
     keeper: Keeper,
     leaving: Option<Leaving>,
     publishing: Publishing,
@@ -113,6 +115,7 @@ impl Session {
             wish: Wish::Valid(Arc::clone(&valid)),
             made_for: valid,
             told: None,
+            permitted: false,
             leaving: None,
             publishing: Publishing::default(),
         };
@@ -284,8 +287,12 @@ impl Session {
         if self.told.as_ref() == Some(&valid.config) {
             return;
         }
-        self.told = Some(valid.config.clone());
-        self.handle(Event::Configured(Some(valid.config.clone())));
+        let config = valid.config.clone();
+        if !config.teardown && !std::mem::replace(&mut self.permitted, true) {
+            self.executor.check_permissions(&config);
+        }
+        self.told = Some(config.clone());
+        self.handle(Event::Configured(Some(config)));
     }
 
     async fn finish(self) {

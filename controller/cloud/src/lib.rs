@@ -75,6 +75,13 @@ pub trait Cloud: Send + Sync + 'static {
     /// route that is named, and only if it is still ours; otherwise they fail with `NotFound`.
     async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError>;
 
+    /// Asks the cloud, where it can be asked without anything being done, whether changes of routes in
+    /// these ranges are permitted. One error for each permission that is known to be missing.
+    async fn missing_permissions(&self, ranges: &[Range]) -> Vec<CloudError> {
+        let _ = ranges;
+        Vec::new()
+    }
+
     /// A channel that gets a message when somebody may have changed a route, where the cloud says
     /// so. Messages may be merged; `None` where the cloud is silent and only listings tell.
     fn changes(&self) -> Option<mpsc::Receiver<()>>;

@@ -14,6 +14,8 @@ pub enum Action {
     DescribeInstances,
     /// Network interfaces by id: whose they are, and whether their check is off.
     DescribeNetworkInterfaces,
+    /// How many entries the prefix lists of a table may have. It may be denied.
+    DescribeManagedPrefixLists,
     /// A new route.
     CreateRoute,
     /// Another target for a route.
@@ -22,16 +24,17 @@ pub enum Action {
     DeleteRoute,
     /// Switches the source/destination check off.
     ModifyNetworkInterfaceAttribute,
-    /// How many routes a table may have. The only action that may be denied.
+    /// How many routes a table may have. It may be denied.
     GetServiceQuota,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DescribeRouteTables,
         Self::DescribeInstances,
         Self::DescribeNetworkInterfaces,
+        Self::DescribeManagedPrefixLists,
         Self::CreateRoute,
         Self::ReplaceRoute,
         Self::DeleteRoute,
@@ -45,6 +48,7 @@ impl Action {
             Self::DescribeRouteTables => "DescribeRouteTables",
             Self::DescribeInstances => "DescribeInstances",
             Self::DescribeNetworkInterfaces => "DescribeNetworkInterfaces",
+            Self::DescribeManagedPrefixLists => "DescribeManagedPrefixLists",
             Self::CreateRoute => "CreateRoute",
             Self::ReplaceRoute => "ReplaceRoute",
             Self::DeleteRoute => "DeleteRoute",
@@ -72,6 +76,7 @@ impl Action {
             Self::DescribeRouteTables
             | Self::DescribeInstances
             | Self::DescribeNetworkInterfaces
+            | Self::DescribeManagedPrefixLists
             | Self::GetServiceQuota => false,
         }
     }
@@ -87,7 +92,8 @@ impl Action {
         let (burst, per_second) = match self {
             Self::DescribeRouteTables
             | Self::DescribeInstances
-            | Self::DescribeNetworkInterfaces => (90, 20),
+            | Self::DescribeNetworkInterfaces
+            | Self::DescribeManagedPrefixLists => (90, 20),
             Self::CreateRoute | Self::ReplaceRoute | Self::DeleteRoute => (45, 5),
             Self::ModifyNetworkInterfaceAttribute => (90, 5),
             Self::GetServiceQuota => (5, 1),

@@ -1,18 +1,18 @@
-//! The requests themselves: nothing else in the provider calls the SDK.
+//! The requests that read. With those that change something, in `changes`, nothing else in the
+//! provider calls the SDK.
 
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_ec2::{
     Client,
-    types::{AttributeBooleanValue, Filter, Reservation},
+    types::{Filter, Reservation},
 };
-use ipnet::IpNet;
 use signpost_core::cloud::CloudError;
 
 use super::{
     action::Action, calls::Calls, config::AwsConfig, instances::RawInstance,
-    interfaces::RawInterface, quota::Quotas, tables::RawTable,
+    interfaces::RawInterface, prefix_lists::RawPrefixList, quota::Quotas, tables::RawTable,
 };
 use crate::Meter;
 
@@ -32,9 +32,9 @@ pub(super) const VALUES_A_FILTER: usize = 200;
 /// The APIs of one account and region.
 pub(super) struct Api {
     reads: Client,
-    writes: Client,
+    pub(super) writes: Client,
     quotas: aws_sdk_servicequotas::Client,
-    calls: Calls,
+    pub(super) calls: Calls,
 }
 
 impl Api {
@@ -141,84 +141,22 @@ impl Api {
         Ok(found.filter_map(RawInterface::read).collect())
     }
 
-    /// A route to a network interface. Refused if the destination has a route, unless it is the
-    /// same.
-    pub(super) async fn create_route(
+    /// The prefix lists of these ids, at most [`LISTS_A_CALL`](super::prefix_lists::LISTS_A_CALL).
+    pub(super) async fn prefix_lists(
         &self,
-        table: &str,
-        destination: IpNet,
-        interface: &str,
-    ) -> Result<(), CloudError> {
-        let (v4, v6) = by_family(destination);
-        let request = self
-            .writes
-            .create_route()
-            .route_table_id(table)
-            .set_destination_cidr_block(v4)
-            .set_destination_ipv6_cidr_block(v6)
-            .network_interface_id(interface);
-        self.calls
-            .send(Action::CreateRoute, Some(table), request.send())
-            .await
-            .map(drop)
-    }
-
-    /// Leads whatever route the destination has to a network interface.
-    pub(super) async fn replace_route(
-        &self,
-        table: &str,
-        destination: IpNet,
-        interface: &str,
-    ) -> Result<(), CloudError> {
-        let (v4, v6) = by_family(destination);
-        let request = self
-            .writes
-            .replace_route()
-            .route_table_id(table)
-            .set_destination_cidr_block(v4)
-            .set_destination_ipv6_cidr_block(v6)
-            .network_interface_id(interface);
-        self.calls
-            .send(Action::ReplaceRoute, Some(table), request.send())
-            .await
-            .map(drop)
-    }
-
-    /// Removes whatever route the destination has.
-    pub(super) async fn delete_route(
-        &self,
-        table: &str,
-        destination: IpNet,
-    ) -> Result<(), CloudError> {
-        let (v4, v6) = by_family(destination);
-        let request = self
-            .writes
-            .delete_route()
-            .route_table_id(table)
-            .set_destination_cidr_block(v4)
-            .set_destination_ipv6_cidr_block(v6);
-        self.calls
-            .send(Action::DeleteRoute, Some(table), request.send())
-            .await
-            .map(drop)
-    }
-
-    /// Has a network interface take packets that are not addressed to it.
-    pub(super) async fn disable_check(&self, interface: &str) -> Result<(), CloudError> {
-        let off = AttributeBooleanValue::builder().value(false).build();
-        let request = self
-            .writes
-            .modify_network_interface_attribute()
-            .network_interface_id(interface)
-            .source_dest_check(off);
-        self.calls
-            .send(
-                Action::ModifyNetworkInterfaceAttribute,
-                Some(interface),
-                request.send(),
-            )
-            .await
-            .map(drop)
+        ids: &[Arc<str>],
+    ) -> Result<Vec<RawPrefixList>, CloudError> {
+        let answer = self
+            .calls
+            .read(Action::DescribeManagedPrefixLists, || {
+                self.reads
+                    .describe_managed_prefix_lists()
+                    .set_prefix_list_ids(Some(texts(ids)))
+                    .send()
+            })
+            .await?;
+        let found = answer.prefix_lists().iter();
+        Ok(found.filter_map(RawPrefixList::read).collect())
     }
 
     /// How many routes of each family a table may have, as Service Quotas knows it.
@@ -255,12 +193,4 @@ pub(super) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = S
 
 fn texts(ids: &[Arc<str>]) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
-}
-
-/// The destination as one of two parameters.
-fn by_family(destination: IpNet) -> (Option<String>, Option<String>) {
-    match destination {
-        IpNet::V4(_) => (Some(destination.to_string()), None),
-        IpNet::V6(_) => (None, Some(destination.to_string())),
-    }
 }

@@ -125,14 +125,47 @@ impl Calls {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let begun = Instant::now();
+        let result = request.await;
+        self.ended(action, about, begun, ("ok", result))
+    }
+
+    /// Sends a request with `DryRun`, when it may be sent: whether it would be permitted.
+    pub(super) async fn try_out<T, E>(
+        &self,
+        action: Action,
+        about: &str,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    ) -> Result<(), CloudError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        self.pass(action).await;
+        let begun = Instant::now();
+        let result = match request.await {
+            Err(refusal) if refusal.code() == Some("DryRunOperation") => Ok(()),
+            result => result.map(drop),
+        };
+        self.ended(action, Some(about), begun, ("dry_run", result))
+    }
+
+    /// Takes note of how a request ended, which is called so if it succeeded.
+    fn ended<T, E>(
+        &self,
+        action: Action,
+        about: Option<&str>,
+        begun: Instant,
+        (success, result): (&'static str, Result<T, SdkError<E, HttpResponse>>),
+    ) -> Result<T, CloudError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
         let about = about.map(|resource| errors::About {
             resource,
             tag: &self.tag,
         });
-        let result = request.await;
         let result = result.map_err(|error| errors::of(action, about, &error));
         let outcome = match &result {
-            Ok(_) => "ok",
+            Ok(_) => success,
             Err(error) => {
                 if error.kind == CloudErrorKind::Throttled
                     && let Some(turnstile) = self.turnstiles.get(&action)

@@ -3,7 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | which API actions are called, with which permission and rate | `action` |
-//! | how is a request sent | `api`, `calls` |
+//! | how is a request sent | `api`, `changes`, `calls` |
 //! | what does a refusal mean | `errors`, `credentials` |
 //! | which region and VPC | `discover` |
 //! | which tables, with which routes | `tables`, `choice` |
@@ -11,11 +11,13 @@
 //! | do a node's packets follow a programmed table | `subnets` |
 //! | whose is a route | `ownership`, `look` |
 //! | how is a route changed safely | `writes` |
-//! | how many routes fit | `quota` |
+//! | how many routes fit | `quota`, `prefix_lists` |
+//! | may it do what it will have to do | `permissions` |
 
 mod action;
 mod api;
 mod calls;
+mod changes;
 mod choice;
 mod config;
 mod credentials;
@@ -26,6 +28,8 @@ mod instances;
 mod interfaces;
 mod look;
 mod ownership;
+mod permissions;
+mod prefix_lists;
 mod quota;
 mod reading;
 mod subnets;
@@ -63,6 +67,7 @@ use self::{
     instances::{InstanceName, Sight},
     interfaces::RawInterface,
     ownership::Owners,
+    prefix_lists::Weights,
     quota::Quotas,
     subnets::Layout,
     tables::RawTable,
@@ -102,6 +107,7 @@ pub struct AwsVpc {
     owners: Mutex<Owners>,
     primaries: Mutex<Primaries>,
     quotas: Arc<Mutex<Quotas>>,
+    weights: Mutex<Weights>,
     verified: Verified,
     fresh_tables: Batch<Arc<str>, Arc<RawTable>>,
     fresh_instances: Batch<InstanceName, Sight>,
@@ -167,6 +173,7 @@ impl AwsVpc {
             owners: Mutex::default(),
             primaries: Mutex::default(),
             quotas,
+            weights: Mutex::default(),
             verified: Verified::default(),
             changes,
             news: Mutex::new(Some(news)),
@@ -266,6 +273,10 @@ impl Cloud for AwsVpc {
             }
             result => result,
         }
+    }
+
+    async fn missing_permissions(&self, ranges: &[Range]) -> Vec<CloudError> {
+        self.try_writes(ranges).await
     }
 
     fn changes(&self) -> Option<mpsc::Receiver<()>> {

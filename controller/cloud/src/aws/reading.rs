@@ -110,7 +110,7 @@ impl AwsVpc {
     }
 
     /// Every table of the VPC, programmed or not. Where only tables are named, their VPCs.
-    async fn tables(&self) -> Result<(Vec<RawTable>, Arc<Layout>), CloudError> {
+    pub(super) async fn tables(&self) -> Result<(Vec<RawTable>, Arc<Layout>), CloudError> {
         let begun = Instant::now();
         let of_vpcs = async |vpcs: Vec<String>| match vpcs.as_slice() {
             [] => Ok(Vec::new()),
@@ -162,17 +162,19 @@ impl AwsVpc {
             return Err(choice::none(&self.config, self.vpc.as_deref(), &others));
         }
         let observed = self.observe(&programmed, ranges).await;
+        self.weigh(&programmed).await;
         self.tell_of(&others, ranges);
         let now = Instant::now();
         self.owners().tidy(now);
         self.primaries()
             .retain(|_, (_, at)| now.saturating_duration_since(*at) < PRIMARY_HOLDS);
+        let weights = lock(&self.weights);
         let mut quotas = lock(&self.quotas);
         let listings = programmed.iter().zip(observed);
         let listings = listings.map(|(table, routes)| TableListing {
             table: TableId(Arc::clone(&table.id)),
             routes,
-            usage: quotas.listed(&table.id, table.used()),
+            usage: quotas.listed(&table.id, table.used(&weights)),
             barred: table.barred(ranges),
         });
         Ok(listings.chain(unusable).collect())

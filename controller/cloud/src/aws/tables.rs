@@ -6,7 +6,10 @@ use aws_sdk_ec2::types::{self, RouteOrigin, RouteState};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use signpost_core::cloud::Range;
 
-use super::interfaces;
+use super::{
+    interfaces,
+    prefix_lists::{Weight, Weights},
+};
 
 /// A route table as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub(super) struct RawTable {
     pub(super) owner: Option<Arc<str>>,
     pub(super) tags: Vec<(String, String)>,
     pub(super) routes: Vec<RawRoute>,
+    /// Destinations that are no ranges.
+    pub(super) prefix_lists: Vec<Arc<str>>,
     /// Subnets without an association follow it.
     pub(super) main: bool,
     /// The subnets that are associated with it.
@@ -71,6 +76,7 @@ impl RawTable {
             owner: table.owner_id().map(Arc::from),
             tags: interfaces::tags(table.tags()),
             routes: table.routes().iter().filter_map(RawRoute::read).collect(),
+            prefix_lists: table.routes().iter().filter_map(prefix_list).collect(),
             main: associations().any(|it| it.main() == Some(true)),
             subnets: subnets.map(Arc::from).collect(),
             gateway: gateways.next().map(Arc::from),
@@ -78,7 +84,7 @@ impl RawTable {
     }
 
     /// Routes of each family that count against the quota.
-    pub(super) fn used(&self) -> Used {
+    pub(super) fn used(&self, weights: &Weights) -> Used {
         let mut used = Used::default();
         for route in self
             .routes
@@ -90,8 +96,17 @@ impl RawTable {
                 IpNet::V6(_) => used.v6 += 1,
             }
         }
+        for list in &self.prefix_lists {
+            let Weight { v6, entries } = weights.of(list);
+            *(if v6 { &mut used.v6 } else { &mut used.v4 }) += entries;
+        }
         used
     }
+}
+
+/// The list for which a route is, if it is for one. What a gateway propagates is never for one.
+fn prefix_list(route: &types::Route) -> Option<Arc<str>> {
+    route.destination_prefix_list_id().map(Arc::from)
 }
 
 /// Number of routes by family.
@@ -200,7 +215,7 @@ mod tests {
                     .build(),
             )
             .build();
-        let used = RawTable::read(&table).unwrap().used();
+        let used = RawTable::read(&table).unwrap().used(&Weights::default());
         assert_eq!(used, Used { v4: 2, v6: 1 });
     }
 

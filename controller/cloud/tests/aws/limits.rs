@@ -194,3 +194,71 @@ async fn without_service_quotas_the_limit_is_learned_from_the_refusal() {
     assert_eq!(*last, Err(CloudErrorKind::QuotaExceeded));
     assert_eq!(limit().await, Some(5));
 }
+
+/// How many routes of each family the first table is said to have.
+async fn used(scene: &Scene) -> [u32; 2] {
+    let listings = scene.list().await;
+    let first = listings
+        .iter()
+        .find(|listing| *listing.table.0 == *scene.tables[0]);
+    let usage = first.unwrap().usage;
+    [usage.v4, usage.v6].map(|usage| usage.unwrap().used)
+}
+
+#[tokio::test]
+async fn prefix_lists_count_with_the_most_entries_that_they_may_have() {
+    let scene = Scene::new().await;
+    let table = scene.tables[0].clone();
+    let [v4, v6] = used(&scene).await;
+    for (name, of_v6, entries, expected) in [
+        ("offices", false, 20, [v4 + 20, v6]),
+        ("offices-six", true, 30, [v4 + 20, v6 + 30]),
+        (
+            "com.amazonaws.eu-central-1.s3",
+            false,
+            1,
+            [v4 + 21, v6 + 30],
+        ),
+        (
+            "com.amazonaws.global.cloudfront.origin-facing",
+            false,
+            55,
+            [v4 + 76, v6 + 30],
+        ),
+    ] {
+        let list = scene.ec2.add_prefix_list(name, of_v6, entries);
+        scene.ec2.lead_prefix_list(&table, &list);
+        assert_eq!(used(&scene).await, expected, "{name}");
+    }
+    assert_eq!(scene.calls("DescribeManagedPrefixLists"), 4);
+    assert_eq!(used(&scene).await, [v4 + 76, v6 + 30]);
+    assert_eq!(
+        scene.calls("DescribeManagedPrefixLists"),
+        4,
+        "they are known"
+    );
+    // EC2 counts so too.
+    scene
+        .ec2
+        .configure(|all| all.quotas.routes_per_table = v4 as usize + 77)
+        .unwrap();
+    let instances = scene.launch(1, &[]).await;
+    let hop = scene.primary(&instances[0]);
+    let first = create(&table, "10.244.1.0/24", &hop);
+    assert_eq!(scene.change(&first).await, Ok(()));
+    let second = scene.change(&create(&table, "10.244.2.0/24", &hop)).await;
+    assert_eq!(second, Err(CloudErrorKind::QuotaExceeded));
+}
+
+#[tokio::test]
+async fn a_prefix_list_that_may_not_be_read_counts_as_one_route() {
+    let scene = Scene::new().await;
+    let [v4, v6] = used(&scene).await;
+    let denied = Fault::always(FaultKind::Unauthorized, &["DescribeManagedPrefixLists"]);
+    scene.ec2.add_fault(denied).unwrap();
+    let list = scene.ec2.add_prefix_list("offices", true, 30);
+    scene.ec2.lead_prefix_list(&scene.tables[0], &list);
+    assert_eq!(used(&scene).await, [v4 + 1, v6]);
+    scene.ec2.clear_faults();
+    assert_eq!(used(&scene).await, [v4, v6 + 30]);
+}

@@ -2,6 +2,7 @@
 
 use signpost_cloud::{Cloud, aws::AwsConfig};
 use signpost_core::cloud::{Blackhole, CloudErrorKind, Ownership, Range};
+use signpost_ec2::OtherTarget;
 
 use crate::scene::{
     Scene, TAG, config, create, delete, make, observed, pools, read, replace, shown,
@@ -215,5 +216,28 @@ async fn ranges_of_the_vpc_are_barred() {
     }
     for listing in scene.list().await {
         assert_eq!(listing.barred, []);
+    }
+}
+
+#[tokio::test]
+async fn routes_to_targets_of_other_kinds_are_foreign_and_stay() {
+    let scene = Scene::new().await;
+    let instances = scene.launch(1, &[]).await;
+    let hop = scene.primary(&instances[0]);
+    let table = scene.tables[0].as_str();
+    for (index, target) in OtherTarget::ALL.into_iter().enumerate() {
+        let to = format!("10.244.{index}.0/24");
+        scene.ec2.lead_to(table, to.parse().unwrap(), target);
+        let seen = scene.shown(table, &to).await.expect("it is listed");
+        assert_eq!(seen.ownership, Ownership::Foreign, "{target:?}");
+        let refused = scene.change(&create(table, &to, &hop)).await;
+        assert_eq!(refused, Err(CloudErrorKind::AlreadyExists), "{target:?}");
+        let mut ours = seen.clone();
+        ours.ownership = Ownership::Ours;
+        for change in [delete(table, &ours), replace(table, &ours, &hop)] {
+            let refused = scene.change(&change).await;
+            assert_eq!(refused, Err(CloudErrorKind::NotFound), "{target:?}");
+        }
+        assert_eq!(scene.shown(table, &to).await, Some(seen), "{target:?}");
     }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use signpost_cloud::{Change, Cloud, aws::Action};
 use signpost_core::cloud::CloudErrorKind;
 
-use crate::scene::{ACCESS_KEY, Scene, TAG, create, delete, query, replace};
+use crate::scene::{ACCESS_KEY, Scene, TAG, create, delete, pools, query, replace};
+use signpost_ec2::{Fault, FaultKind, TargetState};
 
 /// The policies of the manifests: what is tagged, and what is in the VPC.
 const POLICIES: [&str; 2] = ["iam-policy.json", "iam-policy-vpc.json"];
@@ -137,5 +138,63 @@ async fn a_whole_life_under_the_policy_calls_nothing_else() {
     assert!(called.is_subset(&known), "{called:?}");
     for action in Action::ALL.iter().filter(|it| it.writes()) {
         assert!(called.contains(action.name()), "{action:?} was not called");
+    }
+}
+
+/// What is known to be missing before anything is written.
+async fn missing(scene: &Scene) -> Vec<String> {
+    let missing = scene.cloud.missing_permissions(&pools()).await;
+    assert!(
+        missing
+            .iter()
+            .all(|error| error.kind == CloudErrorKind::Denied)
+    );
+    missing
+        .iter()
+        .map(|error| error.detail.to_string())
+        .collect()
+}
+
+#[tokio::test]
+async fn missing_permissions_are_known_before_anything_is_written() {
+    let scene = Scene::new().await;
+    let instances = scene.launch(1, &[]).await;
+    assert_eq!(missing(&scene).await, [""; 0], "everything is permitted");
+    let policy = text(POLICIES[0]).replace("CLUSTER_NAME", "blue");
+    let permit = |policy: &str| {
+        let policy = serde_json::from_str(policy).unwrap();
+        scene.ec2.set_policy(ACCESS_KEY, policy).unwrap();
+    };
+    permit(&policy);
+    assert_eq!(missing(&scene).await, [""; 0]);
+    permit(&policy.replace("ec2:ReplaceRoute", "ec2:DescribeVpcs"));
+    let told = missing(&scene).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("ec2:ReplaceRoute on "), "{told:?}");
+    // The interface to which a route leads has no tag.
+    permit(&policy);
+    let hop = scene.primary(&instances[0]);
+    let made = create(&scene.tables[0], "10.244.1.0/24", &hop);
+    scene.change(&made).await.unwrap();
+    let told = missing(&scene).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let expected = format!("ec2:ModifyNetworkInterfaceAttribute on {hop} was denied");
+    assert!(told[0].contains(&expected), "{told:?}");
+    let state = scene.ec2.snapshot();
+    let interface = state.interfaces.iter().find(|it| it.id == hop);
+    assert!(interface.unwrap().source_dest_check, "nothing was changed");
+    let routes = scene.ec2.snapshot().route_tables;
+    let routes = routes.iter().flat_map(|table| table.routes.iter());
+    let to_interfaces = routes.filter(|it| matches!(it.target, TargetState::Interface(_)));
+    assert_eq!(to_interfaces.count(), 1, "nor was anything else made");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_not_told_to_be_missing() {
+    let scene = Scene::new().await;
+    for action in ["CreateRoute", "DescribeRouteTables"] {
+        let fault = Fault::always(FaultKind::Error500, &[action]);
+        scene.ec2.add_fault(fault).unwrap();
+        assert_eq!(missing(&scene).await, [""; 0], "{action}");
     }
 }

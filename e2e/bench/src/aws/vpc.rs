@@ -175,7 +175,8 @@ fn cluster_tag() -> String {
 
 fn count(calls: &[Call]) -> Calls {
     let mut counts = Calls::new();
-    for call in calls {
+    let dry = |call: &&Call| call.parameters.contains_key("DryRun");
+    for call in calls.iter().filter(|call| !dry(call)) {
         *counts.entry(call.action.clone()).or_default() += 1;
     }
     counts
