@@ -238,6 +238,12 @@ impl Cloud for Counted {
         self.call(action, self.longest_write, call).await
     }
 
+    async fn missing_permissions(&self, ranges: &[Range]) -> Vec<CloudError> {
+        let asked = timeout(LONGEST_READ, self.inner.missing_permissions(ranges));
+        // What is not known by then is told when it is refused.
+        asked.await.unwrap_or_default()
+    }
+
     fn changes(&self) -> Option<mpsc::Receiver<()>> {
         self.inner.changes()
     }

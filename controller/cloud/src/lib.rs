@@ -77,10 +77,7 @@ pub trait Cloud: Send + Sync + 'static {
 
     /// Asks the cloud, where it can be asked without anything being done, whether changes of routes in
     /// these ranges are permitted. One error for each permission that is known to be missing.
-    async fn missing_permissions(&self, ranges: &[Range]) -> Vec<CloudError> {
-        let _ = ranges;
-        Vec::new()
-    }
+    async fn missing_permissions(&self, ranges: &[Range]) -> Vec<CloudError>;
 
     /// A channel that gets a message when somebody may have changed a route, where the cloud says
     /// so. Messages may be merged; `None` where the cloud is silent and only listings tell.

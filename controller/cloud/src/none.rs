@@ -63,6 +63,10 @@ impl Cloud for NoCloud {
         ))
     }
 
+    async fn missing_permissions(&self, _ranges: &[Range]) -> Vec<CloudError> {
+        Vec::new()
+    }
+
     fn changes(&self) -> Option<mpsc::Receiver<()>> {
         None
     }

@@ -95,6 +95,10 @@ impl Cloud for Memory {
         Ok(())
     }
 
+    async fn missing_permissions(&self, _ranges: &[Range]) -> Vec<CloudError> {
+        Vec::new()
+    }
+
     fn changes(&self) -> Option<mpsc::Receiver<()>> {
         None
     }

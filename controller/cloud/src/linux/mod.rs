@@ -156,6 +156,10 @@ impl Cloud for LinuxRouter {
             .await?
     }
 
+    async fn missing_permissions(&self, _ranges: &[Range]) -> Vec<CloudError> {
+        Vec::new()
+    }
+
     fn changes(&self) -> Option<mpsc::Receiver<()>> {
         match watch::start(&self.netns, self.port, self.config.table) {
             Ok(receiver) => Some(receiver),

@@ -58,6 +58,10 @@ impl World<'_> {
         // pool that was cut otherwise, goes its way.
         let part = |net: &IpNet| inside(net) && !cidrs.contains(net);
         let foreign = foreign || self.cloud.propagated_ever.iter().any(part);
+        // Where routes carry no mark, ours of a pool that was cut otherwise cannot be told from others'.
+        let tables = self.cloud.tables.values();
+        let mut routes = tables.flat_map(|table| table.routes.keys());
+        let foreign = foreign || !self.scenario.habits.marks && routes.any(part);
         if !foreign && !cidrs.is_empty() {
             let cidrs = cidrs.clone();
             self.broken(Invariant::I9, || {
