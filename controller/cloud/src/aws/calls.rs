@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     action::{Action, Rates},
+    changes::Mode,
     errors,
 };
 use crate::{Meter, Rate, buckets::Turnstile};
@@ -94,7 +95,9 @@ impl Calls {
         let mut attempt = 1;
         loop {
             self.pass(action).await;
-            let error = match self.send(action, None, send()).await {
+            let begun = Instant::now();
+            let result = send().await;
+            let error = match self.ended(action, None, begun, ("ok", result)) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -114,24 +117,11 @@ impl Calls {
         }
     }
 
-    /// Sends a request that [passed](Self::pass), once. `about` is what it changes.
-    pub(super) async fn send<T, E>(
+    /// Sends a request that changes something, or says whether it would be permitted, once. `about` is
+    /// what it changes.
+    pub(super) async fn write<T, E>(
         &self,
-        action: Action,
-        about: Option<&str>,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
-    ) -> Result<T, CloudError>
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let begun = Instant::now();
-        let result = request.await;
-        self.ended(action, about, begun, ("ok", result))
-    }
-
-    /// Sends a request with `DryRun`, when it may be sent: whether it would be permitted.
-    pub(super) async fn try_out<T, E>(
-        &self,
+        mode: Mode,
         action: Action,
         about: &str,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
@@ -139,13 +129,17 @@ impl Calls {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        self.pass(action).await;
+        let dry = mode == Mode::DryRun;
+        if dry {
+            self.pass(action).await;
+        }
         let begun = Instant::now();
         let result = match request.await {
-            Err(refusal) if refusal.code() == Some("DryRunOperation") => Ok(()),
+            Err(refusal) if dry && refusal.code() == Some("DryRunOperation") => Ok(()),
             result => result.map(drop),
         };
-        self.ended(action, Some(about), begun, ("dry_run", result))
+        let success = if dry { "dry_run" } else { "ok" };
+        self.ended(action, Some(about), begun, (success, result))
     }
 
     /// Takes note of how a request ended, which is called so if it succeeded.

@@ -64,6 +64,7 @@ pub use self::{
 };
 use self::{
     api::Api,
+    changes::Mode,
     instances::{InstanceName, Sight},
     interfaces::RawInterface,
     ownership::Owners,
@@ -239,7 +240,7 @@ impl Cloud for AwsVpc {
 
     async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError> {
         let interface = self.primary(query)?;
-        self.api.disable_check(&interface).await?;
+        self.api.disable_check(Mode::Real, &interface).await?;
         for _ in 0..SWITCH_READS {
             let now = self.fresh_interfaces.ask(Arc::clone(&interface)).await?;
             if now.is_some_and(|now| !now.checked) {

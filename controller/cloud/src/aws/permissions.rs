@@ -10,9 +10,13 @@ use ipnet::IpNet;
 use signpost_core::cloud::{CloudError, CloudErrorKind, Range};
 
 use super::{
-    AwsVpc, choice,
+    AwsVpc,
+    changes::Mode,
+    choice,
     tables::{RawTable, RawTarget},
 };
+
+const DRY: Mode = Mode::DryRun;
 
 /// Most tables that are tried: the tag that a policy asks for may be missing on each.
 const TABLES: usize = 20;
@@ -35,17 +39,17 @@ impl AwsVpc {
         let mut missing = Vec::new();
         for (index, table) in programmed.iter().enumerate() {
             let target = interface.as_deref().unwrap_or(NO_INTERFACE);
-            let create = self.api.try_create(&table.id, block, target).await;
+            let create = self.api.create_route(DRY, &table.id, block, target).await;
             missing.extend(denied(create));
             // What the others are denied for want of a tag, they are denied as the first was.
             if index == 0 {
-                let replace = self.api.try_replace(&table.id, block, target).await;
+                let replace = self.api.replace_route(DRY, &table.id, block, target).await;
                 missing.extend(denied(replace));
-                missing.extend(denied(self.api.try_delete(&table.id, block).await));
+                missing.extend(denied(self.api.delete_route(DRY, &table.id, block).await));
             }
         }
         if let Some(interface) = interface {
-            missing.extend(denied(self.api.try_disable_check(&interface).await));
+            missing.extend(denied(self.api.disable_check(DRY, &interface).await));
         }
         missing
     }

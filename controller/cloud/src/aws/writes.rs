@@ -14,7 +14,7 @@ use signpost_core::cloud::{
     CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, RouteChange, TableId,
 };
 
-use super::{action::Action, api::Api, quota::Quotas};
+use super::{action::Action, api::Api, changes::Mode, quota::Quotas};
 
 /// Routes that were just seen to be what a change takes them for.
 #[derive(Debug, Default)]
@@ -113,7 +113,7 @@ pub(super) async fn write(
     match change {
         RouteChange::Create { route, .. } => {
             let result = api
-                .create_route(table, destination, interface(&route.next_hop)?)
+                .create_route(Mode::Real, table, destination, interface(&route.next_hop)?)
                 .await;
             if let Err(error) = &result
                 && error.kind == CloudErrorKind::QuotaExceeded
@@ -126,10 +126,10 @@ pub(super) async fn write(
             result
         }
         RouteChange::Replace { route, .. } => {
-            api.replace_route(table, destination, interface(&route.next_hop)?)
+            api.replace_route(Mode::Real, table, destination, interface(&route.next_hop)?)
                 .await
         }
-        RouteChange::Delete { .. } => api.delete_route(table, destination).await,
+        RouteChange::Delete { .. } => api.delete_route(Mode::Real, table, destination).await,
     }
 }
 
