@@ -13,9 +13,8 @@ use std::{sync::Arc, time::Duration};
 
 use signpost_cloud::Cloud;
 use signpost_core::{
-    Action, Config, Event, Limits,
+    Action, Config, Event, Limits, PoolConfig,
     action::Notice,
-    cloud::Range,
     event::{ApiError, ApiErrorKind},
     shell::Effect,
 };
@@ -148,12 +147,9 @@ impl Executor {
 
     /// Asks the cloud what it would refuse of what these pools will need, and tells it.
     pub fn check_permissions(&self, config: &Config) {
-        let pools = config.pools.iter().map(|pool| Range {
-            cidr: pool.cidr.trunc(),
-            prefix_len: pool.node_prefix_length,
-        });
+        let ranges = config.pools.iter().map(PoolConfig::range).collect();
         let context = Arc::clone(&self.context);
-        self.look(permissions::check(context, pools.collect()));
+        self.look(permissions::check(context, ranges));
     }
 
     /// Runs what only reads.

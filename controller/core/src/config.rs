@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
+use crate::cloud::Range;
+
 /// The wishes of the `PodNetwork` object, already validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -36,6 +38,16 @@ pub struct PoolConfig {
     pub node_selector: BTreeMap<Arc<str>, Arc<str>>,
     /// Whether new blocks are handed out.
     pub state: PoolState,
+}
+
+impl PoolConfig {
+    /// As listings have to cover it.
+    pub fn range(&self) -> Range {
+        Range {
+            cidr: self.cidr.trunc(),
+            prefix_len: self.node_prefix_length,
+        }
+    }
 }
 
 /// Whether a pool hands out new blocks.

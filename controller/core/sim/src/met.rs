@@ -9,7 +9,7 @@ use signpost_core::{
     node::NetworkCondition,
 };
 
-use crate::{invariants::covers_much, knowledge::range, rules::Rule, world::World};
+use crate::{invariants::covers_much, rules::Rule, world::World};
 
 impl World<'_> {
     /// An engine is about to be told something.
@@ -121,10 +121,10 @@ impl World<'_> {
         let Some(config) = &known.config else {
             return;
         };
-        let of = |cidr: &IpNet| config.pools.iter().find(|pool| range(pool).has(cidr));
+        let of = |cidr: &IpNet| config.pools.iter().find(|pool| pool.range().has(cidr));
         let pools: Vec<_> = cidrs.iter().filter_map(of).collect();
         let added = pools.iter().any(|pool| {
-            let since = known.pools.get(&range(pool));
+            let since = known.pools.get(&pool.range());
             since.is_some_and(|since| known.configured.is_some_and(|first| *since > first))
         });
         let again = cidrs.iter().any(|cidr| known.held.contains(cidr));
@@ -158,7 +158,7 @@ impl World<'_> {
             let config = known.config.as_ref();
             let mut pools = config.into_iter().flat_map(|config| config.pools.iter());
             let mut ever = known.ever.iter();
-            !pools.any(|pool| range(pool).has(&destination))
+            !pools.any(|pool| pool.range().has(&destination))
                 && !ever.any(|(range, _)| range.has(&destination))
         };
         let table = self.cloud.tables.get(change.table());

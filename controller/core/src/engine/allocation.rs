@@ -87,7 +87,7 @@ impl Engine {
             }
             Fate::Unclaimed => {}
         }
-        let owner = self.ledger.owner(cidr).map(|owner| owner.id);
+        let owner = self.ledger.owner_id(cidr);
         self.desire(cidr, owner);
     }
 

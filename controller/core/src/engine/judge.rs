@@ -37,8 +37,8 @@ impl Engine {
         let Some(state) = self.nodes.get(id) else {
             return;
         };
-        let owner = |cidr: IpNet| self.ledger.owner(cidr).map(|owner| owner.id);
-        let blocks = state.cidrs().iter().map(|cidr| (*cidr, owner(*cidr)));
+        let blocks = state.cidrs().iter();
+        let blocks = blocks.map(|cidr| (*cidr, self.ledger.owner_id(*cidr)));
         let blocks: Blocks = blocks.collect();
         if !blocks.is_empty() && !state.is_excluded() {
             self.instances.ensure(&self.turn, id);

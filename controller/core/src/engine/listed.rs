@@ -39,14 +39,12 @@ impl Engine {
     /// Destinations with routes of ours of which the ledger may not know.
     fn take_in_orphans(&mut self) {
         for cidr in self.tables.take_dirty() {
-            let owner = self.ledger.owner(cidr).map(|owner| owner.id);
+            let owner = self.ledger.owner_id(cidr);
             if owner.is_none() && self.tables.may_have_routes(cidr) {
                 self.ledger.orphaned(cidr, self.turn.now);
             }
             self.desire(cidr, owner);
-            if let Some(id) = owner.or_else(|| self.ledger.former(cidr)) {
-                self.nodes.mark(id);
-            }
+            self.mark_holder(cidr, owner);
         }
     }
 
@@ -64,7 +62,10 @@ impl Engine {
 
     /// Has those judged anew that have a destination, or had it.
     pub(super) fn destination_changed(&mut self, cidr: IpNet) {
-        let owner = self.ledger.owner(cidr).map(|owner| owner.id);
+        self.mark_holder(cidr, self.ledger.owner_id(cidr));
+    }
+
+    fn mark_holder(&mut self, cidr: IpNet, owner: Option<NodeId>) {
         if let Some(id) = owner.or_else(|| self.ledger.former(cidr)) {
             self.nodes.mark(id);
         }
@@ -72,8 +73,7 @@ impl Engine {
 
     /// The route of a node is dead, or was refused: its instance may have changed.
     pub(super) fn ask_for_owner(&mut self, cidr: IpNet) {
-        let owner = self.ledger.owner(cidr);
-        if let Some(id) = owner.map(|owner| owner.id) {
+        if let Some(id) = self.ledger.owner_id(cidr) {
             self.instances.want(&self.turn, id);
         }
     }

@@ -229,6 +229,11 @@ impl Ledger {
         self.owner_of_entry(cidr)
     }
 
+    /// The number of the node that owns this block.
+    pub(crate) fn owner_id(&self, cidr: IpNet) -> Option<NodeId> {
+        self.owner(cidr).map(|owner| owner.id)
+    }
+
     /// Whether any node claims just this network, be it a block or not. A route for it must not be
     /// removed.
     pub(crate) fn is_claimed(&self, cidr: IpNet) -> bool {

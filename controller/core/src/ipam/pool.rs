@@ -10,7 +10,6 @@ use super::{
     types::Family,
 };
 use crate::{
-    cloud::Range,
     config::{PoolConfig, PoolState},
     ids::Stamp,
 };
@@ -107,14 +106,6 @@ impl Pool {
     /// New blocks may come from it, apart from what stands in their way.
     pub(super) fn is_active(&self) -> bool {
         !self.removed && self.config.state == PoolState::Active
-    }
-
-    /// As listings have to cover it.
-    pub(super) fn range(&self) -> Range {
-        Range {
-            cidr: self.config.cidr,
-            prefix_len: self.config.node_prefix_length,
-        }
     }
 
     /// A pod CIDR that is no block of any pool and takes so much of this one that it would leave

@@ -132,7 +132,7 @@ fn take(ledger: &mut Ledger, number: usize) -> String {
 }
 
 fn owner(ledger: &Ledger, cidr: &str) -> Option<NodeId> {
-    ledger.owner(net(cidr)).map(|owner| owner.id)
+    ledger.owner_id(net(cidr))
 }
 
 /// Whether a block that was chosen for a node without labels would be handed out to it still.

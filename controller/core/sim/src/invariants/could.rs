@@ -6,7 +6,6 @@ use signpost_core::{Config, PoolConfig, PoolState};
 use crate::{
     api::ApiNode,
     cloud::MachineState,
-    knowledge::range,
     scenario::{CloudKind, blocks},
     world::World,
 };
@@ -105,5 +104,5 @@ pub(crate) fn covers_much(cidr: &IpNet, pool: &PoolConfig) -> bool {
     } else {
         0
     };
-    !range(pool).has(cidr) && covered >= 4 && covered * 4 > all
+    !pool.range().has(cidr) && covered >= 4 && covered * 4 > all
 }

@@ -1,12 +1,13 @@
 //! What an engine says of itself when all is well.
 
 use signpost_core::{
+    PoolConfig,
     action::{Reason, Subject},
     cloud::Range,
     summary::NodeView,
 };
 
-use crate::{api::ApiNode, brain::Brain, knowledge::range, scenario::blocks, world::World};
+use crate::{api::ApiNode, brain::Brain, scenario::blocks, world::World};
 
 impl World<'_> {
     /// The engine knows all nodes and no others.
@@ -73,7 +74,7 @@ impl World<'_> {
         let config = leader.known.config.as_ref();
         let now: Vec<_> = config
             .iter()
-            .flat_map(|it| it.pools.iter().map(range))
+            .flat_map(|it| it.pools.iter().map(PoolConfig::range))
             .collect();
         for (gone, name) in &leader.known.ever {
             // A pool of which nobody was known to have a block is forgotten at once.
@@ -120,7 +121,7 @@ impl World<'_> {
         let removed = ever.filter(|gone| {
             let mut pools = self.wishes.pools.iter();
             let holds = |node: &ApiNode| node.node.pod_cidrs.iter().any(|cidr| gone.has(cidr));
-            !pools.any(|pool| range(pool) == *gone) && self.api.nodes.values().any(holds)
+            !pools.any(|pool| pool.range() == *gone) && self.api.nodes.values().any(holds)
         });
         removed.collect()
     }

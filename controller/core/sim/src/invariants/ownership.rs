@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use signpost_core::{Node, NodeKey, Time, cloud::TableId};
 
 use super::{Invariant, could::covers_much};
-use crate::{api::Origin, cloud::Table, knowledge::range, queue::Sender, world::World};
+use crate::{api::Origin, cloud::Table, queue::Sender, world::World};
 
 fn overlap(a: IpNet, b: IpNet) -> bool {
     a.contains(&b) || b.contains(&a)
@@ -61,7 +61,7 @@ impl World<'_> {
             |other: &Node| other.key != node.key && overlaps(&other.pod_cidrs, &node.pod_cidrs);
         let mut lost_cidrs = node.pod_cidrs.iter();
         let pools = known.config.iter().flat_map(|config| &config.pools);
-        let no_block = |cidr: &IpNet| !pools.clone().any(|pool| range(pool).has(cidr));
+        let no_block = |cidr: &IpNet| !pools.clone().any(|pool| pool.range().has(cidr));
         lost && self.restored.is_some() && (others.any(claims) || lost_cidrs.any(no_block))
     }
 
@@ -71,7 +71,7 @@ impl World<'_> {
         let config = self.shells[shell].known.config.as_ref();
         let pool = |cidr: &IpNet| {
             let mut pools = config?.pools.iter();
-            pools.find(|pool| range(pool).has(cidr))
+            pools.find(|pool| pool.range().has(cidr))
         };
         cidrs.iter().any(|cidr| {
             let mut held = held.iter().filter(|held| overlap(**held, *cidr));

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use signpost_core::{NodeKey, PoolState, cloud::RouteChange};
 
 use super::Invariant;
-use crate::{knowledge::range, world::World};
+use crate::world::World;
 
 impl World<'_> {
     /// An engine is about to give a node these blocks: its pools hand out, to such nodes.
@@ -30,7 +30,7 @@ impl World<'_> {
     fn pool_complaint(&self, shell: usize, node: &NodeKey, cidr: &IpNet) -> Option<String> {
         let known = &self.shells[shell].known;
         let config = known.config.as_ref()?;
-        let Some(pool) = config.pools.iter().find(|pool| range(pool).has(cidr)) else {
+        let Some(pool) = config.pools.iter().find(|pool| pool.range().has(cidr)) else {
             return Some(format!("no pool has {cidr}"));
         };
         let name = &pool.name;

@@ -12,7 +12,6 @@ use crate::{
     api::ApiNode,
     brain::Brain,
     cloud::{Held, Table},
-    knowledge::range,
     world::World,
 };
 
@@ -55,7 +54,7 @@ impl World<'_> {
         let told = leader.is_some_and(|leader| leader.known.said.notices.contains_key(&about));
         let missed = self.cloud.tables.get(id).is_some_and(|it| it.doubtful);
         let mut pools = self.wishes.pools.iter();
-        (told || missed) && !pools.any(|pool| range(pool).has(destination))
+        (told || missed) && !pools.any(|pool| pool.range().has(destination))
     }
 
     pub(super) fn well(&self) -> Result<(), String> {
@@ -150,7 +149,7 @@ impl World<'_> {
         let mut cidrs = node.node.pod_cidrs.iter();
         let in_pools = cidrs.all(|cidr| {
             let mut pools = self.wishes.pools.iter();
-            pools.any(|pool| range(pool).has(cidr))
+            pools.any(|pool| pool.range().has(cidr))
         });
         if !available || !self.scenario.limits.routes || !in_pools {
             return Ok(());
@@ -180,7 +179,7 @@ impl World<'_> {
             return false;
         }
         node.node.pod_cidrs.iter().all(|cidr| {
-            let in_pool = config.pools.iter().any(|pool| range(pool).has(cidr));
+            let in_pool = config.pools.iter().any(|pool| pool.range().has(cidr));
             let alone = all.iter().all(|other| {
                 other.node.key == *key
                     || !other.node.pod_cidrs.contains(cidr)

@@ -90,11 +90,12 @@ impl Knowledge {
                 if let Some(config) = config {
                     self.configured.get_or_insert(now);
                     let before = std::mem::take(&mut self.pools);
-                    let now_configured: Vec<Range> = config.pools.iter().map(range).collect();
+                    let now_configured: Vec<Range> =
+                        config.pools.iter().map(PoolConfig::range).collect();
                     let gone = before.keys().filter(|pool| !now_configured.contains(pool));
                     gone.for_each(|pool| self.removed(*pool));
                     for pool in &config.pools {
-                        let range = range(pool);
+                        let range = pool.range();
                         let since = before.get(&range).copied().unwrap_or(now);
                         self.pools.insert(range, since);
                         if !self.ever.iter().any(|(ever, _)| *ever == range) {
@@ -254,14 +255,6 @@ impl Knowledge {
     /// The node, if the engine was told that it lives.
     pub(crate) fn knows(&self, key: &NodeKey) -> Option<&Node> {
         self.nodes.get(&key.name).filter(|node| node.key == *key)
-    }
-}
-
-/// The range of a pool as a listing has to cover it.
-pub(crate) fn range(pool: &PoolConfig) -> Range {
-    Range {
-        cidr: pool.cidr,
-        prefix_len: pool.node_prefix_length,
     }
 }
 

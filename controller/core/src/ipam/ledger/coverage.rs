@@ -12,7 +12,7 @@ impl Ledger {
     /// of them, and every network outside the pools that a node claims, or that may have a route of
     /// ours left.
     pub(crate) fn ranges(&self) -> Arc<[Range]> {
-        let pools = self.pools.iter().map(super::Pool::range);
+        let pools = self.pools.iter().map(|pool| pool.config.range());
         let outside = self.outside.iter().map(|cidr| Range {
             cidr: *cidr,
             prefix_len: cidr.prefix_len(),
