@@ -42,6 +42,13 @@ pub struct Call {
     pub response_body: Option<String>,
 }
 
+impl Call {
+    /// It only asked whether it would be permitted.
+    pub fn is_dry_run(&self) -> bool {
+        self.parameters.contains_key("DryRun")
+    }
+}
+
 /// All calls since the start or the last time that the log was emptied.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {

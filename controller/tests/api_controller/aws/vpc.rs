@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use signpost_ec2::{Answer, Call, Client, Emulator, Identity, Options, TargetState};
+use signpost_ec2::{Answer, Client, Emulator, Identity, Options, TargetState};
 
 use crate::{
     running::Running,
@@ -131,8 +131,12 @@ impl Vpc {
 
     pub(super) fn calls(&self) -> BTreeMap<String, usize> {
         let mut calls = BTreeMap::new();
-        let dry = |call: &Call| call.parameters.contains_key("DryRun");
-        for call in self.ec2.calls().into_iter().filter(|call| !dry(call)) {
+        for call in self
+            .ec2
+            .calls()
+            .into_iter()
+            .filter(|call| !call.is_dry_run())
+        {
             *calls.entry(call.action).or_default() += 1;
         }
         calls

@@ -175,8 +175,7 @@ fn cluster_tag() -> String {
 
 fn count(calls: &[Call]) -> Calls {
     let mut counts = Calls::new();
-    let dry = |call: &&Call| call.parameters.contains_key("DryRun");
-    for call in calls.iter().filter(|call| !dry(call)) {
+    for call in calls.iter().filter(|call| !call.is_dry_run()) {
         *counts.entry(call.action.clone()).or_default() += 1;
     }
     counts
