@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::{
@@ -137,14 +137,11 @@ async fn a_full_pool_is_told_by_event_condition_and_status() {
         is_ready(&world, "False", "PoolExhausted").await
     })
     .await;
-    let events: Api<k8s_openapi::api::events::v1::Event> =
-        Api::namespaced(world.client.clone(), "default");
     eventually("there is an event", 10, async || {
-        let events = events.list(&ListParams::default()).await.unwrap();
+        let events = world.events("PoolExhausted").await;
         events.iter().any(|event| {
             let regarding = event.regarding.clone().unwrap_or_default();
-            event.reason.as_deref() == Some("PoolExhausted")
-                && regarding.kind.as_deref() == Some("PodNetwork")
+            regarding.kind.as_deref() == Some("PodNetwork")
         })
     })
     .await;

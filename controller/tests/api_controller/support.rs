@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::api::{
     admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
     core::v1::Node,
+    events::v1::Event,
 };
 use kube::{
     Client, Config, CustomResourceExt,
@@ -70,6 +71,14 @@ async fn start() -> ControlPlane {
 }
 
 impl World {
+    /// The events of that reason that were told of nodes and the network.
+    pub(crate) async fn events(&self, reason: &str) -> Vec<Event> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), "default");
+        let mut events = events.list(&ListParams::default()).await.unwrap().items;
+        events.retain(|event| event.reason.as_deref() == Some(reason));
+        events
+    }
+
     async fn clean(&self) {
         self.refuse_nothing().await;
         let none = DeleteParams::default();

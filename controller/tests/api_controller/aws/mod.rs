@@ -4,7 +4,7 @@
 mod permissions;
 mod vpc;
 
-use kube::api::{Api, DeleteParams, ListParams};
+use kube::api::DeleteParams;
 use signpost_ec2::{Fault, FaultKind, Settings};
 
 use self::vpc::{Vpc, add_nodes, network_unavailable, routed, spec, wanted};
@@ -198,13 +198,8 @@ async fn aws_a_full_table_is_told_and_taken_up_when_it_has_room() {
     world.create_network(spec("1s")).await;
     let _running = vpc.start(&world);
     routed(&world, 4).await;
-    let events: Api<k8s_openapi::api::events::v1::Event> =
-        Api::namespaced(world.client.clone(), "default");
     eventually("it is told", 30, async || {
-        let events = events.list(&ListParams::default()).await.unwrap();
-        events
-            .iter()
-            .any(|event| event.reason.as_deref() == Some("QuotaExceeded"))
+        !world.events("QuotaExceeded").await.is_empty()
     })
     .await;
     let told = async |nodes: &[String]| {

@@ -1,7 +1,6 @@
 //! What is missing before the first route can be made.
 
-use k8s_openapi::api::events::v1::Event;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use signpost_ec2::{Fault, FaultKind};
 
@@ -44,16 +43,10 @@ async fn aws_a_missing_permission_is_told_before_there_is_a_node() {
     world.create_network(spec("30s")).await;
     let running = vpc.start(&world);
     running.says("ec2:DeleteRoute on ", 60).await;
-    let events: Api<Event> = Api::namespaced(world.client.clone(), "default");
     let told = async || {
-        let events = events.list(&ListParams::default()).await.unwrap();
-        events.iter().any(|event| {
-            event.reason.as_deref() == Some("CloudDenied")
-                && event
-                    .note
-                    .as_ref()
-                    .is_some_and(|it| it.contains("ec2:DeleteRoute"))
-        })
+        let events = world.events("CloudDenied").await;
+        let mut notes = events.iter().filter_map(|event| event.note.as_deref());
+        notes.any(|note| note.contains("ec2:DeleteRoute"))
     };
     eventually("an event says which", 60, told).await;
     assert_eq!(vpc.routes(&vpc.tables[0]).len(), 0);
