@@ -102,7 +102,11 @@ impl Engine {
             None if self.ledger.is_claimed(cidr) => Want::Keep,
             None => Want::Remove,
         };
-        self.tables.set_desired(&self.turn, cidr, owner, want);
+        let before = self.tables.set_desired(&self.turn, cidr, owner, want);
+        if let Some(before) = before {
+            // What kept it was this destination.
+            self.nodes.mark(before);
+        }
     }
 
     fn want(&self, id: NodeId, cidr: IpNet) -> Want {

@@ -90,7 +90,7 @@ impl Engine {
         for cidr in cidrs {
             self.release(id, cidr);
             if dead {
-                self.tables.set_dead(&self.turn, cidr);
+                self.tables.set_dead(&self.turn, id, cidr);
             }
         }
     }

@@ -68,7 +68,7 @@ impl Engine {
         let phase = state.phase();
         let mut cidrs = state.cidrs().iter();
         let left = cidrs.any(|cidr| {
-            self.ledger.former(*cidr) == Some(id) && self.tables.may_have_routes(*cidr)
+            self.tables.led_to(*cidr) == Some(id) && self.tables.may_have_routes(*cidr)
         });
         let standing = Standing {
             phase: if left { Phase::Draining } else { phase },

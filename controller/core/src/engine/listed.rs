@@ -66,7 +66,7 @@ impl Engine {
     }
 
     fn mark_holder(&mut self, cidr: IpNet, owner: Option<NodeId>) {
-        if let Some(id) = owner.or_else(|| self.ledger.former(cidr)) {
+        if let Some(id) = owner.or_else(|| self.tables.led_to(cidr)) {
             self.nodes.mark(id);
         }
     }
@@ -86,10 +86,8 @@ impl Engine {
     }
 
     fn ask_for_held(&mut self) {
-        for cidr in self.tables.held_orphans() {
-            if let Some(id) = self.ledger.former(cidr) {
-                self.instances.want(&self.turn, id);
-            }
+        for id in self.tables.held_owners() {
+            self.instances.want(&self.turn, id);
         }
     }
 
@@ -100,9 +98,7 @@ impl Engine {
         let cidrs = gone.map(|state| state.cidrs().to_vec());
         if self.instances.is_gone(id) {
             for cidr in cidrs.into_iter().flatten() {
-                if self.ledger.former(cidr) == Some(id) {
-                    self.tables.set_dead(&self.turn, cidr);
-                }
+                self.tables.set_dead(&self.turn, id, cidr);
             }
         }
     }

@@ -59,8 +59,6 @@ enum Entry {
     Quarantined {
         /// When the last claim ended, or a route of ours was found that nobody claims.
         since: Stamp,
-        /// The last that had it.
-        former: Option<NodeId>,
     },
 }
 
@@ -152,7 +150,7 @@ impl Ledger {
         if let Some(next) = claimants.first() {
             return Fate::Has(next.id);
         }
-        self.set_quarantined(cidr, now, Some(id));
+        self.set_quarantined(cidr, now);
         Fate::Quarantined
     }
 
@@ -160,16 +158,15 @@ impl Ledger {
     pub(crate) fn orphaned(&mut self, cidr: IpNet, now: Stamp) {
         let cidr = cidr.trunc();
         if self.entries.get(cidr).is_none() {
-            let (since, former) = (now, None);
-            self.add(cidr, Entry::Quarantined { since, former });
+            self.add(cidr, Entry::Quarantined { since: now });
             self.quarantined.insert(cidr);
             self.mark(cidr);
         }
     }
 
-    fn set_quarantined(&mut self, cidr: IpNet, since: Stamp, former: Option<NodeId>) {
+    fn set_quarantined(&mut self, cidr: IpNet, since: Stamp) {
         if let Some(entry) = self.entries.get_mut(cidr) {
-            *entry = Entry::Quarantined { since, former };
+            *entry = Entry::Quarantined { since };
             self.quarantined.insert(cidr);
             self.mark(cidr);
         }
@@ -256,15 +253,7 @@ impl Ledger {
     /// Since when nobody claims a network in quarantine.
     pub(crate) fn released(&self, cidr: IpNet) -> Option<Stamp> {
         match self.entries.get(cidr.trunc())? {
-            Entry::Quarantined { since, .. } => Some(*since),
-            Entry::Held(_) => None,
-        }
-    }
-
-    /// Who had a network in quarantine last.
-    pub(crate) fn former(&self, cidr: IpNet) -> Option<NodeId> {
-        match self.entries.get(cidr.trunc())? {
-            Entry::Quarantined { former, .. } => *former,
+            Entry::Quarantined { since } => Some(*since),
             Entry::Held(_) => None,
         }
     }

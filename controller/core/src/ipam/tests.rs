@@ -35,11 +35,6 @@ fn made(config: &Config, coverage: (Stamp, Duration)) -> Ledger {
     ledger
 }
 
-/// Since when nobody claims a network, and who did last.
-fn quarantine(ledger: &Ledger, cidr: IpNet) -> Option<(Stamp, Option<NodeId>)> {
-    Some((ledger.released(cidr)?, ledger.former(cidr)))
-}
-
 fn net(text: &str) -> IpNet {
     text.parse().expect("a network")
 }

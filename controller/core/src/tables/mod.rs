@@ -135,23 +135,31 @@ impl Tables {
     }
 
     /// Which node owns a destination and what routes for it should do. For what nobody owns and was
-    /// never routed there is nothing to remember.
+    /// never routed there is nothing to remember. Says who owned it last, if that was another.
     pub(crate) fn set_desired(
         &mut self,
         turn: &Turn,
         cidr: IpNet,
         owner: Option<NodeId>,
         want: Want,
-    ) {
+    ) -> Option<NodeId> {
         let known = self.destinations.get(cidr);
         if known.is_none() && want == Want::Remove {
-            return;
+            return None;
         }
+        let before = known.and_then(Destination::owner);
+        let taken = before.filter(|_| owner != before && want != Want::Remove);
         if !known.is_some_and(|it| it.is_desired(owner, &want)) {
             self.destinations
                 .update(cidr, |it| it.set_desired(owner, want));
             self.requeue(turn, cidr);
         }
+        taken
+    }
+
+    /// The node to which routes for the destination should lead, or were to lead last.
+    pub(crate) fn led_to(&self, cidr: IpNet) -> Option<NodeId> {
+        self.destinations.get(cidr)?.owner()
     }
 
     /// No table has a route of ours for a network that nobody claims since `released`: a complete
@@ -177,9 +185,11 @@ impl Tables {
         destination.is_some_and(|it| it.has_ours() || it.in_doubt())
     }
 
-    /// The instance to which routes for the destination led is gone.
-    pub(crate) fn set_dead(&mut self, turn: &Turn, cidr: IpNet) {
-        let orphan = |it: &Destination| *it.want() == Want::Remove && !it.dead;
+    /// The instance of that node is gone. Routes for the destination led there if they were to lead to
+    /// the node last: whoever claimed the block after it may never have had them.
+    pub(crate) fn set_dead(&mut self, turn: &Turn, id: NodeId, cidr: IpNet) {
+        let orphan =
+            |it: &Destination| *it.want() == Want::Remove && it.owner() == Some(id) && !it.dead;
         if self.destinations.get(cidr).is_some_and(orphan) {
             self.destinations.update(cidr, |it| it.dead = true);
             self.requeue(turn, cidr);

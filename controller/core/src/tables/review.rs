@@ -1,10 +1,9 @@
 //! Whether what is orphaned may be deleted.
 
-use ipnet::IpNet;
-
 use super::{Due, Tables, destination::Destination, guard::Demand};
 use crate::{
     action::{Reason, Subject},
+    ids::NodeId,
     turn::Turn,
 };
 
@@ -65,14 +64,14 @@ impl Tables {
         std::mem::take(&mut self.begins_to_hold)
     }
 
-    /// Orphans that are held back: if the instance that their node had is gone too, nothing can be
-    /// lost with them.
-    pub(crate) fn held_orphans(&self) -> Vec<IpNet> {
+    /// The nodes to which orphans that are held back were to lead: if the instance is gone too, nothing
+    /// can be lost with them.
+    pub(crate) fn held_owners(&self) -> Vec<NodeId> {
         if !self.guard.held {
             return Vec::new();
         }
         let orphans = self.destinations.iter().filter(|(_, it)| it.is_orphan());
-        orphans.map(|(cidr, _)| cidr).collect()
+        orphans.filter_map(|(_, it)| it.owner()).collect()
     }
 }
 

@@ -46,6 +46,10 @@ fn net(text: &str) -> IpNet {
     text.parse().expect("a network")
 }
 
+fn id(number: usize) -> NodeId {
+    NodeId::new(number)
+}
+
 fn hop(name: &str) -> NextHop {
     NextHop::Target(name.into())
 }
@@ -182,13 +186,13 @@ impl Rig {
     fn lead(&mut self, cidr: &str, node: usize, to: &str) {
         let key = NodeKey::new(format!("n{node}"), format!("uid-n{node}"));
         let want = Want::Lead(hop(to), key);
-        let owner = Some(NodeId::new(node));
+        let owner = Some(id(node));
         self.tables.set_desired(&self.turn, net(cidr), owner, want);
     }
 
     /// The node has the block, and where it is is not known.
     fn keep(&mut self, cidr: &str, node: usize) {
-        let owner = Some(NodeId::new(node));
+        let owner = Some(id(node));
         self.tables
             .set_desired(&self.turn, net(cidr), owner, Want::Keep);
     }

@@ -113,6 +113,25 @@ fn a_route_that_is_alive_in_one_table_counts_though_it_leads_nowhere_in_another(
 }
 
 #[test]
+fn a_route_is_not_dead_because_one_is_gone_to_whom_it_never_led() {
+    let mut driver = ten();
+    driver.configure(|config| config.max_deletion_percent = 0);
+    let block = driver.cidrs("n3")[0].to_string();
+    driver.tell(Event::Configured(None));
+    driver.delete("n3");
+    // Nobody looks at what it claims meanwhile.
+    driver.add(node("other", &[&block]));
+    driver.delete("other");
+    driver.instances.insert("other".into(), InstanceState::Gone);
+    driver.configure(|_| {});
+    driver.pass(Duration::from_secs(300));
+    assert_eq!(routes(&driver), 10);
+    driver.instances.insert("n3".into(), InstanceState::Gone);
+    driver.pass(Duration::from_secs(100));
+    assert_eq!(routes(&driver), 9, "now it leads nowhere");
+}
+
+#[test]
 fn at_zero_percent_no_route_goes_and_that_is_told() {
     let mut driver = ten();
     driver.configure(|config| config.max_deletion_percent = 0);

@@ -275,3 +275,16 @@ fn no_route_is_led_to_where_a_node_was_before_it_moved() {
     let route = driver.tables[&table("main")][&net("10.0.0.0/24")].clone();
     assert_eq!(route.next_hop, Some(hop("b")));
 }
+
+#[test]
+fn a_node_that_is_gone_is_forgotten_once_its_block_is_led_to_another() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[])]);
+    driver.configure(|config| config.max_deletion_percent = 0);
+    driver.delete("a");
+    driver.pass(Duration::from_secs(10));
+    assert_eq!(driver.phase("a"), Some(Phase::Draining));
+    driver.add(node("b", &["10.0.0.0/24"]));
+    driver.pass(Duration::from_secs(10));
+    assert_eq!(driver.phase("b"), Some(Phase::Routed));
+    assert_eq!(driver.phase("a"), None);
+}

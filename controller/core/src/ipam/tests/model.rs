@@ -16,7 +16,7 @@ pub(super) struct Model {
     pub(super) addresses: BTreeMap<usize, Vec<IpAddr>>,
     /// Node and network, in the order they were made.
     pub(super) claims: Vec<(usize, IpNet)>,
-    pub(super) quarantine: BTreeMap<IpNet, (Stamp, Option<usize>)>,
+    pub(super) quarantine: BTreeMap<IpNet, Stamp>,
     /// Pools that wait for a listing begun then or later.
     pub(super) uncovered: Vec<(PoolConfig, Stamp)>,
 }

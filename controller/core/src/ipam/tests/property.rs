@@ -40,7 +40,7 @@ impl Pair {
             Op::Orphaned(cidr) => {
                 self.real.orphaned(cidr, now);
                 if !self.model.entries().contains(&cidr) {
-                    self.model.quarantine.insert(cidr, (now, None));
+                    self.model.quarantine.insert(cidr, now);
                 }
             }
             Op::Free(index) => {
@@ -183,7 +183,7 @@ impl Pair {
             _ if !claimed => Fate::Unclaimed,
             Some(next) => Fate::Has(id(next)),
             None => {
-                self.model.quarantine.insert(cidr, (now, Some(index)));
+                self.model.quarantine.insert(cidr, now);
                 Fate::Quarantined
             }
         };
@@ -219,9 +219,9 @@ impl Pair {
         let waiting: Vec<_> = real.quarantined().collect();
         let expected: Vec<_> = model.quarantine.keys().copied().collect();
         prop_assert_eq!(waiting, expected);
-        for (cidr, (since, former)) in &model.quarantine {
+        for (cidr, since) in &model.quarantine {
             prop_assert!(!real.is_claimed(*cidr));
-            prop_assert_eq!(quarantine(real, *cidr), Some((*since, former.map(id))));
+            prop_assert_eq!(real.released(*cidr), Some(*since));
         }
         let ranges = real.ranges();
         prop_assert_eq!(ranges.len(), model.ranges().len(), "one is named twice");

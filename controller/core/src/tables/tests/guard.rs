@@ -73,15 +73,15 @@ fn what_is_held_goes_when_the_limit_is_raised() {
 }
 
 #[test]
-fn whoever_asks_why_it_began_is_told_once_which_ones() {
+fn whoever_asks_why_it_began_is_told_once_whose_they_are() {
     let mut rig = nodes(10);
     orphan(&mut rig, 0..4);
-    assert_eq!(rig.tables.held_orphans(), []);
+    assert_eq!(rig.tables.held_owners(), []);
     rig.work();
     assert!(rig.tables.begins_to_hold());
     assert!(!rig.tables.begins_to_hold());
-    let held: Vec<IpNet> = (0..4).map(|number| net(&block(number))).collect();
-    assert_eq!(rig.tables.held_orphans(), held);
+    let held: Vec<NodeId> = (0..4).map(id).collect();
+    assert_eq!(rig.tables.held_owners(), held);
     rig.at(101).work();
     assert!(!rig.tables.begins_to_hold(), "it goes on");
 }
@@ -161,7 +161,8 @@ fn routes_to_instances_that_are_gone_are_not_held() {
     orphan(&mut rig, 0..8);
     assert_eq!(rig.work(), [""; 0]);
     for number in 0..4 {
-        rig.tables.set_dead(&rig.turn, net(&block(number)));
+        rig.tables
+            .set_dead(&rig.turn, id(number), net(&block(number)));
     }
     assert_eq!(rig.work().len(), 4);
     assert_eq!(rig.tables.held(), 4);
@@ -177,7 +178,7 @@ fn a_route_that_somebody_led_elsewhere_is_held_though_the_instance_is_gone() {
     routes[0] = ours(&block(0), "elsewhere");
     rig.allow(|policy| policy.max_deletion_percent = 0);
     rig.at(101).orphan(&block(0));
-    rig.tables.set_dead(&rig.turn, net(&block(0)));
+    rig.tables.set_dead(&rig.turn, id(0), net(&block(0)));
     rig.at(102).list(main(&routes));
     assert_eq!(rig.work(), [""; 0]);
 }
@@ -186,7 +187,7 @@ fn a_route_that_somebody_led_elsewhere_is_held_though_the_instance_is_gone() {
 fn what_has_an_owner_cannot_be_declared_dead() {
     let mut rig = nodes(3);
     rig.allow(|policy| policy.max_deletion_percent = 0);
-    rig.tables.set_dead(&rig.turn, net(&block(0)));
+    rig.tables.set_dead(&rig.turn, id(0), net(&block(0)));
     orphan(&mut rig, 0..1);
     assert_eq!(rig.work(), [""; 0]);
 }
@@ -223,7 +224,7 @@ fn a_route_that_leads_to_nothing_that_is_known_is_held_though_the_instance_is_go
     };
     rig.at(101).list(main(&[nowhere]));
     rig.orphan(A);
-    rig.tables.set_dead(&rig.turn, net(A));
+    rig.tables.set_dead(&rig.turn, id(0), net(A));
     assert_eq!(rig.work(), [""; 0]);
 }
 
@@ -234,13 +235,17 @@ fn an_instance_that_was_gone_says_nothing_of_the_next_owner() {
     // Another node has it, and then none, and an instance is gone.
     rig.keep(&block(0), 7);
     rig.orphan(&block(0));
-    rig.tables.set_dead(&rig.turn, net(&block(0)));
+    rig.tables.set_dead(&rig.turn, id(7), net(&block(0)));
+    assert_eq!(rig.work(), [""; 0]);
+    // One is gone to which it never led.
+    rig.orphan(&block(2));
+    rig.tables.set_dead(&rig.turn, id(7), net(&block(2)));
     assert_eq!(rig.work(), [""; 0]);
     // It was gone, its node came back, and left again.
     rig.lead(&block(1), 1, "i1");
     rig.orphan(&block(1));
     rig.allow(|policy| policy.writes = false);
-    rig.tables.set_dead(&rig.turn, net(&block(1)));
+    rig.tables.set_dead(&rig.turn, id(1), net(&block(1)));
     rig.lead(&block(1), 1, "i1");
     rig.orphan(&block(1));
     rig.allow(|policy| policy.writes = true);
