@@ -122,6 +122,14 @@ pub const FIXED: &[(u64, &str)] = &[
         12_480_747,
         "our route of a pool that was cut otherwise was told to be somebody else's",
     ),
+    (
+        13_268_538,
+        "a node lost its pod CIDRs with a restoration to one that went before they were given anew",
+    ),
+    (
+        13_667_423,
+        "a route was deleted at 0 % since one was gone to whom it never led",
+    ),
 ];
 
 /// So many seeds belong to one day.

@@ -4,11 +4,13 @@ use ipnet::IpNet;
 use signpost_core::{Node, NodeKey, Time, cloud::TableId};
 
 use super::{Invariant, could::covers_much};
-use crate::{api::Origin, cloud::Table, queue::Sender, world::World};
-
-fn overlap(a: IpNet, b: IpNet) -> bool {
-    a.contains(&b) || b.contains(&a)
-}
+use crate::{
+    api::Origin,
+    cloud::Table,
+    knowledge::{overlap, overlaps},
+    queue::Sender,
+    world::World,
+};
 
 impl World<'_> {
     /// An engine is about to give a node these blocks.
@@ -50,19 +52,17 @@ impl World<'_> {
     }
 
     /// The node lost its blocks with an etcd that was restored, and cannot have the same again: with
-    /// it came back who had one of them before, or one is no block of a pool, so that we would not have
-    /// given it.
+    /// it came back who had one of them before, be it that it went since, or one is no block of a pool,
+    /// so that we would not have given it.
     fn lost_for_good(&self, shell: usize, node: &Node) -> bool {
         let known = &self.shells[shell].known;
         let present = self.api.get(&node.key);
         let lost = present.is_some_and(|present| present.node.pod_cidrs.is_empty());
-        let mut others = known.nodes.values();
-        let claims =
-            |other: &Node| other.key != node.key && overlaps(&other.pod_cidrs, &node.pod_cidrs);
+        let contested = known.contested.contains(&node.key.uid);
         let mut lost_cidrs = node.pod_cidrs.iter();
         let pools = known.config.iter().flat_map(|config| &config.pools);
         let no_block = |cidr: &IpNet| !pools.clone().any(|pool| pool.range().has(cidr));
-        lost && self.restored.is_some() && (others.any(claims) || lost_cidrs.any(no_block))
+        lost && self.restored.is_some() && (contested || lost_cidrs.any(no_block))
     }
 
     /// One of `held` bars one of `cidrs`: they overlap, and it does not cover so much that it is not
@@ -192,9 +192,4 @@ impl World<'_> {
             });
         }
     }
-}
-
-fn overlaps(some: &[IpNet], others: &[IpNet]) -> bool {
-    some.iter()
-        .any(|one| others.iter().any(|other| overlap(*one, *other)))
 }

@@ -55,6 +55,8 @@ pub(crate) struct Knowledge {
     pub(crate) lost: BTreeSet<(TableId, IpNet)>,
     /// The UIDs of nodes of which the answer to a write of pod CIDRs was lost.
     pub(crate) doubtful: BTreeSet<Arc<str>>,
+    /// The UIDs of nodes of which another one was once told to have a pod CIDR, or a part of it.
+    pub(crate) contested: BTreeSet<Arc<str>>,
     /// Every block that a node was ever told to have.
     pub(crate) held: BTreeSet<IpNet>,
     /// When each node's condition was written, by UID.
@@ -214,6 +216,12 @@ impl Knowledge {
         } else if let Some(cidrs) = self.cidrs.get(&node.key.uid) {
             node.pod_cidrs.clone_from(cidrs);
         }
+        for other in self.nodes.values() {
+            if other.key != node.key && overlaps(&other.pod_cidrs, &node.pod_cidrs) {
+                self.contested.insert(other.key.uid.clone());
+                self.contested.insert(node.key.uid.clone());
+            }
+        }
         self.nodes.insert(node.key.name.clone(), node);
     }
 
@@ -256,6 +264,15 @@ impl Knowledge {
     pub(crate) fn knows(&self, key: &NodeKey) -> Option<&Node> {
         self.nodes.get(&key.name).filter(|node| node.key == *key)
     }
+}
+
+pub(crate) fn overlap(a: IpNet, b: IpNet) -> bool {
+    a.contains(&b) || b.contains(&a)
+}
+
+pub(crate) fn overlaps(some: &[IpNet], others: &[IpNet]) -> bool {
+    some.iter()
+        .any(|one| others.iter().any(|other| overlap(*one, *other)))
 }
 
 /// It happened, or may have, or found that somebody else had done the same.
