@@ -42,7 +42,7 @@ struct Cli {
     /// How long every call takes at least
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     latency: f64,
-    /// How long instances take to start, stop and terminate
+    /// How long instances take to start, stop and terminate, and interfaces to come and go
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     transition: f64,
     /// How many times as fast as the machine's clock the emulator's runs; 0 freezes it

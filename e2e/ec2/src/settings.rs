@@ -60,7 +60,7 @@ pub struct Settings {
     pub staleness: f64,
     /// How long every call takes at least.
     pub latency: f64,
-    /// How long instances take to start, stop and terminate.
+    /// How long instances take to start, stop and terminate, and interfaces to be attached and detached.
     pub transition: f64,
     /// How many times as fast as the machine's clock this one runs; 0 freezes it.
     pub speed: f64,

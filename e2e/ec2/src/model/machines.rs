@@ -91,6 +91,20 @@ pub(crate) struct Interface {
     pub(crate) attachment: Option<Attachment>,
 }
 
+impl Interface {
+    /// `in-use` from the first moment of an attachment to its last: `available` and `in-use` are the
+    /// only ones that the filter `status` of `DescribeNetworkInterfaces` knows, and the example of
+    /// `run-instances` has an interface `in-use` whose attachment is `attaching`. While detaching:
+    /// assumed.
+    pub(crate) fn status(&self) -> &'static str {
+        if self.attachment.is_some() {
+            "in-use"
+        } else {
+            "available"
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Attachment {
     pub(crate) id: String,
@@ -100,4 +114,24 @@ pub(crate) struct Attachment {
     pub(crate) card: u32,
     pub(crate) delete_on_termination: bool,
     pub(crate) attached: Time,
+    pub(crate) progress: Progress,
+}
+
+/// How far an attachment has come: `AttachmentStatus` in the service model, of which `detached` is
+/// shown of nothing, since the attachment goes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Attaching,
+    Attached,
+    Detaching,
+}
+
+impl Progress {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Attaching => "attaching",
+            Self::Attached => "attached",
+            Self::Detaching => "detaching",
+        }
+    }
 }

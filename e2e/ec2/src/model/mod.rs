@@ -19,7 +19,7 @@ mod store;
 
 pub(crate) use addresses::Addresses;
 pub(crate) use ids::Kind;
-pub(crate) use machines::{Attachment, Instance, InstanceState, Interface};
+pub(crate) use machines::{Attachment, Instance, InstanceState, Interface, Progress};
 pub(crate) use network::{Block, Gateway, Peering, Subnet, Vpc};
 pub(crate) use routing::{Association, PrefixList, Route, RouteKey, Table, Target};
 pub(crate) use store::{Spread, Store, View};
@@ -32,7 +32,7 @@ pub(crate) struct Habits {
     pub(crate) propagation: Duration,
     /// Readers are behind by a random part of this, each anew.
     pub(crate) staleness: Duration,
-    /// How long an instance takes to start, stop and terminate.
+    /// How long an instance takes to start, stop and terminate, and an interface to come and go.
     pub(crate) transition: Duration,
     /// Whether routes to a stopped instance are shown as blackholes.
     pub(crate) stopped_is_blackhole: bool,
@@ -231,6 +231,9 @@ impl World {
     }
 
     /// Whether packets reach a route's target.
+    ///
+    /// An interface is one as long as it is in use, also while it is being attached or detached:
+    /// assumed, since a target that is on its way out still shows as reachable (AWSnycast 21).
     pub(crate) fn is_active(&self, view: View, vpc: &str, target: &Target) -> bool {
         match target {
             Target::Local | Target::Other { .. } => true,

@@ -5,6 +5,7 @@
 mod http;
 mod scene;
 
+mod attachments;
 mod consistency;
 mod control;
 mod describing;

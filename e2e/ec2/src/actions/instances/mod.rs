@@ -13,7 +13,7 @@ mod lives;
 
 pub(super) use lives::{start, stop, terminate};
 
-const FILTERS: [&str; 26] = [
+const FILTERS: [&str; 28] = [
     "availability-zone",
     "client-token",
     "image-id",
@@ -25,11 +25,13 @@ const FILTERS: [&str; 26] = [
     "ip-address",
     "network-interface.addresses.private-ip-address",
     "network-interface.attachment.device-index",
+    "network-interface.attachment.status",
     "network-interface.ipv6-addresses.ipv6-address",
     "network-interface.mac-address",
     "network-interface.network-interface-id",
     "network-interface.private-dns-name",
     "network-interface.source-dest-check",
+    "network-interface.status",
     "network-interface.subnet-id",
     "network-interface.vpc-id",
     "owner-id",
@@ -143,7 +145,7 @@ fn interface_fields(world: &World, clock: &Clock, id: &str, interface: &Interfac
         Fields::new()
             .text("attachmentId", &attachment.id)
             .text("deviceIndex", attachment.device_index)
-            .text("status", "attached")
+            .text("status", attachment.progress.name())
             .text("attachTime", clock.date(attachment.attached))
             .text("deleteOnTermination", attachment.delete_on_termination)
             .text("networkCardIndex", attachment.card)
@@ -154,7 +156,7 @@ fn interface_fields(world: &World, clock: &Clock, id: &str, interface: &Interfac
         .text("vpcId", &interface.vpc)
         .text("description", &interface.description)
         .text("ownerId", &world.account)
-        .text("status", "in-use")
+        .text("status", interface.status())
         .text("macAddress", &interface.mac)
         .maybe("privateIpAddress", interface.addresses.first())
         .maybe("privateDnsName", dns_name(world, interface))
@@ -239,6 +241,10 @@ fn interface_values(world: &World, id: &str, interface: &Interface, field: &str)
             let attachment = interface.attachment.iter();
             return attachment.map(|of| of.device_index.to_string()).collect();
         }
+        "attachment.status" => {
+            let attachment = interface.attachment.iter();
+            return attachment.map(|of| of.progress.name().to_owned()).collect();
+        }
         "ipv6-addresses.ipv6-address" => {
             return interface.ipv6.iter().map(ToString::to_string).collect();
         }
@@ -246,6 +252,7 @@ fn interface_values(world: &World, id: &str, interface: &Interface, field: &str)
         "network-interface-id" => id.to_owned(),
         "private-dns-name" => return dns_name(world, interface).into_iter().collect(),
         "source-dest-check" => interface.source_dest_check.to_string(),
+        "status" => interface.status().to_owned(),
         "subnet-id" => interface.subnet.clone(),
         _ => interface.vpc.clone(),
     }]

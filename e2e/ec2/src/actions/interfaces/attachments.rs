@@ -1,12 +1,18 @@
 //! Attaching interfaces to instances and detaching them.
+//!
+//! Both take the time of a transition. What is refused meanwhile is so because the interface is in use
+//! until it is detached: attaching it elsewhere, deleting it ("You must detach the network interface
+//! before you can delete it", `DeleteNetworkInterface` in the service model), and another interface at
+//! its index.
 
 use crate::error::Refusal;
-use crate::model::{Attachment, Kind, World};
+use crate::model::{Attachment, Kind, Progress, World};
 use crate::xml::Fields;
 
 use crate::actions::{Request, done};
 
-/// Joins an interface to an instance.
+/// Joins an interface to an instance. As long as one that is launched is pending, its interfaces are
+/// being attached (the example of `run-instances`).
 pub(in crate::actions) fn join(
     world: &mut World,
     id: &str,
@@ -60,6 +66,7 @@ pub(in crate::actions) fn join(
         card,
         delete_on_termination,
         attached: world.now,
+        progress: world.first_progress(),
     });
     let spread = world.spread();
     world.interfaces.put(id.to_owned(), interface, spread);
@@ -85,6 +92,7 @@ pub(in crate::actions) fn attach(request: &mut Request<'_>) -> Result<Fields, Re
         return Err(Refusal::client("IncorrectState", why));
     }
     let attachment = join(world, &id, &instance, (card, index), false)?;
+    world.begin_attaching(&id, &attachment);
     Ok(Fields::new()
         .text("attachmentId", attachment)
         .text("networkCardIndex", card))
@@ -100,18 +108,20 @@ pub(in crate::actions) fn detach(request: &mut Request<'_>) -> Result<Fields, Re
             .attachment
             .as_ref()
             .filter(|of| of.id == attachment)?;
-        Some((id.clone(), interface.clone(), of.clone()))
+        Some((id.clone(), of.clone()))
     });
-    let (id, mut interface, of) = found.ok_or_else(|| Kind::Attachment.unknown(&[&attachment]))?;
+    let (id, of) = found.ok_or_else(|| Kind::Attachment.unknown(&[&attachment]))?;
     if (of.card, of.device_index) == (0, 0) {
         let why = "The network interface at device index 0 cannot be detached.";
         return Err(Refusal::client("OperationNotPermitted", why));
     }
-    let mut instance = Kind::Instance.find(&world.instances, &of.instance)?;
-    instance.interfaces.retain(|other| *other != id);
-    interface.attachment = None;
-    let spread = world.spread();
-    world.instances.put(of.instance, instance, spread);
-    world.interfaces.put(id, interface, spread);
+    // What the code says of volumes: "trying to detach a volume that's not attached" ("Error codes for
+    // the Amazon EC2 API"). That it holds for interfaces too, by force as well, is assumed.
+    if of.progress != Progress::Attached {
+        let status = of.progress.name();
+        let why = format!("Interface attachment '{attachment}' is '{status}'.");
+        return Err(Refusal::client("IncorrectState", why));
+    }
+    world.begin_detaching(&id, &attachment);
     Ok(done())
 }

@@ -66,17 +66,9 @@ pub(in crate::actions) fn attachment(
         .text("instanceOwnerId", &world.account)
         .text("deviceIndex", attachment.device_index)
         .text("networkCardIndex", attachment.card)
-        .text("status", "attached")
+        .text("status", attachment.progress.name())
         .text("attachTime", clock.date(attachment.attached))
         .text("deleteOnTermination", attachment.delete_on_termination)
-}
-
-fn status(interface: &Interface) -> &'static str {
-    if interface.attachment.is_some() {
-        "in-use"
-    } else {
-        "available"
-    }
 }
 
 pub(super) fn fields(
@@ -99,7 +91,7 @@ pub(super) fn fields(
         .text("description", &interface.description)
         .text("ownerId", &world.account)
         .text("requesterManaged", false)
-        .text("status", status(interface))
+        .text("status", interface.status())
         .text("macAddress", &interface.mac)
         .maybe("privateIpAddress", interface.addresses.first())
         .maybe("privateDnsName", instances::dns_name(world, interface))
@@ -119,7 +111,7 @@ fn values(world: &World, id: &str, interface: &Interface, name: &str) -> Vec<Str
             "attachment-id" => attachment.id.clone(),
             "device-index" => attachment.device_index.to_string(),
             "instance-id" => attachment.instance.clone(),
-            _ => "attached".to_owned(),
+            _ => attachment.progress.name().to_owned(),
         });
         return value.into_iter().collect();
     }
@@ -156,7 +148,7 @@ fn values(world: &World, id: &str, interface: &Interface, name: &str) -> Vec<Str
                 .collect();
         }
         "source-dest-check" => interface.source_dest_check.to_string(),
-        "status" => status(interface).to_owned(),
+        "status" => interface.status().to_owned(),
         "subnet-id" => interface.subnet.clone(),
         _ => interface.vpc.clone(),
     }]
