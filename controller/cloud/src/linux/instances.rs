@@ -1,19 +1,15 @@
 //! Where routes to nodes lead: to the nodes' own addresses.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-};
+use std::{collections::HashMap, net::IpAddr};
 
 use signpost_core::{
     cloud::{CloudError, Instance, InstanceQuery, InstanceState, NextHop},
     node::NodeKey,
 };
 
-/// What a node's addresses mean for routes. `own` are the addresses of the router itself.
+/// What nodes' addresses mean for routes.
 pub(super) fn states(
     queries: &[InstanceQuery],
-    own: &HashSet<IpAddr>,
 ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)> {
     let mut users: HashMap<IpAddr, Vec<&NodeKey>> = HashMap::new();
     for query in queries {
@@ -24,13 +20,6 @@ pub(super) fn states(
     let state = |query: &InstanceQuery| {
         let [v4, v6] = hops(query);
         for address in [v4, v6].into_iter().flatten() {
-            if own.contains(&address) {
-                return unsupported(format!(
-                    "the node's InternalIP {address} is an address of the router itself, to which \
-                     it cannot lead a route: run the controller on a machine that is no node, or \
-                     label the node signpost.dev/exclude"
-                ));
-            }
             let other = users.get(&address).into_iter().flatten();
             if let Some(other) = other.copied().find(|other| **other != query.node) {
                 return unsupported(format!(

@@ -11,8 +11,6 @@ mod table;
 mod tests;
 mod watch;
 
-use std::collections::HashSet;
-use std::net::IpAddr;
 use std::sync::mpsc as blocking;
 use std::thread;
 
@@ -44,7 +42,6 @@ pub struct LinuxConfig {
 enum Request {
     List(Vec<IpNet>, oneshot::Sender<Vec<TableListing>>),
     Write(RouteChange, oneshot::Sender<Result<(), CloudError>>),
-    OwnAddresses(oneshot::Sender<Result<HashSet<IpAddr>, CloudError>>),
 }
 
 /// The router that this program runs on.
@@ -103,9 +100,6 @@ fn serve(mut router: Router, inbox: &blocking::Receiver<Request>) {
             match request {
                 Request::Write(change, reply) => writes.push((change, reply)),
                 Request::List(ranges, reply) => listings.push((ranges, reply)),
-                Request::OwnAddresses(reply) => {
-                    let _ = reply.send(router.own_addresses());
-                }
             }
         }
         let (changes, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
@@ -133,13 +127,7 @@ impl Cloud for LinuxRouter {
         &self,
         queries: &[InstanceQuery],
     ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)> {
-        match self.ask(Request::OwnAddresses).await.flatten() {
-            Ok(own) => instances::states(queries, &own),
-            Err(error) => queries
-                .iter()
-                .map(|query| (query.node.clone(), Err(error.clone())))
-                .collect(),
-        }
+        instances::states(queries)
     }
 
     async fn enable_forwarding(&self, _query: &InstanceQuery) -> Result<(), CloudError> {

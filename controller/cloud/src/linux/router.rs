@@ -12,8 +12,14 @@ use signpost_netlink::{Family, Netns, Route, RouteFilter, Socket, table as table
 
 use super::{LinuxConfig, connected, table};
 
-/// The table's routes by destination.
-type Snapshot = HashMap<IpNet, Vec<Route>>;
+/// What several writes look at.
+#[derive(Default)]
+struct Snapshot {
+    /// The table's routes by destination.
+    routes: HashMap<IpNet, Vec<Route>>,
+    /// The addresses of this machine.
+    own: HashSet<IpAddr>,
+}
 
 pub(super) struct Router {
     socket: Socket,
@@ -57,9 +63,10 @@ impl Router {
         for family in [Family::V4, Family::V6] {
             let routes = self.routes(family)?;
             self.tell_of_shared_mark(&routes, ranges);
-            let inside = routes
-                .iter()
-                .filter(|route| table::lies_in(route.destination, ranges));
+            let here = table::blocks_here(&routes, self.config);
+            let inside = routes.iter().filter(|route| {
+                table::lies_in(route.destination, ranges) && !table::is_pods(route, &here)
+            });
             found.extend(inside.map(|route| table::observe(route, self.config)));
             barred.extend(self.connected(family)?);
         }
@@ -78,7 +85,7 @@ impl Router {
     }
 
     /// The addresses of this machine itself.
-    pub(super) fn own_addresses(&mut self) -> Result<HashSet<IpAddr>, CloudError> {
+    fn own_addresses(&mut self) -> Result<HashSet<IpAddr>, CloudError> {
         let mut all = HashSet::new();
         for family in [Family::V4, Family::V6] {
             let routes = self.routes_of(family, table_number::LOCAL)?;
@@ -120,21 +127,28 @@ impl Router {
             .iter()
             .map(|change| Family::of(change.destination().addr()))
             .collect();
-        let mut snapshot = Snapshot::new();
-        for family in families {
-            match self.routes(family) {
-                Ok(routes) => {
-                    for route in routes {
-                        snapshot.entry(route.destination).or_default().push(route);
-                    }
-                }
-                Err(error) => return vec![Err(error); changes.len()],
-            }
-        }
+        let mut snapshot = match self.snapshot(families) {
+            Ok(snapshot) => snapshot,
+            Err(error) => return vec![Err(error); changes.len()],
+        };
         changes
             .iter()
             .map(|change| self.write_one(&mut snapshot, change))
             .collect()
+    }
+
+    fn snapshot(&mut self, families: BTreeSet<Family>) -> Result<Snapshot, CloudError> {
+        let mut snapshot = Snapshot {
+            own: self.own_addresses()?,
+            ..Snapshot::default()
+        };
+        for family in families {
+            for route in self.routes(family)? {
+                let routes = snapshot.routes.entry(route.destination);
+                routes.or_default().push(route);
+            }
+        }
+        Ok(snapshot)
     }
 
     fn write_one(
@@ -146,16 +160,22 @@ impl Router {
             let detail = format!("this router has no table {}", change.table());
             return Err(CloudError::new(CloudErrorKind::Invalid, detail));
         }
-        let present = snapshot.entry(change.destination()).or_default();
+        let Snapshot { routes, own } = snapshot;
+        let present = routes.entry(change.destination()).or_default();
         match change {
-            RouteChange::Create { route, .. } => self.create(present, route),
-            RouteChange::Replace { old, route, .. } => self.replace(present, old, route),
+            RouteChange::Create { route, .. } => self.create(present, self.wanted(route, own)?),
+            RouteChange::Replace { old, route, .. } => {
+                self.replace(present, old, self.wanted(route, own)?)
+            }
             RouteChange::Delete { route, .. } => self.delete(present, route),
         }
     }
 
-    fn create(&mut self, present: &mut Vec<Route>, wanted: &Wanted) -> Result<(), CloudError> {
-        let route = table::wanted(wanted, self.config)?;
+    fn wanted(&self, route: &Wanted, own: &HashSet<IpAddr>) -> Result<Route, CloudError> {
+        table::wanted(route, self.config, own)
+    }
+
+    fn create(&mut self, present: &mut Vec<Route>, route: Route) -> Result<(), CloudError> {
         // The kernel refuses a second route only if it has the same metric. What ours outranks may
         // stay beside it.
         let is_ours = |other: &Route| other.protocol == route.protocol;
@@ -165,7 +185,8 @@ impl Router {
         if let Some(other) = others.next() {
             let is_wanted = is_ours(other)
                 && !other.multipath
-                && (other.kind, other.gateway) == (route.kind, route.gateway);
+                && (other.kind, other.gateway) == (route.kind, route.gateway)
+                && (route.source.is_none() || other.source == route.source);
             return if is_wanted && others.next().is_none() {
                 Ok(())
             } else {
@@ -183,14 +204,11 @@ impl Router {
         &mut self,
         present: &mut [Route],
         old: &ObservedRoute,
-        wanted: &Wanted,
+        route: Route,
     ) -> Result<(), CloudError> {
         let position = self.find(present, old)?;
         let metric = present[position].metric;
-        let route = Route {
-            metric,
-            ..table::wanted(wanted, self.config)?
-        };
+        let route = Route { metric, ..route };
         // The kernel would replace the first of several routes with one metric, whosever it is.
         if present
             .iter()

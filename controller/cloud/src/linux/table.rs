@@ -1,13 +1,13 @@
 //! The kernel's routes in the terms of the engine.
 
-use std::sync::Arc;
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 use signpost_core::cloud::{
     Blackhole, CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, Route as Wanted,
     TableId,
 };
-use signpost_netlink::{Errno, ErrorKind, Route, RouteKind, table};
+use signpost_netlink::{Errno, ErrorKind, Family, Route, RouteKind, table};
 
 use super::LinuxConfig;
 
@@ -25,9 +25,12 @@ pub(super) fn id(number: u32) -> TableId {
 /// a higher metric than ours does no harm.
 pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
     let leads_on = route.kind == RouteKind::Unicast && !route.multipath;
+    let leads_here = here(route);
     ObservedRoute {
         destination: route.destination,
-        next_hop: route.gateway.filter(|_| leads_on).map(NextHop::Address),
+        next_hop: leads_here
+            .or_else(|| route.gateway.filter(|_| leads_on))
+            .map(NextHop::Address),
         ownership: if route.protocol == config.route_protocol {
             Ownership::Ours
         } else if outranked(route) {
@@ -35,7 +38,7 @@ pub(super) fn observe(route: &Route, config: LinuxConfig) -> ObservedRoute {
         } else {
             Ownership::Foreign
         },
-        blackhole: blackhole(route.kind),
+        blackhole: blackhole(route.kind).filter(|_| leads_here.is_none()),
         // Routes to one destination differ in their metric.
         handle: Some(handle(route)),
     }
@@ -49,6 +52,29 @@ pub(super) fn outranked(route: &Route) -> bool {
         IpNet::V6(_) => 1024,
     };
     route.metric > ours
+}
+
+/// The blocks of nodes that are this machine, as far as ours lead there.
+pub(super) fn blocks_here(routes: &[Route], config: LinuxConfig) -> Vec<IpNet> {
+    let ours = routes
+        .iter()
+        .filter(|route| route.protocol == config.route_protocol && here(route).is_some());
+    ours.map(|route| route.destination).collect()
+}
+
+/// It is the way to a pod of a node that is this machine, which the plugin made.
+pub(super) fn is_pods(route: &Route, blocks_here: &[IpNet]) -> bool {
+    let single = Family::of(route.destination.addr()).host_prefix_len();
+    route.destination.prefix_len() == single
+        && (route.gateway.is_none() && route.interface.is_some())
+        && lies_in(route.destination, blocks_here)
+}
+
+/// The node's address, if the route leads to the node that this machine is: see [`wanted`].
+fn here(route: &Route) -> Option<IpAddr> {
+    route
+        .source
+        .filter(|_| route.kind == RouteKind::Unreachable)
 }
 
 /// Why the kernel drops what follows the route.
@@ -65,8 +91,16 @@ pub(super) fn handle(route: &Route) -> Arc<str> {
     format!("metric {}", route.metric).into()
 }
 
-/// The kernel's route for one that should exist.
-pub(super) fn wanted(route: &Wanted, config: LinuxConfig) -> Result<Route, CloudError> {
+/// The kernel's route for one that should exist. `own` are the addresses of this machine.
+///
+/// A node may be this machine. Its pods have routes of their own, which are more specific; for the rest
+/// of its block nobody is there, and without a route that says so packets would follow the default
+/// route. The kernel keeps the node's address with it as preferred source, by which it is known again.
+pub(super) fn wanted(
+    route: &Wanted,
+    config: LinuxConfig,
+    own: &HashSet<IpAddr>,
+) -> Result<Route, CloudError> {
     let NextHop::Address(gateway) = route.next_hop else {
         let detail = format!(
             "a kernel's route leads to an address, not to {}",
@@ -74,12 +108,18 @@ pub(super) fn wanted(route: &Wanted, config: LinuxConfig) -> Result<Route, Cloud
         );
         return Err(CloudError::new(CloudErrorKind::Invalid, detail));
     };
-    Ok(Route {
+    let mut wanted = Route {
         protocol: config.route_protocol,
         table: config.table,
-        gateway: Some(gateway),
         ..Route::to(route.destination)
-    })
+    };
+    if own.contains(&gateway) {
+        wanted.kind = RouteKind::Unreachable;
+        wanted.source = Some(gateway);
+    } else {
+        wanted.gateway = Some(gateway);
+    }
+    Ok(wanted)
 }
 
 /// Whether a route is of interest: its destination lies in one of the ranges.
