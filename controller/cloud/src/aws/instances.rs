@@ -32,6 +32,8 @@ pub(super) struct RawInstance {
     pub(super) zone: Option<Arc<str>>,
     pub(super) state: InstanceStateName,
     pub(super) tags: Vec<(String, String)>,
+    /// Those that belong to it: not one that is being detached, which may be another's by the time
+    /// this is read.
     pub(super) interfaces: Vec<OwnInterface>,
 }
 
@@ -85,8 +87,13 @@ impl RawInstance {
 }
 
 impl OwnInterface {
+    /// `None` for one that leaves the instance.
     fn read(interface: &types::InstanceNetworkInterface) -> Option<Self> {
         let attachment = interface.attachment();
+        let status = attachment.and_then(types::InstanceNetworkInterfaceAttachment::status);
+        if status.is_some_and(interfaces::is_leaving) {
+            return None;
+        }
         let device = attachment.and_then(types::InstanceNetworkInterfaceAttachment::device_index);
         let card =
             attachment.and_then(types::InstanceNetworkInterfaceAttachment::network_card_index);

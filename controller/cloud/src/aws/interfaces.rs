@@ -19,10 +19,8 @@ pub(super) struct RawInterface {
 impl RawInterface {
     /// `None` for one without an id, which EC2 never sends.
     pub(super) fn read(interface: &types::NetworkInterface) -> Option<Self> {
-        let attachment = interface.attachment().filter(|it| {
-            let detached = [AttachmentStatus::Detaching, AttachmentStatus::Detached];
-            it.status().is_none_or(|status| !detached.contains(status))
-        });
+        let attachment = interface.attachment();
+        let attachment = attachment.filter(|it| !it.status().is_some_and(is_leaving));
         let instance = attachment.and_then(types::NetworkInterfaceAttachment::instance_id);
         Some(Self {
             id: interface.network_interface_id()?.into(),
@@ -32,6 +30,12 @@ impl RawInterface {
             checked: interface.source_dest_check() != Some(false),
         })
     }
+}
+
+/// Whether an interface with this attachment is about to be nobody's.
+pub(super) fn is_leaving(status: &AttachmentStatus) -> bool {
+    let leaving = [AttachmentStatus::Detaching, AttachmentStatus::Detached];
+    leaving.contains(status)
 }
 
 /// Tags with key and value.

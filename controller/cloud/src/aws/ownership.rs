@@ -51,6 +51,8 @@ enum Place {
     At(Arc<str>),
     /// Attached to nothing.
     Loose,
+    /// In another account, which hides it.
+    Hidden,
     /// It exists no more.
     Gone,
 }
@@ -59,6 +61,18 @@ impl Seen {
     fn holds(&self, now: Instant) -> bool {
         let span = if self.ours { HOLDS } else { FOREIGN_HOLDS };
         now.saturating_duration_since(self.at) < span
+    }
+
+    /// A table shows that another instance has it now than when it was looked at.
+    fn has_moved(&self, route: &RawRoute) -> bool {
+        let Some(now) = &route.instance else {
+            return false;
+        };
+        match &self.place {
+            Place::At(before) => before != now,
+            Place::Loose | Place::Gone => true,
+            Place::Hidden => false,
+        }
     }
 
     fn holds_for_a_blackhole(&self, now: Instant) -> bool {
@@ -144,7 +158,7 @@ impl Owners {
 
     /// An interface exists, and is another account's.
     pub(super) fn hidden(&mut self, interface: &Arc<str>, now: Instant) {
-        self.record(interface, Place::Loose, false, now);
+        self.record(interface, Place::Hidden, false, now);
     }
 
     fn record(&mut self, interface: &Arc<str>, place: Place, ours: bool, at: Instant) -> bool {
@@ -171,11 +185,12 @@ impl Owners {
             return None;
         };
         let known = self.interfaces.get(interface).is_some_and(|seen| {
-            if route.blackhole {
+            let holds = if route.blackhole {
                 seen.holds_for_a_blackhole(now)
             } else {
                 seen.holds(now) && (seen.decided || seen.ours)
-            }
+            };
+            holds && !seen.has_moved(route)
         });
         let matters = route.origin == Origin::Created && is_block(route, ranges);
         (matters && !known).then(|| Arc::clone(interface))

@@ -35,6 +35,8 @@ pub(super) struct RawTable {
 pub(super) struct RawRoute {
     pub(super) destination: IpNet,
     pub(super) target: RawTarget,
+    /// The instance that has the interface now, as far as EC2 says.
+    pub(super) instance: Option<Arc<str>>,
     pub(super) origin: Origin,
     /// The target cannot be reached.
     pub(super) blackhole: bool,
@@ -130,6 +132,10 @@ impl RawRoute {
         Some(Self {
             destination: destination.parse().ok()?,
             target,
+            instance: route
+                .instance_id()
+                .filter(|id| !id.is_empty())
+                .map(Arc::from),
             origin: match route.origin() {
                 Some(RouteOrigin::CreateRoute) => Origin::Created,
                 Some(RouteOrigin::CreateRouteTable) => Origin::Vpc,

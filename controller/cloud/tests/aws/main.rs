@@ -8,6 +8,7 @@ mod failures;
 mod instances;
 mod limits;
 mod moto;
+mod moving;
 mod ownership;
 mod policy;
 mod routes;

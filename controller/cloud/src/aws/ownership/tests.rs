@@ -13,6 +13,7 @@ fn route(destination: &str) -> RawRoute {
     RawRoute {
         destination: destination.parse().unwrap(),
         target: RawTarget::Interface("eni-1".into()),
+        instance: None,
         origin: Origin::Created,
         blackhole: false,
     }
@@ -45,6 +46,30 @@ fn a_live_route_is_ours_only_with_proof_of_its_instance() {
     let mut tagged = Owners::default();
     tagged.learn(&"eni-1".into(), &"i-1".into(), true, now);
     assert_eq!(ownership(&tagged, &route), Some(Ownership::Ours));
+}
+
+#[test]
+fn an_interface_is_looked_at_again_once_another_instance_has_it() {
+    let now = Instant::now();
+    let eni: Arc<str> = "eni-1".into();
+    let mut owners = Owners::default();
+    let looks = |owners: &Owners, instance: Option<&str>| {
+        let instance = instance.map(Arc::from);
+        let route = RawRoute {
+            instance,
+            ..route("10.244.1.0/24")
+        };
+        owners.unknown(&route, &ranges(), now).is_some()
+    };
+    owners.learn(&eni, &"i-1".into(), true, now);
+    assert!(!looks(&owners, Some("i-1")));
+    assert!(!looks(&owners, None), "the table does not say");
+    assert!(looks(&owners, Some("i-2")));
+    owners.loose(&eni, false, now);
+    assert!(looks(&owners, Some("i-2")));
+    assert!(!looks(&owners, None));
+    owners.hidden(&eni, now);
+    assert!(!looks(&owners, Some("i-2")), "no look would tell more");
 }
 
 #[test]
