@@ -5,10 +5,7 @@ mod coverage;
 mod figures;
 mod marks;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
 use smallvec::{SmallVec, smallvec};
@@ -46,8 +43,8 @@ pub(crate) struct Ledger {
     foreign: NetMap<()>,
     /// Ranges in which no route of ours may lie.
     barred: NetMap<()>,
-    /// Nodes' own addresses.
-    addresses: BTreeMap<IpAddr, NodeKey>,
+    /// Nodes' own addresses. Several nodes may say that they have one.
+    addresses: BTreeSet<(IpAddr, NodeKey)>,
 }
 
 /// What is known of one network.

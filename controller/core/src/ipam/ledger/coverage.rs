@@ -102,16 +102,12 @@ impl Ledger {
     ) -> bool {
         let mut news = false;
         for address in before {
-            if self.addresses.get(address) == Some(key) {
-                self.addresses.remove(address);
-                news = true;
-            }
+            news |= self.addresses.remove(&(*address, key.clone()));
         }
         for address in now {
             let net = IpNet::from(*address);
             if self.pools.iter().any(|pool| pool.overlap(net).is_some()) {
-                self.addresses.insert(*address, key.clone());
-                news = true;
+                news |= self.addresses.insert((*address, key.clone()));
             }
         }
         news

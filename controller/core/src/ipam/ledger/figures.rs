@@ -76,7 +76,7 @@ impl Ledger {
             ));
         }
         let own = self.addresses.iter().find(|(address, _)| {
-            let net = IpNet::from(**address);
+            let net = IpNet::from(*address);
             pool.overlap(net).is_some()
         });
         own.map(|(address, node)| {

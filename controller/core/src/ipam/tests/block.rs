@@ -140,13 +140,17 @@ fn an_address_outside_all_pools_is_no_news() {
 }
 
 #[test]
-fn an_address_that_another_node_took_over_stays_when_the_former_node_goes() {
-    let mut ledger = four_blocks();
-    let address = addresses(&["10.0.0.5"]);
-    ledger.set_addresses(&key(1), &[], &address);
-    ledger.set_addresses(&key(2), &[], &address);
-    assert!(!ledger.set_addresses(&key(1), &address, &[]));
-    assert_eq!(ledger.refused().count(), 1);
+fn an_address_of_two_nodes_stays_until_neither_has_it() {
+    for (first, last) in [(1, 2), (2, 1)] {
+        let mut ledger = four_blocks();
+        let address = addresses(&["10.0.0.5"]);
+        ledger.set_addresses(&key(1), &[], &address);
+        ledger.set_addresses(&key(2), &[], &address);
+        ledger.set_addresses(&key(first), &address, &[]);
+        assert_eq!(ledger.refused().count(), 1);
+        assert!(ledger.set_addresses(&key(last), &address, &[]));
+        assert_eq!(ledger.refused().count(), 0);
+    }
 }
 
 #[test]
