@@ -78,11 +78,18 @@ impl Pool {
         }
     }
 
-    /// The same blocks with their marks, under the name and state of `other`.
+    /// The same blocks with their marks, under the name and state of `other`. What was removed meanwhile
+    /// is to be looked into as if it were new.
     pub(super) fn configured_as(self, other: Self) -> Self {
+        let coverage = if self.removed {
+            other.coverage
+        } else {
+            self.coverage
+        };
         Self {
             config: other.config,
             removed: false,
+            coverage,
             ..self
         }
     }

@@ -86,6 +86,19 @@ fn a_pool_that_went_for_good_and_comes_back_waits_anew() {
 }
 
 #[test]
+fn a_pool_that_was_removed_while_a_node_kept_it_waits_anew() {
+    let mut ledger = four_blocks();
+    ledger.claim(node(1, 1), net("10.0.0.0/28"));
+    ledger.reconfigure(&config(Vec::new()), since(5));
+    ledger.reconfigure(&config(vec![pool("a", "10.0.0.0/26", 28)]), since(6));
+    assert_eq!(ledger.uncovered(), Some(at(6).at));
+    let refused = allocate(&mut ledger, 2);
+    assert_eq!(refused, Err(AllocateError::NotCovered(Family::V4)));
+    assert!(ledger.covered(at(6)));
+    assert_eq!(take(&mut ledger, 2), "10.0.0.16/28");
+}
+
+#[test]
 fn a_pool_cut_anew_waits_for_a_listing() {
     let mut ledger = four_blocks();
     ledger.reconfigure(&config(vec![pool("a", "10.0.0.0/26", 29)]), since(5));

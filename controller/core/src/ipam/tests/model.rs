@@ -223,9 +223,13 @@ impl Model {
     }
 
     pub(super) fn reconfigure(&mut self, config: Config, since: Stamp) {
-        let known: Vec<PoolConfig> = self.pools().cloned().collect();
+        // What was removed is new when it is back.
+        self.uncovered.retain(|(pool, _)| {
+            !self.removed.iter().any(|it| same_blocks(it, pool))
+                || !config.pools.iter().any(|it| same_blocks(it, pool))
+        });
         let new = config.pools.iter().filter(|pool| {
-            let mut known = known.iter();
+            let mut known = self.config.pools.iter();
             !known.any(|it| same_blocks(it, pool))
         });
         self.uncovered.extend(new.map(|pool| (pool.clone(), since)));

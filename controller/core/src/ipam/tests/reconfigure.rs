@@ -47,6 +47,7 @@ fn a_pool_that_comes_back_hands_out_again() {
     ledger.reconfigure(&config(Vec::new()), since(1));
     ledger.reconfigure(&config(vec![pool("renamed", "10.0.0.0/26", 28)]), since(2));
     assert_eq!(names(&ledger), ["renamed"]);
+    ledger.covered(at(2));
     assert_eq!(take(&mut ledger, 2), "10.0.0.16/28");
     assert_eq!(first(&ledger), [4, 2, 0, 0, 0, 2]);
     ledger.release(id(1), net("10.0.0.0/28"), at(3));
