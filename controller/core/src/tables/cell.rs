@@ -34,6 +34,8 @@ pub(super) struct Cell {
     pub(super) step: Step,
     /// When our last write ended.
     pub(super) written: Option<Stamp>,
+    /// No listing was begun so long after that that it has to show it.
+    pub(super) fresh: bool,
     /// Writes since all was as it should be.
     pub(super) retry: Retry,
     /// How writes failed since then.
@@ -92,6 +94,12 @@ impl Cell {
                 })
             });
         }
+    }
+
+    /// A write of ours ended that may have happened.
+    pub(super) fn wrote(&mut self, now: Stamp) {
+        self.written = Some(now);
+        self.fresh = true;
     }
 
     /// The write failed for a cause that others may just have removed.

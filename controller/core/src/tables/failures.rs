@@ -45,7 +45,7 @@ impl Destination {
         cell.step = Step::Idle;
         if uncertain {
             cell.proven = false;
-            cell.written = Some(now);
+            cell.wrote(now);
             cell.step = Step::Uncertain;
         }
         let before = cell.failure.take().unwrap_or_default();

@@ -198,6 +198,9 @@ fn merge(
     } else {
         news.unproven = true;
     }
+    // Only then is it sure which of several there are.
+    let fresh = std::mem::replace(&mut cell.fresh, !settled);
+    news.changed |= settled && fresh && cell.ours.len() > 1;
     let told = |at: Stamp| shows || begun.shows(at, settle);
     if cell.unseen().is_some_and(told)
         && let Some(failure) = &mut cell.failure

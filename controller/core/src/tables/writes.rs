@@ -55,8 +55,11 @@ impl Tables {
         }
         let first = ours.first();
         if first.is_some_and(|first| first.points_at(hop)) {
-            // Nothing is lost with the others.
-            return ours[1..].last().filter(|_| self.policy.deletes).map(delete);
+            // Nothing is lost with the others, if it is sure that this one is there: what was shown may
+            // be older than our last write, and that may have been its deletion.
+            let sure = destination.cell(index).is_some_and(|it| !it.fresh);
+            let others = ours[1..].last().filter(|_| sure && self.policy.deletes);
+            return others.map(delete);
         }
         let route = Route {
             destination: cidr,
@@ -203,7 +206,7 @@ impl Tables {
             let cell = destination.cell_mut(index);
             note(&mut cell.ours, change);
             cell.proven = false;
-            cell.written = Some(now);
+            cell.wrote(now);
             cell.step = Step::Idle;
             let troubled = cell.failure.take().is_some();
             // What has to be written again and again is written ever more slowly.

@@ -223,3 +223,20 @@ fn what_was_read_back_and_has_settled_is_mended_at_once_however_often_it_goes() 
         rig.at(second + 20).list(main(&[ours(A, "a")]));
     }
 }
+
+/// Of two routes of ours for one destination one is deleted, and the answer is lost. A listing that may
+/// be older than that shows both, and the one that is left was led elsewhere meanwhile.
+#[test]
+fn the_other_of_two_routes_is_deleted_only_if_it_is_sure_that_one_is_left() {
+    let mut rig = Rig::new();
+    rig.lead(A, 1, "a");
+    let both = |other: &str| main(&[named("x", ours(A, "a")), named("y", ours(A, other))]);
+    rig.at(10).list(both("a"));
+    assert_eq!(rig.at(11).work().len(), 1);
+    rig.at(12).end(Err(CloudErrorKind::Unknown));
+    rig.at(13).list(both("b"));
+    assert_eq!(rig.at(20).work(), [""; 0]);
+    rig.at(22).list(both("b"));
+    rig.at(90);
+    assert_eq!(rig.work().len(), 1, "both are there");
+}
