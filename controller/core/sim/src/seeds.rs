@@ -130,6 +130,22 @@ pub const FIXED: &[(u64, &str)] = &[
         13_667_423,
         "a route was deleted at 0 % since one was gone to whom it never led",
     ),
+    (
+        15_613_205,
+        "a pool that came back gave a block before anybody had looked into it again",
+    ),
+    (
+        15_685_670,
+        "one of two routes was deleted for a listing that was older than the other's deletion",
+    ),
+    (
+        15_724_912,
+        "a pool held the address that two nodes had, and gave blocks when the first let go of it",
+    ),
+    (
+        15_864_563,
+        "a node that was recreated on its old machine got the ID of a machine that never was",
+    ),
 ];
 
 /// So many seeds belong to one day.

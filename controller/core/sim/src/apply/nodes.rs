@@ -177,7 +177,8 @@ impl World<'_> {
         let number = key.name[1..].parse().unwrap_or(0);
         self.api.change(&key.name, |node| {
             node.node.internal_ips = addresses(number, true);
-            node.node.provider_id = Some(machine_id(key));
+            // An ID that a node has never changes, also if the machine was another node's before.
+            node.node.provider_id.get_or_insert_with(|| machine_id(key));
             if node.node.uninitialized {
                 node.node.uninitialized = false;
                 node.labelled_later = true;
