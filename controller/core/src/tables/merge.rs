@@ -182,6 +182,8 @@ fn merge(
         .written
         .is_some_and(|end| !begun.shows(end, Duration::ZERO));
     if cell.step == Step::Writing || overlaps {
+        // Does the write not happen, it is not known what is there.
+        cell.proven &= is_same(&cell.ours, &seen);
         return news;
     }
     let settled = cell.written.is_none_or(|end| begun.shows(end, settle));
@@ -238,6 +240,7 @@ impl Cell {
         self.proven != seen.is_empty()
             && self.retry.failures() == 0
             && self.failure.is_none()
+            && !self.fresh
             && matches!(self.step, Step::Idle | Step::Queued)
             && self.ours.len() == seen.len()
             && self.ours.iter().zip(seen).all(|(ours, seen)| ours.is(seen))

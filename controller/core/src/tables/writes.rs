@@ -246,6 +246,8 @@ impl Tables {
         if uncertain {
             self.listing.want(now.at);
             self.listing.want(now.at.after(turn.limits.settle));
+        } else if self.is_unproven(cidr, index) {
+            self.listing.want(now.at);
         }
         if kind == Kind::Create {
             let how = match error.kind {
@@ -264,6 +266,13 @@ impl Tables {
         if matches!(error.kind, Kinds::Invalid | Kinds::NotFound) {
             self.suspects.insert(cidr);
         }
+    }
+
+    /// The table has a route of ours as far as is known, and that was shown otherwise, or not yet.
+    fn is_unproven(&self, cidr: IpNet, index: usize) -> bool {
+        let destination = self.destinations.get(cidr);
+        let cell = destination.and_then(|it| it.cell(index));
+        cell.is_some_and(|cell| !cell.proven && !cell.ours.is_empty())
     }
 
     /// Somebody else changed routes: that may have removed what writes failed for, as when the network

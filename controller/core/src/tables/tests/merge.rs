@@ -240,3 +240,32 @@ fn the_other_of_two_routes_is_deleted_only_if_it_is_sure_that_one_is_left() {
     rig.at(90);
     assert_eq!(rig.work().len(), 1, "both are there");
 }
+
+#[test]
+fn the_other_of_two_routes_goes_too_if_the_node_changed_meanwhile() {
+    let mut rig = written();
+    let both = main(&[named("x", ours(A, "a")), named("y", ours(A, "b"))]);
+    rig.at(21).list(both.clone());
+    rig.keep(A, 1);
+    rig.lead(A, 1, "a");
+    assert_eq!(rig.at(22).work(), [""; 0]);
+    rig.at(30).list(both);
+    assert_eq!(rig.work(), ["delete 10.0.0.0/24 in main"]);
+}
+
+/// It is deleted, and led elsewhere by hand meanwhile; the deletion is denied, and its node is back.
+#[test]
+fn what_was_shown_during_a_write_that_did_not_happen_is_looked_at_again() {
+    let mut rig = Rig::routed();
+    rig.allow(|policy| policy.max_deletion_percent = 100);
+    rig.at(21).orphan(A);
+    assert_eq!(rig.work().len(), 1);
+    rig.at(40).list(main(&[ours(A, "elsewhere")]));
+    assert!(!rig.is_due());
+    rig.at(41).end(Err(CloudErrorKind::Denied));
+    rig.lead(A, 1, "a");
+    assert!(!rig.is_routed(A));
+    assert!(rig.is_due(), "it is looked for");
+    rig.at(42).list(main(&[ours(A, "a")]));
+    assert!(rig.is_routed(A));
+}
