@@ -146,7 +146,7 @@ impl Engine {
         self.recover();
         self.judge_dirty();
         self.ask_for_departed();
-        let query = |id| Some(self.nodes.get(id)?.query());
+        let query = |id| self.nodes.query(id);
         self.instances.begin_reads(&mut self.turn, &query);
         if !self.is_teardown() {
             self.instances.begin_switching(&mut self.turn, &query);

@@ -35,6 +35,7 @@ pub(crate) use self::{
 use self::{sightings::Gone, state::Progress, writes::Queue};
 use crate::{
     Action, Time,
+    cloud::InstanceQuery,
     ids::NodeId,
     node::NodeKey,
     summary::Phase,
@@ -112,6 +113,13 @@ impl Nodes {
     /// The living node, or the one whose routes are still being removed.
     pub(crate) fn any_id(&self, key: &NodeKey) -> Option<NodeId> {
         self.id(key).or_else(|| self.draining.get(key).copied())
+    }
+
+    /// By which a node's instance is found. One that was gone and is back is known twice until its old
+    /// routes are removed, and only the later life tells where its instance is.
+    pub(crate) fn query(&self, id: NodeId) -> Option<InstanceQuery> {
+        let state = self.get(id)?;
+        (self.any_id(state.key()) == Some(id)).then(|| state.query())
     }
 
     /// Living nodes in the order in which they became known.
