@@ -51,13 +51,13 @@ impl World<'_> {
         self.check_no_leftover(shell, node, cidrs, self.now);
     }
 
-    /// The node lost its blocks with an etcd that was restored, and cannot have the same again: with
+    /// The node, if it is there at all, lost its blocks with an etcd that was restored, and cannot have the same again: with
     /// it came back who had one of them before, be it that it went since, or one is no block of a pool,
     /// so that we would not have given it.
     fn lost_for_good(&self, shell: usize, node: &Node) -> bool {
         let known = &self.shells[shell].known;
         let present = self.api.get(&node.key);
-        let lost = present.is_some_and(|present| present.node.pod_cidrs.is_empty());
+        let lost = present.is_none_or(|present| present.node.pod_cidrs.is_empty());
         let contested = known.contested.contains(&node.key.uid);
         let mut lost_cidrs = node.pod_cidrs.iter();
         let pools = known.config.iter().flat_map(|config| &config.pools);
