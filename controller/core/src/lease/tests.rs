@@ -145,6 +145,42 @@ fn who_could_not_look_for_long_begins_to_wait_anew() {
 }
 
 #[test]
+fn a_record_that_is_renewed_is_never_taken() {
+    let mut election = Election::new("b", Terms::default());
+    for look in 0..30 {
+        let renewed = record("a", &look.to_string());
+        let step = election.decide(Some(renewed), Time(look * 2_000));
+        assert!(matches!(step, Step::Wait(_)), "{look}: {step:?}");
+    }
+}
+
+/// As after a store was set back, and written to as often as before.
+#[test]
+fn another_record_of_the_same_version_is_waited_for_from_its_first_sight() {
+    let longer = Record {
+        duration: Duration::from_secs(16),
+        ..record("a", "1")
+    };
+    for other in [record("c", "1"), longer] {
+        let mut election = Election::new("b", Terms::default());
+        for now in (0..14_000).step_by(2_000) {
+            election.decide(Some(record("a", "1")), Time(now));
+        }
+        let (at, _) = taken(&mut election, &other, 14_000);
+        assert!(at >= 29_000, "{other:?}: {at}");
+    }
+}
+
+#[test]
+fn who_gave_the_lease_back_does_not_take_it_from_the_next() {
+    let mut election = Election::new("a", Terms::default());
+    election.renewed(Time(0));
+    election.lost();
+    let step = election.decide(Some(record("b", "2")), Time(3_000));
+    assert!(matches!(step, Step::Wait(_)), "{step:?}");
+}
+
+#[test]
 fn takes_a_released_lease_at_once() {
     let mut election = Election::new("b", Terms::default());
     let step = election.decide(Some(record("", "7")), Time(5));
@@ -385,4 +421,31 @@ fn whoever_renews_without_anybody_between_has_nobodys_writes_to_wait_for() {
         handover: Handover::Clean,
     };
     assert_eq!(step, again);
+}
+
+#[test]
+fn a_deletion_does_not_shorten_the_doubt_that_was_there_before() {
+    let mut election = Election::new("b", Terms::default());
+    let long = Record {
+        duration: Duration::from_secs(60),
+        ..record("a", "9")
+    };
+    election.decide(Some(long), Time(0));
+    election.decide(Some(record("a", "4")), Time(1_000));
+    election.decide(None, Time(2_000));
+    let created = shipped("u", "10", Past::Unused);
+    assert_eq!(taken(&mut election, &created, 4_000).0, 61_000);
+}
+
+#[test]
+fn a_store_in_which_nobody_writes_was_not_set_back() {
+    let mut election = Election::new("b", Terms::default());
+    for now in [0, 2_000] {
+        let quiet = Record {
+            store: Some(100),
+            ..record("a", "9")
+        };
+        election.decide(Some(quiet), Time(now));
+    }
+    assert_eq!(election.doubted(), None);
 }
