@@ -161,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn who_is_elected_again_waits_for_who_led_in_between() {
+        let mut writes = clean();
+        writes.elected(Handover::Unclean, Time(50_000));
+        assert_eq!(writes.handover(SETTLE, Time(59_999)), Handover::Unclean);
+        assert_eq!(writes.handover(SETTLE, Time(60_000)), Handover::Clean);
+    }
+
+    #[test]
     fn what_a_leader_before_us_left_unsaid_shows_after_settle() {
         let mut writes = Writes::default();
         assert!(!writes.settled(SETTLE, Time(0)));
@@ -175,6 +183,7 @@ mod tests {
         writes.begun();
         writes.give_up(LIMITS, Time(1_000));
         assert!(writes.may_begin());
+        assert_eq!(writes.landed(), Time(6_000), "whatever they were");
         assert_eq!(writes.handover(SETTLE, Time(10_999)), Handover::Unclean);
         assert_eq!(writes.handover(SETTLE, Time(11_000)), Handover::Clean);
     }
