@@ -207,6 +207,25 @@ mod tests {
         assert_eq!(feed.answered(&reading, None), gone());
     }
 
+    /// Its deletion may have been told before the read was begun.
+    #[test]
+    fn a_node_that_is_not_known_is_told_only_if_it_is_newer_than_all_that_was_told() {
+        let other = Node::bare(NodeKey::new("b", "w"));
+        let mut feed = Feed::default();
+        feed.listed(vec![(other.clone(), Some(5))]);
+        let bring: [fn(&mut Feed, Node); 3] = [
+            |_, _| (),
+            |feed, other| drop(feed.watched(other, Some(6))),
+            |feed, _| drop(feed.deleted(key("u"), Some(7))),
+        ];
+        for (newest, bring) in (5..).zip(bring) {
+            bring(&mut feed, other.clone());
+            let reading = feed.begin_read(&key("u"));
+            assert_eq!(feed.answered(&reading, found(newest)), Told::ReadAgain);
+            assert_eq!(feed.answered(&reading, found(newest + 1)), seen());
+        }
+    }
+
     #[test]
     fn another_node_of_that_name_means_that_the_one_asked_for_is_gone() {
         let feed = feed(5);
