@@ -174,3 +174,13 @@ fn a_new_leadership_does_not_begin_a_new_minute_for_many() {
     driver.pass(Duration::from_secs(50));
     assert_eq!(routes(&driver), 4, "and less than half of seven");
 }
+
+#[test]
+fn an_instance_of_which_something_new_is_known_is_not_gone_for_that() {
+    let mut driver = ten();
+    driver.configure(|config| config.max_deletion_percent = 0);
+    driver.instances.insert("n3".into(), found("elsewhere"));
+    driver.delete("n3");
+    driver.pass(Duration::from_secs(300));
+    assert_eq!(routes(&driver), 10);
+}

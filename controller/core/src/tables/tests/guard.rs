@@ -223,6 +223,7 @@ fn a_route_that_leads_to_nothing_that_is_known_is_held_though_the_instance_is_go
         ..ours(A, "x")
     };
     rig.at(101).list(main(&[nowhere]));
+    rig.keep(A, 0);
     rig.orphan(A);
     rig.tables.set_dead(&rig.turn, id(0), net(A));
     assert_eq!(rig.work(), [""; 0]);
@@ -233,6 +234,7 @@ fn an_instance_that_was_gone_says_nothing_of_the_next_owner() {
     let mut rig = nodes(3);
     rig.allow(|policy| policy.max_deletion_percent = 0);
     // Another node has it, and then none, and an instance is gone.
+    rig.keep(&block(0), 0);
     rig.keep(&block(0), 7);
     rig.orphan(&block(0));
     rig.tables.set_dead(&rig.turn, id(7), net(&block(0)));
