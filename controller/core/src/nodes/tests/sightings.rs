@@ -151,3 +151,17 @@ fn a_block_that_was_sent_stays_when_labels_change() {
         assert_eq!(sighting.released[..], [], "it has come");
     }
 }
+
+#[test]
+fn pod_cidrs_that_a_node_lost_stay_its_own_when_labels_change() {
+    for other in relabelled() {
+        let mut rig = Rig::new();
+        rig.add(having("a", &["10.0.0.0/24"]));
+        rig.at(2).see(node("a"));
+        assert_eq!(reads(&rig.at(7).work()), [key("a")]);
+        rig.read(node("a"));
+        let sighting = rig.see(other).expect("it lives");
+        assert_eq!(sighting.released[..], [], "pods have addresses of them");
+        assert_eq!(sets(&rig.work()), [("a".into(), vec![net("10.0.0.0/24")])]);
+    }
+}
