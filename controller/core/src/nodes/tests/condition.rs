@@ -244,3 +244,20 @@ fn a_node_that_comes_back_is_told_when_the_write_of_before_has_ended() {
     rig.told("a", refused(ApiErrorKind::Transient));
     assert_eq!(statuses(&rig.at(10).work()).len(), 1);
 }
+
+#[test]
+fn what_was_not_wanted_when_its_turn_came_is_said_when_it_is_wanted_again() {
+    let mut rig = Rig::with(Limits {
+        api_writes: 1,
+        ..LIMITS
+    });
+    let (first, second) = (rig.add(node("first")), rig.add(node("second")));
+    rig.stand(first, Phase::Routed, None);
+    rig.stand(second, Phase::Routed, None);
+    assert_eq!(statuses(&rig.work()).len(), 1);
+    rig.stand(second, Phase::Routing, None);
+    rig.told("first", Ok(()));
+    assert_eq!(statuses(&rig.work()), []);
+    rig.stand(second, Phase::Routed, None);
+    assert_eq!(statuses(&rig.work()), [(true, Reason::RouteCreated)]);
+}
