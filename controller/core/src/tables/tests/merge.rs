@@ -120,6 +120,16 @@ fn a_foreign_route_in_its_place_is_believed_at_once() {
 }
 
 #[test]
+fn a_route_of_ours_beside_one_of_others_is_there_until_a_listing_lacks_it() {
+    let mut rig = written();
+    rig.at(21).list(main(&[ours(A, "a"), foreign(A)]));
+    assert!(rig.tables.may_have_routes(net(A)));
+    rig.at(22).list(main(&[foreign(A)]));
+    assert_eq!(rig.dirty(), [net(A)].into());
+    assert!(!rig.tables.may_have_routes(net(A)));
+}
+
+#[test]
 fn an_uncertain_write_is_settled_by_the_first_listing_after_it() {
     for (shown, landed) in [(vec![ours(A, "a")], true), (vec![], false)] {
         let mut rig = Rig::new();
@@ -193,7 +203,9 @@ fn the_order_of_a_listing_means_nothing() {
     let routes = [C, A, B].map(|cidr| ours(cidr, "x"));
     rig.at(20).list(main(&routes));
     assert!([A, B, C].iter().all(|cidr| rig.is_routed(cidr)));
-    rig.at(21).list(main(&routes[..1]));
+    rig.at(21).list(main(&routes));
+    assert_eq!(rig.told, [], "nothing has changed");
+    rig.at(22).list(main(&routes[..1]));
     assert!(rig.is_routed(C) && !rig.is_routed(A));
     let (_, message) = &rig.told[0];
     assert!(message.contains("changed or removed 2 of our routes"));
