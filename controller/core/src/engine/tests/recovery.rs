@@ -82,14 +82,31 @@ fn a_teardown_without_routes_is_done_at_once() {
 
 #[test]
 fn a_second_teardown_is_told_as_the_first() {
-    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
-    for count in 1..=2 {
-        driver.configure(|config| config.teardown = true);
-        driver.pass(Duration::from_secs(5));
-        assert_eq!(done(&driver), count);
-        driver.configure(|config| config.teardown = false);
-        driver.pass(Duration::from_secs(5));
+    for limits in [LIMITS, NO_ROUTES] {
+        let mut driver = Driver::leading(limits, config(16), vec![]);
+        for count in 1..=2 {
+            driver.configure(|config| config.teardown = true);
+            driver.pass(Duration::from_secs(5));
+            assert_eq!(done(&driver), count);
+            driver.configure(|config| config.teardown = false);
+            driver.pass(Duration::from_secs(5));
+        }
     }
+}
+
+#[test]
+fn a_teardown_is_done_only_when_somebody_has_looked_into_a_pool_that_came_with_it() {
+    let mut driver = Driver::leading(LIMITS, config(16), vec![]);
+    driver.pass(Duration::from_secs(60));
+    driver.put("main", route("10.1.0.0/24", "gone"));
+    driver.configure(|config| {
+        config.teardown = true;
+        config.pools[0].cidr = net("10.0.0.0/15");
+    });
+    assert_eq!(done(&driver), 0);
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.tables[&table("main")].len(), 0);
+    assert_eq!(done(&driver), 1);
 }
 
 #[test]
