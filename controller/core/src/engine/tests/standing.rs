@@ -230,6 +230,9 @@ fn a_pool_is_refused_as_soon_as_a_node_has_an_address_in_it_and_no_longer() {
     driver.add(node("c", &[]));
     driver.pass(Duration::from_secs(60));
     assert_eq!(driver.cidrs("c"), []);
+    driver.delete("moves");
+    driver.pass(Duration::from_millis(100));
+    assert_eq!(driver.phase("c"), Some(Phase::Routed));
 }
 
 #[test]
@@ -315,4 +318,32 @@ fn of_a_node_that_is_back_only_the_later_life_is_asked_about() {
         asked.iter().all(|asked| **asked == back.internal_ips),
         "{asked:?}"
     );
+}
+
+#[test]
+fn a_node_in_service_stays_so_while_its_instance_cannot_be_read() {
+    let mut driver = routed(&["a"]);
+    let again = driver.nodes["a"].clone();
+    driver.fault = Box::new(|action| {
+        let read = matches!(action, Action::ReadInstances { .. });
+        read.then_some(Answer::Cloud(CloudErrorKind::Denied))
+    });
+    driver.elect(vec![again]);
+    driver.pass(Duration::from_secs(600));
+    assert_eq!(driver.problem("a"), Some(Reason::CloudDenied));
+    assert_eq!(driver.statuses("a"), []);
+}
+
+#[test]
+fn a_node_in_service_goes_out_of_it_when_its_instance_stops_to_forward_for_good() {
+    let mut driver = Driver::leading(FORWARDING, config(16), vec![node("a", &[])]);
+    driver.pass(Duration::from_secs(60));
+    driver.log.clear();
+    driver.instances.insert("a".into(), not_forwarding("a"));
+    driver.fault = Box::new(|action| {
+        let switch = matches!(action, Action::EnableForwarding(_));
+        switch.then_some(Answer::Cloud(CloudErrorKind::Denied))
+    });
+    driver.pass(Duration::from_secs(400));
+    assert_eq!(driver.statuses("a"), [(false, Reason::CloudDenied)]);
 }
