@@ -134,6 +134,15 @@ fn a_block_that_a_route_of_others_came_to_lie_in_is_not_written() {
 }
 
 #[test]
+fn a_block_that_waits_for_its_write_is_not_written_once_a_teardown_begins() {
+    let mut driver = chosen();
+    driver.configure(|config| config.teardown = true);
+    driver.release();
+    driver.pass(Duration::from_secs(60));
+    assert_eq!(driver.cidrs("b"), []);
+}
+
+#[test]
 fn of_two_lives_of_one_second_the_one_seen_last_lives() {
     for uid in ["aaa", "zzz"] {
         let mut driver = Driver::leading(LIMITS, config(16), vec![node("a", &[])]);
