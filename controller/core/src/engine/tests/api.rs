@@ -55,6 +55,7 @@ fn a_late_sighting_without_pod_cidrs_changes_nothing() {
     assert_eq!(driver.phase("a"), Some(Phase::Routed));
     assert!(!driver.log.iter().any(setting));
     assert!(driver.writes().is_empty());
+    assert_eq!(driver.statuses("a"), []);
 }
 
 #[test]

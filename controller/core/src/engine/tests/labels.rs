@@ -44,6 +44,8 @@ fn a_node_that_is_not_initialized_waits_for_its_labels_where_they_decide() {
     let mut driver = Driver::leading(LIMITS, zones(), vec![uninitialized()]);
     driver.pass(Duration::from_secs(60));
     assert_eq!(driver.cidrs("a"), []);
+    let pools = driver.engine.summary().pools;
+    assert!(pools.iter().all(|pool| pool.quarantined == 0), "none was");
     driver.add(labelled());
     driver.pass(Duration::from_secs(5));
     assert_eq!(driver.cidrs("a"), [net("10.1.0.0/24")]);

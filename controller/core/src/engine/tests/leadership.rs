@@ -54,6 +54,7 @@ fn nothing_is_deleted_before_nodes_and_routes_were_both_read() {
     driver.pass(Duration::from_secs(100));
     assert!(driver.writes().is_empty());
     assert!(!driver.engine.summary().recovered);
+    assert_eq!(driver.engine.summary().pools[0].quarantined, 3);
     let kept = node("a", &all[..1]);
     driver.tell(Event::NodesListed(vec![kept]));
     driver.pass(Duration::from_secs(5));
