@@ -46,3 +46,21 @@ fn a_replacement_that_did_not_happen_left_the_route_as_it_was() {
         assert_eq!(rig.is_routed(A), routed, "{kind:?}");
     }
 }
+
+#[test]
+fn what_is_to_go_already_is_not_to_go_anew() {
+    let mut rig = Rig::routed();
+    rig.orphan(A);
+    rig.work();
+    rig.at(21).end(Err(Kinds::Denied));
+    rig.orphan(A);
+    assert_eq!(rig.work(), [""; 0], "its back-off goes on");
+}
+
+#[test]
+fn whose_a_block_is_counts_also_while_nobody_knows_where_it_leads() {
+    let mut rig = Rig::new();
+    rig.keep(A, 1);
+    rig.keep(A, 2);
+    assert_eq!(rig.tables.led_to(net(A)), Some(id(2)));
+}

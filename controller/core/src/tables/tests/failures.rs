@@ -272,3 +272,12 @@ fn a_listing_of_our_own_is_no_reason_to_try_again() {
     rig.list(main(&[]));
     assert_eq!(rig.at(second + 1).work(), [""; 0]);
 }
+
+#[test]
+fn a_replacement_for_which_there_is_no_room_is_not_tried_again_at_once() {
+    let mut rig = Rig::routed();
+    rig.at(21).lead(A, 1, "b");
+    rig.work();
+    rig.end(Err(Kinds::QuotaExceeded));
+    assert_eq!(rig.work(), [""; 0]);
+}
