@@ -120,6 +120,23 @@ fn a_foreign_route_in_its_place_is_believed_at_once() {
 }
 
 #[test]
+fn a_second_route_of_ours_that_turns_up_is_noticed_and_removed() {
+    let mut rig = Rig::routed();
+    rig.at(21)
+        .list(main(&[ours(A, "a"), named("2", ours(A, "b"))]));
+    assert_eq!(rig.work(), [format!("delete {A} in main")]);
+}
+
+#[test]
+fn a_route_that_was_desired_all_along_in_the_end_is_read_back() {
+    let mut rig = written();
+    rig.keep(A, 1);
+    rig.lead(A, 1, "a");
+    rig.at(31).list(main(&[ours(A, "a")]));
+    assert!(rig.is_routed(A));
+}
+
+#[test]
 fn a_route_of_ours_beside_one_of_others_is_there_until_a_listing_lacks_it() {
     let mut rig = written();
     rig.at(21).list(main(&[ours(A, "a"), foreign(A)]));
