@@ -312,3 +312,14 @@ fn a_node_that_goes_when_all_are_to_be_looked_at_is_left_out() {
     rig.instances.forget(id(1));
     assert_eq!(rig.read().map(|(_, asked)| asked), Some(vec![2]));
 }
+
+#[test]
+fn what_is_asked_for_while_it_is_read_is_read_again() {
+    let mut rig = Rig::new();
+    rig.ensure(1);
+    let (batch, _) = rig.read().expect("asked");
+    rig.instances.want(&rig.turn, id(1));
+    assert_eq!(rig.read(), None, "one after the other");
+    rig.answer(batch, vec![(1, Ok(found(true)))]);
+    assert_eq!(rig.read().map(|(_, asked)| asked), Some(vec![1]));
+}
