@@ -108,3 +108,31 @@ fn provider_none_allocates_and_frees_without_a_look_at_routes() {
     assert!(!driver.log.iter().any(cloud));
     assert_eq!(driver.notices(Reason::PoolExhausted), 0);
 }
+
+#[test]
+fn without_routes_too_the_younger_of_two_nodes_with_one_pod_cidr_is_told() {
+    let none = Limits {
+        routes: false,
+        ..LIMITS
+    };
+    let mut driver = Driver::leading(none, config(16), vec![node("young", &[])]);
+    driver.add(crate::Node {
+        created: -1,
+        ..node("old", &["10.0.0.0/24"])
+    });
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(driver.phase("old"), Some(Phase::Routed));
+    assert_eq!(driver.problem("young"), Some(Reason::DuplicatePodCIDR));
+    assert_eq!(driver.nodes["young"].network, NetworkCondition::Unavailable);
+}
+
+#[test]
+fn without_routes_too_a_removed_pool_of_which_nobody_has_a_block_is_let_go() {
+    let none = Limits {
+        routes: false,
+        ..LIMITS
+    };
+    let mut driver = Driver::leading(none, config(16), vec![]);
+    driver.configure(|config| config.pools[0].cidr = net("10.1.0.0/16"));
+    assert_eq!(driver.engine.summary().pools.len(), 1);
+}
