@@ -131,6 +131,5 @@ impl Engine {
                 self.claim(id, cidr);
             }
         }
-        self.blocks_changed();
     }
 }

@@ -140,10 +140,7 @@ impl Engine {
             return;
         };
         let now = self.turn.now.at;
-        if block == foreign
-            || self.ledger.is_claimed(foreign)
-            || !self.notices.foreign.is_new(foreign, now)
-        {
+        if self.ledger.is_claimed(foreign) || !self.notices.foreign.is_new(foreign, now) {
             return;
         }
         let message = format!(

@@ -113,7 +113,7 @@ impl Engine {
     /// Notes that everything was read that a leader must know before it takes away.
     pub(super) fn recover(&mut self) {
         self.cover_pools();
-        if self.recovery.done || !self.nodes.is_listed() || self.config.is_none() {
+        if self.recovery.done || !self.nodes.is_listed() {
             return;
         }
         let Recovery {

@@ -49,7 +49,7 @@ impl BlockMap {
         let words = vec![Word::default(); len.div_ceil(BITS) as usize];
         let mut full = Vec::new();
         let mut below = words.len();
-        while below > 1 || full.is_empty() {
+        while below > 1 {
             let size = below.div_ceil(BITS as usize);
             let mut level = vec![0; size];
             // Bits beyond the level below count as full.

@@ -67,9 +67,7 @@ impl Ledger {
     pub(crate) fn cover_all(&mut self) {
         for pool in &mut self.pools {
             pool.coverage = Coverage::Covered;
-            pool.looked = true;
         }
-        self.drop_idle_pools();
     }
 
     /// The destinations of all routes of others, in place of those named before. Says whether any
