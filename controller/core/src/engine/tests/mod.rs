@@ -4,6 +4,7 @@ mod drift;
 mod driver;
 mod failures;
 mod foreign;
+mod gone;
 mod guard;
 mod haste;
 mod labels;
