@@ -82,6 +82,11 @@ class Network(Scene):
         self.assertTrue(attribute["EnableDnsHostnames"]["Value"])
         groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])
         self.assertEqual(groups["SecurityGroups"][0]["GroupName"], "default")
+        group = ec2.create_security_group(
+            GroupName="nodes", Description="of the test", VpcId=self.vpc)["GroupId"]
+        shown = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+        self.assertEqual(shown[0]["Description"], "of the test")
+        ec2.delete_security_group(GroupId=group)
 
     def test_tables_and_their_associations(self):
         ec2 = self.ec2

@@ -175,11 +175,13 @@ fn decide(
     let session_token = arrival.header("x-amz-security-token");
     state.metadata.check(subject.access_key, session_token)?;
     let role = state.metadata.role_of(subject.access_key);
+    let account = state.world.account_of(role.unwrap_or(subject.access_key));
+    state.world.caller = account.to_owned();
     let policy = role
         .and_then(|role| state.policies.get(role))
         .or_else(|| state.policies.get(subject.access_key));
     if policy.is_some_and(|of| !of.allows(&state.world, subject.action, subject.parameters)) {
-        return Err(unauthorized());
+        return Err(actions::unauthorized());
     }
     if let Some(refusal) = fault.and_then(refusal) {
         return Err(refusal);
@@ -205,11 +207,6 @@ fn throttled() -> Refusal {
     Refusal::with_status(status, "RequestLimitExceeded", "Request limit exceeded.")
 }
 
-fn unauthorized() -> Refusal {
-    let why = "You are not authorized to perform this operation.";
-    Refusal::with_status(StatusCode::FORBIDDEN, "UnauthorizedOperation", why)
-}
-
 /// The refusal of a fault, if it is one that refuses.
 fn refusal(fault: &FaultKind) -> Option<Refusal> {
     Some(match fault {
@@ -223,7 +220,7 @@ fn refusal(fault: &FaultKind) -> Option<Refusal> {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
             Refusal::with_status(status, code, "This was asked for.")
         }
-        FaultKind::Unauthorized => unauthorized(),
+        FaultKind::Unauthorized => actions::unauthorized(),
         FaultKind::Expired => auth::expired(),
         _ => return None,
     })
@@ -250,7 +247,7 @@ fn act(
     let token = parameters
         .get("ClientToken")
         .filter(|token| !token.is_empty());
-    let token = token.map(|token| (name.to_owned(), token.clone()));
+    let token = token.map(|token| (state.world.caller.clone(), name.to_owned(), token.clone()));
     if let Some((before, fields)) = token.as_ref().and_then(|token| state.tokens.get(token)) {
         if before == parameters {
             return Ok(fields.clone());
@@ -258,6 +255,7 @@ fn act(
         let why = "The parameters differ from those of the request that used this client token.";
         return Err(Refusal::client("IdempotentParameterMismatch", why));
     }
+    actions::check_sharing(&state.world, name, parameters)?;
     let params = Params::new(parameters.clone());
     let fields = action(&mut Request {
         params,

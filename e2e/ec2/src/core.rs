@@ -15,8 +15,8 @@ use crate::policy::Policy;
 use crate::settings::{Options, Settings};
 use crate::xml::Fields;
 
-/// Answers by action and client token, each with the parameters that it was given for.
-pub(crate) type Tokens = BTreeMap<(String, String), (BTreeMap<String, String>, Fields)>;
+/// Answers by account, action and client token, each with the parameters that it was given for.
+pub(crate) type Tokens = BTreeMap<(String, String, String), (BTreeMap<String, String>, Fields)>;
 
 /// What changes under one lock.
 #[derive(Debug)]

@@ -106,11 +106,11 @@ fn value(state: &mut State, path: &str) -> Option<String> {
         "ipv6" => Some(interfaces.first()?.ipv6.first()?.to_string()),
         "iam/security-credentials" => instance?.profile,
         "iam/info" => {
+            let Instance { owner, profile, .. } = instance?;
             let arn = format!(
-                "arn:{}:iam::{}:instance-profile/{}",
+                "arn:{}:iam::{owner}:instance-profile/{}",
                 world.partition(),
-                world.account,
-                instance?.profile?
+                profile?
             );
             Some(json!({"Code": "Success", "InstanceProfileArn": arn}).to_string())
         }
@@ -131,7 +131,7 @@ fn network(state: &State, interface: &Interface, field: &str) -> Option<String> 
         "vpc-id" => Some(interface.vpc.clone()),
         "subnet-id" => Some(interface.subnet.clone()),
         "mac" => Some(interface.mac.clone()),
-        "owner-id" => Some(state.world.account.clone()),
+        "owner-id" => Some(interface.owner.clone()),
         "device-number" => Some(attachment?.device_index.to_string()),
         "interface-id" => {
             let instance = state.world.instances.get(&attachment?.instance)?;
@@ -181,7 +181,7 @@ fn document(state: &State, id: Option<&str>, instance: Option<&Instance>) -> Opt
         .map(ToString::to_string);
     Some(
         json!({
-            "accountId": world.account,
+            "accountId": instance.owner,
             "architecture": "x86_64",
             "availabilityZone": instance.zone,
             "imageId": instance.image,

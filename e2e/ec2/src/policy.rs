@@ -199,26 +199,23 @@ fn subjects(world: &World, action: &str, parameters: &BTreeMap<String, String>) 
         .filter(|(parameter, _)| fits(parameter))
         .map(|(_, id)| id);
     ids.map(|id| {
-        let arn = |kind: &str, id: &str| {
+        let arn = |kind: &str, id: &str, owner: &str| {
             let partition = world.partition();
-            format!(
-                "arn:{partition}:ec2:{}:{}:{kind}/{id}",
-                world.region, world.account
-            )
+            format!("arn:{partition}:ec2:{}:{owner}:{kind}/{id}", world.region)
         };
         let mut keys = attribute(action, parameters);
         // IAM reads tags as everybody does, so a fresh one may not count yet.
-        for (key, value) in world.tags_of(View::Seen(world.now), id) {
+        for (key, value) in world.shown_tags(View::Seen(world.now), id) {
             keys.insert(format!("aws:ResourceTag/{key}"), value.clone());
             keys.insert(format!("ec2:ResourceTag/{key}"), value);
         }
         if let Some(vpc) = vpc_of(world, id) {
-            keys.insert("ec2:Vpc".to_owned(), arn("vpc", &vpc));
+            keys.insert("ec2:Vpc".to_owned(), arn("vpc", &vpc, &world.account));
         }
-        let kind = Kind::of(id)
-            .and_then(Kind::resource_type)
-            .unwrap_or("unknown");
-        regional(keys, arn(kind, id))
+        let kind = Kind::of(id);
+        let owner = kind.and_then(|kind| world.owner_of(View::Truth, kind, id));
+        let kind = kind.and_then(Kind::resource_type).unwrap_or("unknown");
+        regional(keys, arn(kind, id, owner.unwrap_or(&world.caller)))
     })
     .collect()
 }

@@ -51,7 +51,7 @@ pub(crate) fn get(world: &World, parameters: &BTreeMap<String, String>) -> Resul
         "arn:{}:servicequotas:{}:{}:vpc/{code}",
         world.partition(),
         world.region,
-        world.account
+        world.caller
     );
     let quota = json!({
         "ServiceCode": "vpc",

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::buckets::Rate;
 use crate::model::Habits;
+use crate::participants::Participant;
 use crate::quotas::Quotas;
 
 /// How an emulator is started.
@@ -82,6 +83,8 @@ pub struct Settings {
     /// Whether writes, too, see a new interface or table only when readers do ("Eventual consistency"
     /// in the developer guide: a command can fail for a resource that was just created).
     pub late_writes: bool,
+    /// Other accounts, with which subnets are shared; a change replaces them all.
+    pub participants: Vec<Participant>,
     /// Whether the log of calls has the bodies of requests and answers.
     pub record_bodies: bool,
     /// How much of everything the account may have.
@@ -104,6 +107,7 @@ impl Default for Settings {
             hidden_instances: Vec::new(),
             short_pages: false,
             late_writes: false,
+            participants: Vec::new(),
             record_bodies: false,
             quotas: Quotas::default(),
         }
@@ -150,6 +154,7 @@ impl Settings {
             hidden_instances: self.hidden_instances.clone(),
             short_pages: self.short_pages,
             late_writes: self.late_writes,
+            participants: self.participants.clone(),
             quotas: self.quotas.clone(),
         }
     }

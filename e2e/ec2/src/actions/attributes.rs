@@ -84,7 +84,7 @@ pub(super) fn describe_instance(request: &mut Request<'_>) -> Result<Fields, Ref
         "instanceType" => Ok(fields.below("instanceType", value(&instance.machine))),
         "groupSet" => {
             let groups = primary
-                .map(|of| groups::fields(&of.groups))
+                .map(|of| groups::fields(world, &of.groups))
                 .unwrap_or_default();
             Ok(fields.list("groupSet", groups))
         }
@@ -114,10 +114,11 @@ pub(super) fn describe_interface(request: &mut Request<'_>) -> Result<Fields, Re
     match attribute.as_str() {
         "sourceDestCheck" => Ok(fields.below(&attribute, value(interface.source_dest_check))),
         "description" => Ok(fields.below(&attribute, value(&interface.description))),
-        "groupSet" => Ok(fields.list("groupSet", groups::fields(&interface.groups))),
+        "groupSet" => Ok(fields.list("groupSet", groups::fields(world, &interface.groups))),
         "attachment" => {
             let attachment = interface.attachment.as_ref();
-            let attachment = attachment.map(|of| interfaces::attachment(world, request.clock, of));
+            let attachment =
+                attachment.map(|of| interfaces::attachment(request.clock, &interface.owner, of));
             Ok(fields.maybe_below("attachment", attachment))
         }
         _ => Err(Refusal::value(

@@ -28,7 +28,7 @@ fn fields(world: &World, view: View, id: &str, gateway: &Gateway) -> Fields {
         .text("internetGatewayId", id)
         .text("ownerId", &world.account)
         .list("attachmentSet", attachments)
-        .list("tagSet", tag_set(&world.tags_of(view, id)))
+        .list("tagSet", tag_set(&world.shown_tags(view, id)))
 }
 
 fn both(request: &mut Request<'_>) -> Result<(String, Gateway, String), Refusal> {

@@ -144,6 +144,7 @@ pub(super) fn run(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     let plugs = plugs(params)?;
     let profile = params.text("IamInstanceProfile.Name");
     let template = Instance {
+        owner: request.world.caller.clone(),
         reservation: request.world.new_id(Kind::Reservation),
         launch_index: 0,
         state: InstanceState::Pending,

@@ -47,6 +47,11 @@ impl Listing {
         })
     }
 
+    /// What is listed.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Leaves these records out, as if they were not there.
     pub(super) fn hide(&mut self, hidden: impl IntoIterator<Item = String>) {
         self.hidden.extend(hidden);

@@ -21,6 +21,7 @@ mod listing;
 mod peerings;
 mod prefix_lists;
 mod routes;
+mod sharing;
 mod subnets;
 mod tables;
 mod tags;
@@ -29,6 +30,8 @@ mod vpcs;
 mod zones;
 
 use listing::Listing;
+
+pub(crate) use sharing::{check as check_sharing, unauthorized};
 
 /// Records of one page, and the token that leads to the next.
 type Selected<'s, V> = (Vec<(String, &'s V)>, Option<String>);
@@ -57,6 +60,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("CreateManagedPrefixList", prefix_lists::create),
     ("CreateRoute", routes::create),
     ("CreateRouteTable", tables::create),
+    ("CreateSecurityGroup", groups::create),
     ("CreateSubnet", subnets::create),
     ("CreateTags", tags::create),
     ("CreateVpc", vpcs::create),
@@ -65,6 +69,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("DeleteNetworkInterface", interfaces::delete),
     ("DeleteRoute", routes::delete),
     ("DeleteRouteTable", tables::delete),
+    ("DeleteSecurityGroup", groups::delete),
     ("DeleteSubnet", subnets::delete),
     ("DeleteTags", tags::delete),
     ("DeleteVpc", vpcs::delete),
@@ -162,13 +167,14 @@ impl Request<'_> {
         values: impl Fn(View, &str, &V, &str) -> Vec<String>,
     ) -> Result<Selected<'s, V>, Refusal> {
         let view = world.seen();
-        listing.check_ids(|id| view.get(store, id).is_some())?;
+        let sees = |id: &String| world.sees(view, listing.kind(), id);
+        listing.check_ids(|id| view.get(store, id).is_some() && sees(id))?;
         let found = view
             .iter(store)
-            .filter(|(id, _)| listing.wants(id))
+            .filter(|(id, _)| listing.wants(id) && sees(id))
             .filter(|(id, record)| {
                 listing.filters.is_empty()
-                    || listing.filters.pass(&world.tags_of(view, id), |name| {
+                    || listing.filters.pass(&world.shown_tags(view, id), |name| {
                         values(view, id, record, name)
                     })
             })

@@ -64,7 +64,7 @@ fn fields(world: &World, view: View, id: &str, peering: &Peering) -> Fields {
                 .text("code", status(peering))
                 .text("message", ""),
         )
-        .list("tagSet", tag_set(&world.tags_of(view, id)))
+        .list("tagSet", tag_set(&world.shown_tags(view, id)))
 }
 
 pub(super) fn accept(request: &mut Request<'_>) -> Result<Fields, Refusal> {

@@ -158,7 +158,7 @@ pub(super) fn fields(world: &World, view: View, id: &str, subnet: &Subnet) -> Fi
         .text("mapPublicIpOnLaunch", subnet.map_public)
         .text("ipv6Native", false)
         .text("enableDns64", false)
-        .list("tagSet", tag_set(&world.tags_of(view, id)))
+        .list("tagSet", tag_set(&world.shown_tags(view, id)))
 }
 
 fn values(world: &World, id: &str, subnet: &Subnet, name: &str) -> Vec<String> {

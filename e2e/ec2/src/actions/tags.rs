@@ -142,7 +142,7 @@ pub(super) fn describe(request: &mut Request<'_>) -> Result<Fields, Refusal> {
         .seen()
         .iter(&world.tags)
         .filter_map(|((id, key), value)| {
-            let kind = Kind::of(id)?;
+            let kind = Kind::of(id).filter(|_| world.owns_tagged(world.seen(), id))?;
             let kind = kind.resource_type()?;
             let pass = filters.pass(&[], |name| match name {
                 "key" => vec![key.clone()],

@@ -6,7 +6,7 @@ use crate::error::Refusal;
 use crate::model::{Association, Block, Kind, Route, Table, Target, View, Vpc, World};
 use crate::xml::Fields;
 
-use super::{Request, done, tag_set, tags, vpc_cidrs};
+use super::{Request, done, groups, tag_set, tags, vpc_cidrs};
 
 const FILTERS: [&str; 10] = [
     "cidr",
@@ -47,7 +47,7 @@ pub(super) fn create(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     let id = world.new_id(Kind::Vpc);
     let vpc = Vpc {
         blocks,
-        group: world.new_id(Kind::Group),
+        group: groups::of_vpc(world, &id),
         tenancy,
         dns_support: true,
         dns_hostnames: false,
@@ -113,7 +113,7 @@ pub(super) fn fields(world: &World, view: View, id: &str, vpc: &Vpc) -> Fields {
         .text("dhcpOptionsId", "default")
         .text("instanceTenancy", &vpc.tenancy)
         .text("isDefault", false)
-        .list("tagSet", tag_set(&world.tags_of(view, id)))
+        .list("tagSet", tag_set(&world.shown_tags(view, id)))
 }
 
 fn values(world: &World, id: &str, vpc: &Vpc, name: &str) -> Vec<String> {
@@ -158,7 +158,7 @@ pub(super) fn delete(request: &mut Request<'_>) -> Result<Fields, Refusal> {
     let id = request.id("VpcId", Kind::Vpc)?;
     request.params.finish()?;
     let world = &mut *request.world;
-    Kind::Vpc.find(&world.vpcs, &id)?;
+    let group = Kind::Vpc.find(&world.vpcs, &id)?.group;
     let main = world
         .main_association(&id)
         .map(|(of, main)| (of.clone(), main.table.clone()));
@@ -171,7 +171,11 @@ pub(super) fn delete(request: &mut Request<'_>) -> Result<Fields, Refusal> {
         || world
             .gateways
             .iter()
-            .any(|(_, gateway)| gateway.vpc.as_ref() == Some(&id));
+            .any(|(_, gateway)| gateway.vpc.as_ref() == Some(&id))
+        || world
+            .groups
+            .iter()
+            .any(|(of, other)| other.vpc == id && *of != group);
     if used {
         return Err(Refusal::dependency("vpc", &id));
     }
@@ -180,6 +184,7 @@ pub(super) fn delete(request: &mut Request<'_>) -> Result<Fields, Refusal> {
         super::tables::drop_table(world, &table);
         world.associations.remove(&association, spread);
     }
+    world.groups.remove(&group, spread);
     world.vpcs.remove(&id, spread);
     world.drop_tags(&id);
     Ok(done())

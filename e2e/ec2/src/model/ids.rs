@@ -82,6 +82,19 @@ impl Kind {
             .find(|kind| id.starts_with(kind.prefix()))
     }
 
+    /// The kind of an identifier of something that an account owns.
+    pub(crate) fn named(id: &str) -> Option<Self> {
+        let others = [
+            Self::Association,
+            Self::Attachment,
+            Self::PrefixList,
+            Self::Group,
+        ];
+        let mut others = others.into_iter();
+        let of = others.find(|kind| id.starts_with(kind.prefix()));
+        of.or_else(|| Self::of(id))
+    }
+
     /// The resource type of tags; nothing for what cannot have tags.
     pub(crate) fn resource_type(self) -> Option<&'static str> {
         match self {

@@ -46,6 +46,8 @@ impl InstanceState {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
+    /// The account that launched it.
+    pub(crate) owner: String,
     pub(crate) reservation: String,
     pub(crate) launch_index: usize,
     pub(crate) state: InstanceState,
@@ -78,6 +80,8 @@ impl Instance {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Interface {
+    /// The account that made it, which is that of its instance.
+    pub(crate) owner: String,
     pub(crate) subnet: String,
     pub(crate) vpc: String,
     pub(crate) zone: String,

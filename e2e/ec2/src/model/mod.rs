@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::clock::Time;
+use crate::participants::Participant;
 use crate::quotas::Quotas;
 
 mod addresses;
@@ -15,12 +16,13 @@ mod lifecycle;
 mod machines;
 mod network;
 mod routing;
+mod sharing;
 mod store;
 
 pub(crate) use addresses::Addresses;
 pub(crate) use ids::Kind;
 pub(crate) use machines::{Attachment, Instance, InstanceState, Interface, Progress};
-pub(crate) use network::{Block, Gateway, Peering, Subnet, Vpc};
+pub(crate) use network::{Block, Gateway, Group, Peering, Subnet, Vpc};
 pub(crate) use routing::{Association, PrefixList, Route, RouteKey, Table, Target};
 pub(crate) use store::{Spread, Store, View};
 
@@ -46,13 +48,18 @@ pub(crate) struct Habits {
     pub(crate) short_pages: bool,
     /// Whether writes, too, see interfaces and tables only once readers do.
     pub(crate) late_writes: bool,
+    /// Other accounts that take part in the VPCs.
+    pub(crate) participants: Vec<Participant>,
     pub(crate) quotas: Quotas,
 }
 
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) region: String,
+    /// The account that owns the VPCs.
     pub(crate) account: String,
+    /// The account of the present caller.
+    pub(crate) caller: String,
     pub(crate) habits: Habits,
     pub(crate) now: Time,
     /// The moment whose state the present reader sees; not after `now`.
@@ -70,6 +77,7 @@ pub(crate) struct World {
     pub(crate) listed: Store<(String, String), String>,
     pub(crate) instances: Store<String, Instance>,
     pub(crate) interfaces: Store<String, Interface>,
+    pub(crate) groups: Store<String, Group>,
     pub(crate) gateways: Store<String, Gateway>,
     pub(crate) peerings: Store<String, Peering>,
     /// By resource and key.
@@ -85,6 +93,7 @@ impl World {
         Self {
             region: region.to_owned(),
             account: account.to_owned(),
+            caller: account.to_owned(),
             habits,
             now: Time::ZERO,
             reading: Time::ZERO,
@@ -99,6 +108,7 @@ impl World {
             listed: Store::default(),
             instances: Store::default(),
             interfaces: Store::default(),
+            groups: Store::default(),
             gateways: Store::default(),
             peerings: Store::default(),
             tags: Store::default(),
@@ -233,7 +243,7 @@ impl World {
     /// Whether packets reach a route's target.
     ///
     /// An interface is one as long as it is in use, also while it is being attached or detached:
-    /// assumed, since a target that is on its way out still shows as reachable (AWSnycast 21).
+    /// assumed, since a target that is on its way out still shows as reachable (`AWSnycast` 21).
     pub(crate) fn is_active(&self, view: View, vpc: &str, target: &Target) -> bool {
         match target {
             Target::Local | Target::Other { .. } => true,

@@ -54,6 +54,15 @@ impl Subnet {
 }
 
 #[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) vpc: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    /// The account that made it.
+    pub(crate) owner: String,
+}
+
+#[derive(Clone, Debug)]
 pub(crate) struct Gateway {
     /// The VPC that it is attached to.
     pub(crate) vpc: Option<String>,

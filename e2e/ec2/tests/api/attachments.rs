@@ -193,6 +193,8 @@ async fn an_interface_that_is_being_detached_when_its_instance_ends_is_free_once
     stand_still(&scene);
     let end = [("InstanceId.1", instances[0].as_str())];
     scene.ok("TerminateInstances", &end).await;
+    // The instance ends long before.
+    scene.ec2.configure(|all| all.transition = 1e6).unwrap();
     let detach = [("AttachmentId", attachment.as_str())];
     scene.ok("DetachNetworkInterface", &detach).await;
     pass(&scene).await;
@@ -204,7 +206,7 @@ async fn an_interface_that_is_being_detached_when_its_instance_ends_is_free_once
         ("DeviceIndex", "1"),
     ];
     scene.ok("AttachNetworkInterface", &again).await;
-    scene.ec2.configure(|all| all.speed = 1e5).unwrap();
+    scene.ec2.configure(|all| all.speed = 1e9).unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     assert_eq!(listed(&scene, &second).await.1, "attached");
 }

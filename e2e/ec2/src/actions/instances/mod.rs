@@ -77,7 +77,7 @@ fn fields(world: &World, clock: &Clock, view: View, id: &str, instance: &Instanc
         .next()
         .map(|(_, interface)| interface);
     let groups = primary
-        .map(|interface| groups::fields(&interface.groups))
+        .map(|interface| groups::fields(world, &interface.groups))
         .unwrap_or_default();
     let profile = instance.profile.as_ref().map(|name| {
         Fields::new()
@@ -86,7 +86,7 @@ fn fields(world: &World, clock: &Clock, view: View, id: &str, instance: &Instanc
                 format!(
                     "arn:{}:iam::{}:instance-profile/{name}",
                     world.partition(),
-                    world.account
+                    instance.owner
                 ),
             )
             .text("id", "AIPAEXAMPLEEXAMPLE000")
@@ -132,7 +132,7 @@ fn fields(world: &World, clock: &Clock, view: View, id: &str, instance: &Instanc
         .list("blockDeviceMapping", [])
         .text("virtualizationType", "hvm")
         .text("clientToken", &instance.token)
-        .list("tagSet", tag_set(&world.tags_of(view, id)))
+        .list("tagSet", tag_set(&world.shown_tags(view, id)))
         .text("hypervisor", "xen")
         .list("networkInterfaceSet", interfaces)
         .maybe_below("iamInstanceProfile", profile)
@@ -155,13 +155,13 @@ fn interface_fields(world: &World, clock: &Clock, id: &str, interface: &Interfac
         .text("subnetId", &interface.subnet)
         .text("vpcId", &interface.vpc)
         .text("description", &interface.description)
-        .text("ownerId", &world.account)
+        .text("ownerId", &interface.owner)
         .text("status", interface.status())
         .text("macAddress", &interface.mac)
         .maybe("privateIpAddress", interface.addresses.first())
         .maybe("privateDnsName", dns_name(world, interface))
         .text("sourceDestCheck", interface.source_dest_check)
-        .list("groupSet", groups::fields(&interface.groups))
+        .list("groupSet", groups::fields(world, &interface.groups))
         .maybe_below("attachment", attachment)
         .list(
             "privateIpAddressesSet",
@@ -179,12 +179,13 @@ pub(super) fn reservation(
     id: &str,
     instances: &[(String, &Instance)],
 ) -> Fields {
+    let owner = instances.first().map(|(_, instance)| &instance.owner);
     let instances = instances
         .iter()
         .map(|(id, instance)| fields(world, clock, view, id, instance));
     Fields::new()
         .text("reservationId", id)
-        .text("ownerId", &world.account)
+        .maybe("ownerId", owner)
         .list("groupSet", [])
         .list("instancesSet", instances)
 }
@@ -211,7 +212,7 @@ fn values(world: &World, view: View, id: &str, instance: &Instance, name: &str) 
         "instance-state-name" => instance.state.name().to_owned(),
         "instance-type" => instance.machine.clone(),
         "key-name" => return instance.key.iter().cloned().collect(),
-        "owner-id" => world.account.clone(),
+        "owner-id" => instance.owner.clone(),
         "reservation-id" => instance.reservation.clone(),
         "tenancy" => "default".to_owned(),
         "private-ip-address" => {

@@ -7,12 +7,13 @@ use crate::xml::Fields;
 
 use crate::actions::{Request, groups, instances, tag_set, zones};
 
-const FILTERS: [&str; 20] = [
+const FILTERS: [&str; 21] = [
     "addresses.primary",
     "addresses.private-ip-address",
     "attachment.attachment-id",
     "attachment.device-index",
     "attachment.instance-id",
+    "attachment.instance-owner-id",
     "attachment.status",
     "availability-zone",
     "description",
@@ -56,14 +57,14 @@ pub(in crate::actions) fn ipv6_addresses(interface: &Interface) -> Vec<Fields> {
 
 /// The attachment of an interface, as it lists it.
 pub(in crate::actions) fn attachment(
-    world: &World,
     clock: &Clock,
+    owner: &str,
     attachment: &Attachment,
 ) -> Fields {
     Fields::new()
         .text("attachmentId", &attachment.id)
         .text("instanceId", &attachment.instance)
-        .text("instanceOwnerId", &world.account)
+        .text("instanceOwnerId", owner)
         .text("deviceIndex", attachment.device_index)
         .text("networkCardIndex", attachment.card)
         .text("status", attachment.progress.name())
@@ -81,7 +82,7 @@ pub(super) fn fields(
     let attached = interface
         .attachment
         .as_ref()
-        .map(|of| attachment(world, clock, of));
+        .map(|of| attachment(clock, &interface.owner, of));
     Fields::new()
         .text("networkInterfaceId", id)
         .text("subnetId", &interface.subnet)
@@ -89,16 +90,16 @@ pub(super) fn fields(
         .text("availabilityZone", &interface.zone)
         .text("availabilityZoneId", zones::zone_id(world, &interface.zone))
         .text("description", &interface.description)
-        .text("ownerId", &world.account)
+        .text("ownerId", &interface.owner)
         .text("requesterManaged", false)
         .text("status", interface.status())
         .text("macAddress", &interface.mac)
         .maybe("privateIpAddress", interface.addresses.first())
         .maybe("privateDnsName", instances::dns_name(world, interface))
         .text("sourceDestCheck", interface.source_dest_check)
-        .list("groupSet", groups::fields(&interface.groups))
+        .list("groupSet", groups::fields(world, &interface.groups))
         .maybe_below("attachment", attached)
-        .list("tagSet", tag_set(&world.tags_of(view, id)))
+        .list("tagSet", tag_set(&world.shown_tags(view, id)))
         .list("privateIpAddressesSet", private_addresses(interface))
         .list("ipv6AddressesSet", ipv6_addresses(interface))
         .maybe("ipv6Address", interface.ipv6.first())
@@ -111,6 +112,7 @@ fn values(world: &World, id: &str, interface: &Interface, name: &str) -> Vec<Str
             "attachment-id" => attachment.id.clone(),
             "device-index" => attachment.device_index.to_string(),
             "instance-id" => attachment.instance.clone(),
+            "instance-owner-id" => interface.owner.clone(),
             _ => attachment.progress.name().to_owned(),
         });
         return value.into_iter().collect();
@@ -137,7 +139,7 @@ fn values(world: &World, id: &str, interface: &Interface, name: &str) -> Vec<Str
         }
         "mac-address" => interface.mac.clone(),
         "network-interface-id" => id.to_owned(),
-        "owner-id" => world.account.clone(),
+        "owner-id" => interface.owner.clone(),
         "private-dns-name" => return instances::dns_name(world, interface).into_iter().collect(),
         "private-ip-address" => {
             return interface

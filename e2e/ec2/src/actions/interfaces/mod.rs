@@ -63,8 +63,12 @@ pub(super) fn make(
 ) -> Result<(String, Interface), Refusal> {
     let subnet: Subnet = Kind::Subnet.find(&world.subnets, subnet_id)?;
     let vpc = Kind::Vpc.find(&world.vpcs, &subnet.vpc)?;
-    let groups = groups::named(&vpc, wanted_groups)?;
-    if world.interfaces.iter().count() >= world.habits.quotas.interfaces {
+    let groups = groups::named(world, &subnet.vpc, &vpc, wanted_groups)?;
+    // "The VPC resources that a participant creates count against the VPC quotas in the participant
+    // account, not the owner account".
+    let own = world.interfaces.iter();
+    let own = own.filter(|(_, interface)| interface.owner == world.caller);
+    if own.count() >= world.habits.quotas.interfaces {
         let why = "The maximum number of network interfaces has been reached.";
         return Err(Refusal::client("NetworkInterfaceLimitExceeded", why));
     }
@@ -74,6 +78,7 @@ pub(super) fn make(
         .map(|_| format!("{:02x}", world.random().u8(..)))
         .collect();
     let interface = Interface {
+        owner: world.caller.clone(),
         subnet: subnet_id.to_owned(),
         vpc: subnet.vpc,
         zone: subnet.zone,

@@ -60,7 +60,7 @@ pub(super) fn fields(world: &World, view: View, id: &str, table: &Table) -> Fiel
         .map(|(to, route)| Shown::of(world, view, &table.vpc, *to, route));
     let propagated = world.propagated_of(view, id);
     let propagated = propagated.map(|(to, gateway)| Shown::propagated(*to, gateway));
-    let routes = routes.chain(propagated).map(|shown| shown.fields(world));
+    let routes = routes.chain(propagated).map(|shown| shown.fields());
     let listed = world.listed_of(view, id).map(|(list, gateway)| {
         Fields::new()
             .text("destinationPrefixListId", list)
@@ -80,7 +80,7 @@ pub(super) fn fields(world: &World, view: View, id: &str, table: &Table) -> Fiel
         .list("routeSet", routes)
         .list("associationSet", associations)
         .list("propagatingVgwSet", gateways)
-        .list("tagSet", tag_set(&world.tags_of(view, id)))
+        .list("tagSet", tag_set(&world.shown_tags(view, id)))
 }
 
 /// A route as it is listed.
@@ -90,6 +90,8 @@ struct Shown {
     peering: Option<String>,
     interface: Option<String>,
     instance: Option<String>,
+    /// The account of the instance.
+    owner: Option<String>,
     /// A target of another kind, by the name of its member.
     other: Option<(&'static str, String)>,
     origin: &'static str,
@@ -104,6 +106,7 @@ impl Shown {
             peering: None,
             interface: None,
             instance: None,
+            owner: None,
             other: None,
             origin: if route.implicit {
                 "CreateRouteTable"
@@ -123,10 +126,12 @@ impl Shown {
             Target::Interface(id) => {
                 shown.interface = Some(id.clone());
                 // The instance is not part of the route: it is whoever has the interface now.
-                shown.instance = view
-                    .get(&world.interfaces, id)
-                    .and_then(|interface| interface.attachment.as_ref())
-                    .map(|attachment| attachment.instance.clone());
+                if let Some(interface) = view.get(&world.interfaces, id)
+                    && let Some(attachment) = &interface.attachment
+                {
+                    shown.instance = Some(attachment.instance.clone());
+                    shown.owner = Some(interface.owner.clone());
+                }
             }
         }
         shown
@@ -139,13 +144,14 @@ impl Shown {
             peering: None,
             interface: None,
             instance: None,
+            owner: None,
             other: None,
             origin: "EnableVgwRoutePropagation",
             state: "active",
         }
     }
 
-    fn fields(&self, world: &World) -> Fields {
+    fn fields(&self) -> Fields {
         let name = match self.to {
             IpNet::V4(_) => "destinationCidrBlock",
             IpNet::V6(_) => "destinationIpv6CidrBlock",
@@ -158,10 +164,7 @@ impl Shown {
         fields
             .maybe("gatewayId", self.gateway.as_ref())
             .maybe("instanceId", self.instance.as_ref())
-            .maybe(
-                "instanceOwnerId",
-                self.instance.as_ref().map(|_| &world.account),
-            )
+            .maybe("instanceOwnerId", self.owner.as_ref())
             .maybe("networkInterfaceId", self.interface.as_ref())
             .maybe("vpcPeeringConnectionId", self.peering.as_ref())
             .text("origin", self.origin)
