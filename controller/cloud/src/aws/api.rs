@@ -141,6 +141,30 @@ impl Api {
         Ok(found.filter_map(RawInterface::read).collect())
     }
 
+    /// The primary network interfaces of these instances, at most [`VALUES_A_FILTER`]. Unlike the
+    /// instances, those of other accounts are among them where the VPC is the caller's ("VPC owners can
+    /// describe network interfaces owned by participants in a shared VPC subnet", VPC's guide).
+    pub(super) async fn interfaces_of(
+        &self,
+        instances: &[Arc<str>],
+    ) -> Result<Vec<RawInterface>, CloudError> {
+        let filters = vec![
+            filter("attachment.instance-id", texts(instances)),
+            filter("attachment.device-index", ["0".to_owned()]),
+        ];
+        let answer = self
+            .calls
+            .read(Action::DescribeNetworkInterfaces, || {
+                self.reads
+                    .describe_network_interfaces()
+                    .set_filters(Some(filters.clone()))
+                    .send()
+            })
+            .await?;
+        let found = answer.network_interfaces().iter();
+        Ok(found.filter_map(RawInterface::read).collect())
+    }
+
     /// The prefix lists of these ids, at most [`LISTS_A_CALL`](super::prefix_lists::LISTS_A_CALL).
     pub(super) async fn prefix_lists(
         &self,

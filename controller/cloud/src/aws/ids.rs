@@ -5,7 +5,7 @@
 //! (`DescribeInstances` in the service model), so filters would make one zone everybody's problem.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -15,7 +15,7 @@ use signpost_core::cloud::CloudError;
 use tokio::time::sleep;
 
 use super::{
-    api::{Api, IDS_A_CALL},
+    api::{Api, IDS_A_CALL, VALUES_A_FILTER},
     errors,
     instances::{InstanceName, RawInstance},
     interfaces::RawInterface,
@@ -116,6 +116,20 @@ pub(super) async fn instances(
         (names.collect(), result)
     });
     join_all(requests).await
+}
+
+/// The accounts of instances that do not exist for the caller and still have an interface.
+pub(super) async fn owners(
+    api: &Api,
+    absent: &HashSet<Arc<str>>,
+) -> Result<HashMap<Arc<str>, Arc<str>>, CloudError> {
+    let ids: Vec<Arc<str>> = absent.iter().cloned().collect();
+    let mut owners = HashMap::new();
+    for ids in ids.chunks(VALUES_A_FILTER) {
+        let found = api.interfaces_of(ids).await?.into_iter();
+        owners.extend(found.filter_map(|it| Some((it.instance?, it.instance_owner?))));
+    }
+    Ok(owners)
 }
 
 #[cfg(test)]

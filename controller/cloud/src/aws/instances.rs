@@ -20,8 +20,10 @@ pub(super) struct InstanceName {
 pub(super) enum Sight {
     /// It is described.
     There(Arc<RawInstance>),
-    /// It is left out of the answer without a word, as those of other accounts are.
+    /// It is left out of the answer without a word.
     Hidden,
+    /// It does not exist for us, and its interface shows that it belongs to this account.
+    Elsewhere(Arc<str>),
 }
 
 /// An instance as EC2 describes it.
@@ -165,6 +167,13 @@ pub(super) fn state(
                  another account than the controller's credentials (a VPC shared between accounts is \
                  not supported) or is managed by a service that hides it; label the node \
                  signpost.dev/exclude"
+            ));
+        }
+        Some(Sight::Elsewhere(account)) => {
+            return unsupported(format!(
+                "instance {id} belongs to account {account}, with which the VPC is shared: this is not \
+                 supported, since no account may both see the instances and change the tables; label the \
+                 node signpost.dev/exclude"
             ));
         }
         Some(Sight::There(instance)) => instance,

@@ -12,6 +12,8 @@ pub(super) struct RawInterface {
     pub(super) zone: Option<Arc<str>>,
     /// The instance that it is attached to, running or not; none while it is being detached.
     pub(super) instance: Option<Arc<str>>,
+    /// The account that the instance belongs to.
+    pub(super) instance_owner: Option<Arc<str>>,
     /// Packets that are not addressed to it are dropped.
     pub(super) checked: bool,
 }
@@ -22,11 +24,13 @@ impl RawInterface {
         let attachment = interface.attachment();
         let attachment = attachment.filter(|it| !it.status().is_some_and(is_leaving));
         let instance = attachment.and_then(types::NetworkInterfaceAttachment::instance_id);
+        let owner = attachment.and_then(types::NetworkInterfaceAttachment::instance_owner_id);
         Some(Self {
             id: interface.network_interface_id()?.into(),
             tags: tags(interface.tag_set()),
             zone: interface.availability_zone().map(Arc::from),
             instance: instance.map(Arc::from),
+            instance_owner: owner.map(Arc::from),
             checked: interface.source_dest_check() != Some(false),
         })
     }

@@ -16,6 +16,7 @@ use super::{
     ids::{self, Named},
     instances::{InstanceName, RawInstance, Sight},
     interfaces::{RawInterface, belongs_to},
+    lock,
     quota::Quotas,
     tables::{RawTable, RawTarget},
 };
@@ -150,6 +151,9 @@ impl AwsVpc {
     pub(super) fn note(&self, instance: &RawInstance) {
         if let Some(primary) = instance.primary() {
             let seen = (Arc::clone(&primary.id), Instant::now());
+            if let Some(owner) = &primary.owner {
+                *lock(&self.account) = Some(Arc::clone(owner));
+            }
             let mut primaries = self.primaries();
             primaries.insert(Arc::clone(&instance.id), seen);
         }
@@ -234,10 +238,20 @@ pub(super) fn fresh_instances(api: &Arc<Api>) -> Batch<InstanceName, Sight> {
                     }
                     Err(_) => HashMap::new(),
                 };
+                let owners = match &answer {
+                    Ok(named) => ids::owners(&api, &named.absent).await,
+                    Err(_) => Ok(HashMap::new()),
+                };
                 for name in names {
                     let sight = match &answer {
                         Err(error) => Err(error.clone()),
-                        Ok(named) if named.absent.contains(&name.id) => continue,
+                        Ok(named) if named.absent.contains(&name.id) => match &owners {
+                            Err(error) => Err(error.clone()),
+                            Ok(owners) => match owners.get(&name.id) {
+                                None => continue,
+                                Some(account) => Ok(Sight::Elsewhere(Arc::clone(account))),
+                            },
+                        },
                         Ok(_) => Ok(found
                             .remove(&name.id)
                             .map_or(Sight::Hidden, |it| Sight::There(Arc::new(it)))),

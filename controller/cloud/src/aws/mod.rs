@@ -103,6 +103,8 @@ pub struct AwsVpc {
     /// The VPCs of tables that are named by id.
     vpcs: Mutex<BTreeSet<Arc<str>>>,
     layout: Mutex<Option<Arc<Layout>>>,
+    /// The account of the credentials, which is that of all instances that EC2 shows.
+    account: Mutex<Option<Arc<str>>>,
     /// Tables of which something was said already.
     told: Mutex<HashSet<Arc<str>>>,
     owners: Mutex<Owners>,
@@ -170,6 +172,7 @@ impl AwsVpc {
             vpc,
             vpcs: Mutex::default(),
             layout: Mutex::default(),
+            account: Mutex::default(),
             told: Mutex::default(),
             owners: Mutex::default(),
             primaries: Mutex::default(),

@@ -40,7 +40,7 @@ struct Seen {
     place: Place,
     /// It was looked at by itself, not as part of an instance that may have ended since.
     looked_up: bool,
-    /// Otherwise it counts as foreign, and is looked up again each time.
+    /// Otherwise it counts as foreign unless packets to it get lost, and is looked up again each time.
     decided: bool,
 }
 
@@ -100,7 +100,7 @@ impl Owners {
             if let Place::At(instance) = &seen.place
                 && self.named.contains_key(instance)
             {
-                (seen.ours, seen.at) = (true, now);
+                (seen.ours, seen.decided, seen.at) = (true, true, now);
                 news = true;
             }
         }
@@ -147,13 +147,16 @@ impl Owners {
     }
 
     /// An interface does not exist. If it was not known to be another's, nobody will miss what leads
-    /// there.
+    /// there. Where packets arrive all the same it is another account's, which looks the same to the
+    /// participant of a shared VPC, or too new to be known everywhere.
     pub(super) fn gone(&mut self, interface: &Arc<str>, now: Instant) {
-        let was_foreign = self
-            .interfaces
-            .get(interface)
-            .is_some_and(|seen| !seen.ours);
+        let before = self.interfaces.get(interface);
+        let was_foreign = before.is_some_and(|seen| !seen.ours);
+        let decided = before.is_some_and(|seen| seen.decided);
         self.record(interface, Place::Gone, !was_foreign, now);
+        if let Some(seen) = self.interfaces.get_mut(interface) {
+            seen.decided = decided;
+        }
     }
 
     /// An interface exists, and is another account's.
@@ -188,7 +191,7 @@ impl Owners {
             let holds = if route.blackhole {
                 seen.holds_for_a_blackhole(now)
             } else {
-                seen.holds(now) && (seen.decided || seen.ours)
+                seen.holds(now) && seen.decided
             };
             holds && !seen.has_moved(route)
         });
@@ -208,7 +211,8 @@ impl Owners {
         let (next_hop, of_cluster) = match &route.target {
             RawTarget::Interface(interface) => {
                 let seen = self.interfaces.get(interface);
-                (Some(interface), seen.is_some_and(|seen| seen.ours))
+                let ours = |seen: &Seen| seen.ours && (seen.decided || route.blackhole);
+                (Some(interface), seen.is_some_and(ours))
             }
             RawTarget::Instance(instance) => (Some(instance), self.is_named(instance)),
             RawTarget::Other => (None, false),

@@ -60,6 +60,11 @@ impl AwsVpc {
         }
         let layout = self.layout_of(&there).await;
         let state = |name: &InstanceName, sight: Option<&Sight>| {
+            if sight.is_none()
+                && let Some(why) = self.out_of_sight(&name.id)
+            {
+                return Ok(InstanceState::Unsupported(why.into()));
+            }
             let layout = match &layout {
                 Ok(layout) => layout,
                 Err(error) if sight.is_some() => return Err(error.clone()),
@@ -85,6 +90,13 @@ impl AwsVpc {
                 Some((query.node.clone(), answer))
             })
             .collect()
+    }
+
+    /// Why an instance that EC2 does not know may be there all the same, as far as that was ever seen.
+    fn out_of_sight(&self, id: &str) -> Option<String> {
+        let own = lock(&self.account).clone()?;
+        let layout = lock(&self.layout).clone()?;
+        layout.shared_by_another(&own, id)
     }
 
     /// Which tables the subnets of these instances follow; read again if one of them follows none that

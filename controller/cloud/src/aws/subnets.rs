@@ -53,6 +53,17 @@ impl Layout {
         }
     }
 
+    /// Why it cannot be said of an instance that it is gone, which EC2 says of those of other accounts
+    /// too: the tables are not of our own account.
+    pub(super) fn shared_by_another(&self, own: &str, id: &str) -> Option<String> {
+        let other = self.owners.values().find(|it| ***it != *own)?;
+        Some(format!(
+            "account {own} of the controller's credentials has no instance {id}, and the route tables \
+             belong to account {other}, which shares the VPC: this is not supported, since no account \
+             may both see the instances and change the tables; label the node signpost.dev/exclude"
+        ))
+    }
+
     /// Why routes do not serve what comes from this interface; `None` if they do, or if nothing is
     /// known against it.
     pub(super) fn problem(

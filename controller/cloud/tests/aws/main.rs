@@ -12,6 +12,7 @@ mod moving;
 mod ownership;
 mod policy;
 mod routes;
+mod sharing;
 mod subnets;
 mod tables;
 mod zones;

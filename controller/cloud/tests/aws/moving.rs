@@ -4,7 +4,7 @@ use signpost_cloud::{Change, Cloud};
 use signpost_core::cloud::{CloudErrorKind, InstanceState, NextHop, Ownership};
 use signpost_ec2::Settings;
 
-use crate::scene::{Scene, create, delete, observed, query};
+use crate::scene::{Scene, config, create, delete, observed, pools, query, read, shown};
 
 const BLOCK: &str = "10.244.1.0/24";
 
@@ -87,8 +87,8 @@ async fn a_node_whose_primary_interface_is_being_attached_is_routed_at_once() {
         }
         assert_eq!(seen(&scene).await, (Ownership::Ours, false), "{way}");
         // Without what the node said.
-        let restarted = scene.another(crate::scene::config());
-        let again = crate::scene::read(&restarted, &instances).await;
+        let restarted = scene.another(config());
+        let again = read(&restarted, &instances).await;
         assert!(matches!(&again[0], InstanceState::Found(it) if it.forwarding));
         if way == "attaching" {
             pass(&scene).await;
@@ -105,6 +105,11 @@ async fn a_route_of_others_is_nobodys_prey_on_any_step_of_a_move() {
     let untouched = async |step: &str| {
         let (ownership, lost) = seen(&scene).await;
         assert_eq!(ownership, Ownership::Foreign, "{step}");
+        // One that was just started knows nothing of what was before.
+        let restarted = scene.another(config());
+        let listings = restarted.list_routes(&pools()).await.unwrap();
+        let again = shown(&listings, &scene.tables[0], BLOCK).unwrap();
+        assert_eq!(again.ownership, Ownership::Foreign, "{step}");
         let taken = observed(BLOCK, &floating.id);
         let refused = scene.change(&delete(&scene.tables[0], &taken)).await;
         assert_eq!(refused, Err(CloudErrorKind::NotFound), "{step}");
@@ -143,8 +148,8 @@ async fn a_node_does_not_gain_the_interface_that_leaves_its_instance() {
 async fn a_route_of_ours_stays_ours_on_the_way_to_another_node() {
     let scene = Scene::new().await;
     let nodes = scene.launch(2, &[]).await;
-    scene.read(&nodes).await;
     let (floating, attachment) = Floating::at(&scene, &nodes[0]).await;
+    scene.read(&nodes).await;
     stand_still(&scene);
     assert_eq!(seen(&scene).await, (Ownership::Ours, false));
     detach(&scene, &attachment).await;

@@ -105,6 +105,13 @@ fn a_blackhole_is_ours_only_if_its_interface_was_or_is_gone() {
     let mut owners = Owners::default();
     owners.gone(&eni, now);
     assert_eq!(seen(&owners), (Ownership::Ours, Blackhole::TargetGone));
+    let reached = RawRoute {
+        blackhole: false,
+        ..route.clone()
+    };
+    let seen = ownership(&owners, &reached);
+    assert_eq!(seen, Some(Ownership::Foreign), "it is somewhere");
+    assert!(owners.unknown(&reached, &ranges(), now).is_some());
     route.target = RawTarget::Other;
     let seen = owners.observe(&route, &ranges()).unwrap();
     assert_eq!(seen.ownership, Ownership::Foreign);
