@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, error, info};
 
 use crate::cluster::{NetworkView, NodeView, internal_ips};
+use crate::health::{self, Health};
 use crate::kubernetes::{Seen, client, follow};
 use crate::machine::Machine;
 use crate::options::Options;
@@ -38,16 +40,20 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         "signpost-node starts"
     );
     let machine = Machine::new(&options)?;
+    let period = options.check_period();
+    let health = Arc::new(Health::new(period));
+    health::serve(options.http_address, Arc::clone(&health)).await?;
     let client = client(options.kubeconfig.as_deref()).await?;
     let mut agent = Agent::new(&options, machine, client);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let period = options.check_period();
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut retry = RETRY;
     loop {
-        let done = agent.act();
+        let missing = agent.act();
+        let done = !matches!(missing, Some(Missing::Failed(_)));
+        health.looked(missing.as_ref().map(Missing::text));
         if done {
             retry = RETRY;
         }
@@ -67,6 +73,21 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 struct NodeAddresses {
     seen: watch::Receiver<Seen<Vec<IpAddr>>>,
     task: JoinHandle<()>,
+}
+
+/// Why the node is not as planned.
+enum Missing {
+    /// Somebody else has to do something first.
+    Awaited(String),
+    /// It could not be done, and is to be tried again.
+    Failed(String),
+}
+
+impl Missing {
+    fn text(&self) -> &str {
+        let (Self::Awaited(text) | Self::Failed(text)) = self;
+        text
+    }
 }
 
 struct Agent {
@@ -127,33 +148,38 @@ impl Agent {
         }
     }
 
-    /// Does what there is to do. False if that failed and is to be tried again.
-    fn act(&mut self) -> bool {
+    /// Does what there is to do, and says what is missing afterwards.
+    fn act(&mut self) -> Option<Missing> {
         let mut knowledge = self.knowledge();
         self.follow_node_addresses(needs_node_addresses(&knowledge));
         knowledge.node_addresses = self.addresses();
         if self.node.borrow().is_none() || self.network.borrow().is_none() {
-            self.say("waiting for the first answers of the API server");
-            return true;
+            return Some(self.waits_for("the first answers of the API server"));
         }
         let plan = plan(&knowledge, self.machine.written_subnets().as_deref());
         let outcome = tokio::task::block_in_place(|| self.machine.carry_out(&plan));
-        let done = outcome.is_ok();
         match (outcome, &plan) {
             (Err(fault), _) => {
                 let fault = format!("{fault:#}");
                 if self.said != fault {
                     error!("{fault}; trying again");
-                    self.said = fault;
+                    self.said.clone_from(&fault);
                 }
+                Some(Missing::Failed(fault))
             }
-            (Ok(()), Plan::Wait { what, .. }) => self.say(&format!("waiting for {what}")),
+            (Ok(()), Plan::Wait { what, .. }) => Some(self.waits_for(what)),
             (Ok(()), Plan::Apply(settings)) => {
                 debug!(?settings, "the node is as planned");
                 self.say("the node is set up");
+                None
             }
         }
-        done
+    }
+
+    fn waits_for(&mut self, what: &str) -> Missing {
+        let text = format!("waiting for {what}");
+        self.say(&text);
+        Missing::Awaited(text)
     }
 
     fn say(&mut self, text: &str) {

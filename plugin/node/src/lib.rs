@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod conflist;
 pub mod file;
 pub mod forward;
+pub mod health;
 pub mod install;
 pub mod iptables_legacy;
 pub mod kubernetes;

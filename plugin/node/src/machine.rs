@@ -18,6 +18,7 @@ use crate::{forward, iptables_legacy, masquerade, sysctl};
 pub struct Machine {
     installer: Installer,
     conflist: Conflist,
+    sysctl: sysctl::Settings,
     warned: BTreeSet<String>,
 }
 
@@ -36,6 +37,7 @@ impl Machine {
         Ok(Self {
             installer: Installer::new(source, &options.cni_bin_dir),
             conflist: Conflist::new(&options.cni_conf_dir, &options.cni_bin_dir),
+            sysctl: sysctl::Settings::new(&options.sysctl_dir),
             warned: BTreeSet::new(),
         })
     }
@@ -67,12 +69,13 @@ impl Machine {
                 .any(|subnet| Family::of(subnet.addr()) == family)
         };
         if has(Family::V4) {
-            sysctl::forward_ipv4()?;
+            self.sysctl.forward_ipv4()?;
         }
         if has(Family::V6) {
-            sysctl::forward_ipv6()?;
+            self.sysctl.forward_ipv6()?;
         }
-        let remedy = "netfilter: the agent must be privileged, and the kernel have nf_tables";
+        let remedy =
+            "netfilter: the agent needs the capability NET_ADMIN, and the kernel nf_tables";
         let mut netfilter = nftables::Socket::open().context(remedy)?;
         let table = settings
             .exempt

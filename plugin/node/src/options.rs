@@ -1,5 +1,6 @@
 //! Flags.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,9 +30,22 @@ pub struct Options {
     /// Folder in which the container runtime looks for network configurations.
     #[arg(long, default_value = "/etc/cni/net.d")]
     pub cni_conf_dir: PathBuf,
+    /// The kernel's settings for the network. In a container they are read-only: the node's, mounted
+    /// somewhere else.
+    #[arg(long, value_name = "DIR", default_value = "/proc/sys/net")]
+    pub sysctl_dir: PathBuf,
     /// The plugin to install. Without it, signpost-cni from the folder of this program.
     #[arg(long)]
     pub plugin: Option<PathBuf>,
+    /// Where /healthz and /readyz are served; port 0 takes a free one. The second says what is missing
+    /// while the node is not as planned.
+    #[arg(
+        long,
+        env = "SIGNPOST_HTTP_ADDRESS",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9451"
+    )]
+    pub http_address: SocketAddr,
     /// How often to see whether everything still stands, in seconds.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub check_period: u64,

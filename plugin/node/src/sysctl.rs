@@ -1,48 +1,62 @@
 //! Forwarding between interfaces, in the network namespace of the calling thread.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tracing::info;
 
-const IPV4_FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
-const IPV6_FORWARDING: &str = "/proc/sys/net/ipv6/conf/all/forwarding";
-const IPV6_INTERFACES: &str = "/proc/sys/net/ipv6/conf";
-
-/// Turns IPv4 forwarding on.
-pub fn forward_ipv4() -> anyhow::Result<()> {
-    if read(Path::new(IPV4_FORWARDING))? != "1" {
-        write(Path::new(IPV4_FORWARDING), "1")?;
-        info!("turned IPv4 forwarding on");
-    }
-    Ok(())
+/// The kernel's settings for the network, as files.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    folder: PathBuf,
 }
 
-/// Turns IPv6 forwarding on.
-///
-/// A forwarding kernel no longer listens to router advertisements, from which many nodes have their
-/// default route, unless an interface has `accept_ra` 2. So interfaces that listen now keep on.
-pub fn forward_ipv6() -> anyhow::Result<()> {
-    let forwarding = Path::new(IPV6_FORWARDING);
-    if read(forwarding)
-        .context("the kernel runs without IPv6: enable it, or use no IPv6 pool for this node")?
-        == "1"
-    {
-        return Ok(());
-    }
-    for entry in fs::read_dir(IPV6_INTERFACES).context("list the interfaces' IPv6 settings")? {
-        let path = entry.context("list the interfaces' IPv6 settings")?.path();
-        let is_interface = !path.ends_with("all") && !path.ends_with("default");
-        let accept_ra = path.join("accept_ra");
-        // An interface may vanish meanwhile.
-        if is_interface && read(&accept_ra).is_ok_and(|value| value == "1") {
-            write(&accept_ra, "2")?;
+impl Settings {
+    /// Those in `folder`, which is normally `/proc/sys/net`. Whoever looks into it finds the settings of
+    /// his own network namespace, wherever the folder is mounted.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
         }
     }
-    write(forwarding, "1")?;
-    info!("turned IPv6 forwarding on");
-    Ok(())
+
+    /// Turns IPv4 forwarding on.
+    pub fn forward_ipv4(&self) -> anyhow::Result<()> {
+        let forwarding = self.folder.join("ipv4/ip_forward");
+        if read(&forwarding)? != "1" {
+            write(&forwarding, "1")?;
+            info!("turned IPv4 forwarding on");
+        }
+        Ok(())
+    }
+
+    /// Turns IPv6 forwarding on.
+    ///
+    /// A forwarding kernel no longer listens to router advertisements, from which many nodes have their
+    /// default route, unless an interface has `accept_ra` 2. So interfaces that listen now keep on.
+    pub fn forward_ipv6(&self) -> anyhow::Result<()> {
+        let interfaces = self.folder.join("ipv6/conf");
+        let forwarding = interfaces.join("all/forwarding");
+        if read(&forwarding)
+            .context("the kernel runs without IPv6: enable it, or use no IPv6 pool for this node")?
+            == "1"
+        {
+            return Ok(());
+        }
+        for entry in fs::read_dir(interfaces).context("list the interfaces' IPv6 settings")? {
+            let path = entry.context("list the interfaces' IPv6 settings")?.path();
+            let is_interface = !path.ends_with("all") && !path.ends_with("default");
+            let accept_ra = path.join("accept_ra");
+            // An interface may vanish meanwhile.
+            if is_interface && read(&accept_ra).is_ok_and(|value| value == "1") {
+                write(&accept_ra, "2")?;
+            }
+        }
+        write(&forwarding, "1")?;
+        info!("turned IPv6 forwarding on");
+        Ok(())
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -53,7 +67,8 @@ fn read(path: &Path) -> anyhow::Result<String> {
 fn write(path: &Path, value: &str) -> anyhow::Result<()> {
     fs::write(path, value).with_context(|| {
         format!(
-            "set {} to {value}: the agent must be privileged",
+            "set {} to {value}: the agent needs the capability NET_ADMIN, and in a container the \
+             node's /proc/sys/net, which --sysctl-dir names",
             path.display()
         )
     })

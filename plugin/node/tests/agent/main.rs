@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -231,6 +233,17 @@ fn run(command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What the agent says of the node: the status line, and the text.
+fn readiness() -> (String, String) {
+    let mut stream = TcpStream::connect("127.0.0.1:9451").unwrap();
+    let request = "GET /readyz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), text.to_owned())
+}
+
 /// Runs the test on a thread in a namespace of its own, where all it starts and opens stays.
 fn in_namespace(test: impl AsyncFnOnce() + Send) {
     let netns = Netns::create().unwrap();
@@ -254,6 +267,11 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
         world.create_node("n1", "192.0.2.1").await;
         world.create_node("n2", "192.0.2.2").await;
         world.logs("waiting for pod CIDRs").await;
+        let (status, why) = readiness();
+        assert!(
+            status.contains("503") && why.starts_with("waiting for pod CIDRs"),
+            "{status} {why}"
+        );
         world.set_pod_cidrs("n1").await;
         world.set_unavailable("n1", "True").await;
         world
@@ -266,6 +284,9 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
         world.create_network().await;
         world
             .eventually("a conflist", || world.conflist().is_some())
+            .await;
+        world
+            .eventually("readiness", || readiness().0.contains("200"))
             .await;
         let plugin = &world.conflist().unwrap()["plugins"][0];
         assert_eq!(plugin["subnets"], json!(["10.244.1.0/24"]));

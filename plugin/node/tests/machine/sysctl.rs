@@ -1,6 +1,8 @@
 //! Forwarding.
 
-use signpost_node::sysctl;
+use std::path::Path;
+
+use signpost_node::sysctl::Settings;
 
 use crate::{World, run};
 
@@ -15,7 +17,11 @@ fn forwarding_is_turned_on_for_both_families() {
     for _ in 0..2 {
         world
             .node
-            .run(|| sysctl::forward_ipv4().and_then(|()| sysctl::forward_ipv6()))
+            .run(|| {
+                settings()
+                    .forward_ipv4()
+                    .and_then(|()| settings().forward_ipv6())
+            })
             .unwrap()
             .unwrap();
     }
@@ -29,10 +35,18 @@ fn forwarding_keeps_listening_to_router_advertisements() {
         &world.node,
         "busybox sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.uplink.accept_ra=1 net.ipv6.conf.pod0.accept_ra=0",
     );
-    world.node.run(sysctl::forward_ipv6).unwrap().unwrap();
+    world
+        .node
+        .run(|| settings().forward_ipv6())
+        .unwrap()
+        .unwrap();
     let values = run(
         &world.node,
         "busybox sysctl -n net.ipv6.conf.uplink.accept_ra net.ipv6.conf.pod0.accept_ra",
     );
     assert_eq!(values.split_whitespace().collect::<Vec<_>>(), ["2", "0"]);
+}
+
+fn settings() -> Settings {
+    Settings::new(Path::new("/proc/sys/net"))
 }
