@@ -85,11 +85,17 @@ async fn a_subnet_that_is_taken_back_keeps_what_is_in_it() {
 async fn policies_go_by_tags_that_the_caller_sees() {
     let scene = Scene::new().await;
     let other = participant(&scene);
-    let (instance, interface) = launch(&other, &scene, &group(&other, &scene).await).await;
+    let (instance, _) = launch(&other, &scene, &group(&other, &scene).await).await;
+    let tag = [
+        ("ResourceId.1", instance.as_str()),
+        ("Tag.1.Key", "of"),
+        ("Tag.1.Value", "other"),
+    ];
+    ok(&other, "CreateTags", &tag).await;
     let policy = serde_json::json!({"Statement": {
         "Effect": "Allow",
-        "Action": "ec2:ModifyNetworkInterfaceAttribute",
-        "Resource": format!("arn:aws:ec2:*:{OTHER}:network-interface/*"),
+        "Action": "ec2:StopInstances",
+        "Resource": format!("arn:aws:ec2:*:{OTHER}:instance/*"),
         "Condition": {"StringEquals": {"aws:ResourceTag/of": "other"}},
     }});
     let policy: Policy = serde_json::from_value(policy).unwrap();
@@ -97,14 +103,9 @@ async fn policies_go_by_tags_that_the_caller_sees() {
         scene.ec2.set_policy(key, policy.clone()).unwrap();
     }
     let owner = scene.client.clone().with_access_key("AKIAOWNER");
-    let check = [
-        ("NetworkInterfaceId", interface.as_str()),
-        ("Description.Value", "mine"),
-    ];
-    let modify = "ModifyNetworkInterfaceAttribute";
-    assert_eq!(code(&other, modify, &check).await, "done");
-    assert_eq!(code(&owner, modify, &check).await, "UnauthorizedOperation");
-    let end = [("InstanceId.1", instance.as_str())];
-    let end = code(&other, "TerminateInstances", &end).await;
-    assert_eq!(end, "UnauthorizedOperation");
+    let stop = [("InstanceId.1", instance.as_str())];
+    // Had it seen the tag, it would be told that there is no such instance.
+    let refused = code(&owner, "StopInstances", &stop).await;
+    assert_eq!(refused, "UnauthorizedOperation");
+    assert_eq!(code(&other, "StopInstances", &stop).await, "done");
 }
