@@ -165,7 +165,7 @@ impl Router {
         match change {
             RouteChange::Create { route, .. } => self.create(present, self.wanted(route, own)?),
             RouteChange::Replace { old, route, .. } => {
-                self.replace(present, old, self.wanted(route, own)?)
+                self.replace(present, old, &self.wanted(route, own)?)
             }
             RouteChange::Delete { route, .. } => self.delete(present, route),
         }
@@ -204,11 +204,11 @@ impl Router {
         &mut self,
         present: &mut [Route],
         old: &ObservedRoute,
-        route: Route,
+        route: &Route,
     ) -> Result<(), CloudError> {
         let position = self.find(present, old)?;
         let metric = present[position].metric;
-        let route = Route { metric, ..route };
+        let route = Route { metric, ..*route };
         // The kernel would replace the first of several routes with one metric, whosever it is.
         if present
             .iter()

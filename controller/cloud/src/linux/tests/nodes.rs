@@ -89,7 +89,11 @@ async fn a_node_may_be_the_router_itself() {
         // A pod has a route of its own, and the rest of the block leads nowhere.
         world.ip(&format!("route add {pod} dev nodes"));
         assert!(world.ip(&format!("route get {pod}")).contains("dev nodes"));
-        assert_eq!(world.list().await, [here.clone()], "it is nobody else's");
+        assert_eq!(
+            world.list().await,
+            std::slice::from_ref(&here),
+            "it is nobody else's"
+        );
 
         // The node gets another machine, and its old one back.
         assert_eq!(
