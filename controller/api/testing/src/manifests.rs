@@ -17,26 +17,41 @@ impl ControlPlane {
     ///
     /// Fails with what kubectl said, also about fields that the API server does not know.
     pub async fn apply(&self, folder: &str) -> Result<()> {
-        let folder = repository()?.join("manifests").join(folder);
+        let options = ["--server-side", "--force-conflicts", "--validate=strict"];
         let mut attempt = 1;
         loop {
-            let output = Command::new(self.binaries.path(KUBECTL)?)
-                .arg("--kubeconfig")
-                .arg(self.kubeconfig()?)
-                .args(["apply", "--server-side", "--force-conflicts"])
-                .args(["--validate=strict", "-k"])
-                .arg(&folder)
-                .output()
-                .await
-                .context("cannot run kubectl")?;
-            if output.status.success() {
-                return Ok(());
+            match self.kubectl_k("apply", folder, &options).await? {
+                Ok(_) => return Ok(()),
+                Err(said) if attempt == ATTEMPTS => bail!("kubectl: {said}"),
+                Err(_) => attempt += 1,
             }
-            if attempt == ATTEMPTS {
-                bail!("kubectl: {}", String::from_utf8_lossy(&output.stderr));
-            }
-            attempt += 1;
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Runs `kubectl VERB -k` as the administrator on a folder of `manifests`. Gives what it printed, or
+    /// if it failed, what it complained of.
+    pub async fn kubectl_k(
+        &self,
+        verb: &str,
+        folder: &str,
+        options: &[&str],
+    ) -> Result<Result<String, String>> {
+        let output = Command::new(self.binaries.path(KUBECTL)?)
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig()?)
+            .arg(verb)
+            .args(options)
+            .arg("-k")
+            .arg(repository()?.join("manifests").join(folder))
+            .output()
+            .await
+            .context("cannot run kubectl")?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        })
     }
 }
