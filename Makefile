@@ -1,6 +1,6 @@
 # Every target is a line or two that calls something readable; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: demo test bench sim chaos lint e2e-up e2e-down help
+.PHONY: demo test bench sim chaos lint images e2e-up e2e-down help
 
 SCHEDULES ?= 200000
 ROUNDS ?= 20
@@ -27,6 +27,9 @@ chaos: ## Faults on a real cluster while its pods ping each other (ROUNDS=20, SE
 
 lint: ## Format, clippy with warnings as errors, documentation, licences
 	@./scripts/lint.sh
+
+images: ## Images of controller and node agent for amd64 and arm64, in target/images (ARCHES="amd64")
+	@./scripts/images.sh
 
 e2e-up: ## A cluster with Signpost to explore; says how to reach and how to end it
 	@./e2e/setup.sh

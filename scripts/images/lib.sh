@@ -1,0 +1,21 @@
+# What the scripts of the images share. Sourced, with the repository as working directory.
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+# When the commit was made: the one date that is in an image.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+export SOURCE_DATE_EPOCH
+
+step() { printf '\033[1m==> %s\033[0m\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# The name that an architecture has in Rust and in compilers.
+machine_of() {
+  case $1 in
+    amd64) echo x86_64 ;;
+    arm64) echo aarch64 ;;
+    *) fail "no image is built for $1. Remedy: amd64 or arm64" ;;
+  esac
+}
+target_of() { echo "$(machine_of "$1")-unknown-linux-gnu"; }
+own_arch() { dpkg --print-architecture; }

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The programs of the images for one architecture, linked statically, in trees as the images have them:
+#   programs.sh ARCH PROFILE FOLDER
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. scripts/images/lib.sh
+. scripts/features.sh
+
+arch=$1 profile=$2 folder=$3/$1
+target=$(target_of "$arch")
+build=${CARGO_TARGET_DIR:-$PWD/target}/images-build
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+
+# Paths of this machine do not get into the programs, nor does anything that is chosen at random.
+flags="-C target-feature=+crt-static --remap-path-prefix=$PWD=/signpost --remap-path-prefix=$cargo_home=/cargo"
+if [[ $arch != "$(own_arch)" ]]; then
+  release=$(dpkg-query -W -f '${Version}' rustc-web)
+  flags+=" --sysroot=$cache/sysroot/$arch/$release/usr -C linker=$(machine_of "$arch")-linux-gnu-gcc"
+fi
+env_target=${target^^}
+export "CARGO_TARGET_${env_target//-/_}_RUSTFLAGS=$flags"
+export CFLAGS="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$build=/build"
+export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc CARGO_TARGET_DIR=$build
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER
+
+/usr/bin/cargo build --quiet --locked --profile "$profile" --target "$target" \
+  -p signpost-controller -p signpost-node -p signpost-cni --bins --features "$features"
+
+rm -rf "$folder"
+put() { # PROGRAM IMAGE
+  local built=$build/$target/${profile/#dev/debug}/$1 run=()
+  file -b "$built" | grep -qE 'static(ally|-pie) linked' || fail "$built is not linked statically"
+  [[ $arch == "$(own_arch)" ]] || run=("qemu-$(machine_of "$arch")-static")
+  # It runs at all, and is what it should be. The plugin tells its versions when it is run without a command.
+  "${run[@]}" "$built" --version </dev/null
+  mkdir -p "$folder/$2/usr/bin"
+  "$(machine_of "$arch")-linux-gnu-strip" -o "$folder/$2/usr/bin/$1" "$built"
+}
+put signpost-controller signpost-controller
+put signpost-node signpost-node
+put signpost-cni signpost-node
+# Whom the API server of AWS has its certificate from.
+install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$folder/signpost-controller/etc/ssl/certs/ca-certificates.crt"
