@@ -11,6 +11,7 @@ needs=(
   busybox:busybox-static                                  # the tool image of the pods
   faketime:faketime                                       # replicas with a wrong clock
   jq:jq                                                   # reading the dependencies' licences
+  buildah:buildah strip:binutils                          # images of the programs
   python3:python3                                         # boto3, aws and, if need be, Go from PyPI
   unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount
 )

@@ -75,7 +75,7 @@ pub(crate) async fn set_up(cluster: &Cluster, pod_network: Option<&Value>) -> Re
 }
 
 /// Creates the one `PodNetwork`.
-async fn create_pod_network(client: &kube::Client, spec: &Value) -> Result<()> {
+pub(crate) async fn create_pod_network(client: &kube::Client, spec: &Value) -> Result<()> {
     let kind = GroupVersionKind::gvk("signpost.dev", "v1alpha1", "PodNetwork");
     let kind = ApiResource::from_gvk(&kind);
     let object = DynamicObject::new("default", &kind).data(json!({"spec": spec}));

@@ -53,6 +53,7 @@ mod diagnostics;
 pub mod faults;
 pub mod identity;
 pub mod images;
+mod install;
 pub mod keeper;
 mod machine;
 pub mod metrics;

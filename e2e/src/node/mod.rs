@@ -227,16 +227,22 @@ impl Node {
             .await
             .map_err(|error| self.machine.with_log(&error, "containerd"))?;
         for archive in &self.parts.images {
-            let archive = archive.display().to_string();
-            let import = [&ctr, "--namespace=k8s.io", "images", "import"];
-            let snapshotter = format!("--snapshotter={}", self.snapshotter()?);
-            let argv: Vec<&str> = import
-                .into_iter()
-                .chain([&*snapshotter, &archive])
-                .collect();
-            self.machine.run(&argv).await?;
+            self.import(archive).await?;
         }
         Ok(())
+    }
+
+    /// Gives the container runtime the images of an archive.
+    pub(crate) async fn import(&self, archive: &Path) -> Result<()> {
+        let ctr = self.parts.binaries.path("ctr")?;
+        let archive = archive.display().to_string();
+        let snapshotter = format!("--snapshotter={}", self.snapshotter()?);
+        let import = [&*ctr, "--namespace=k8s.io", "images", "import"];
+        let argv: Vec<&str> = import
+            .into_iter()
+            .chain([&*snapshotter, &*archive])
+            .collect();
+        self.machine.run(&argv).await.map(drop)
     }
 
     fn snapshotter(&self) -> Result<&'static str> {

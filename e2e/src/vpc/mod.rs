@@ -1,6 +1,6 @@
 //! An emulated VPC as the wire between nodes.
 //!
-//! The control plane of the VPC is the EC2 emulator, which listens on the router's loopback. Its data
+//! The control plane of the VPC is the EC2 emulator, which listens on the router. Its data
 //! plane is the router's kernel: what comes from a node's interface follows the route table of the
 //! interface's subnet and nothing else; what is neither from nor for an interface's own addresses is
 //! dropped unless its source/destination check is off; blackholes drop. The kernel follows the
@@ -171,14 +171,21 @@ impl Vpc {
 
     /// Makes a program find the emulator, and nothing else.
     pub(crate) fn endpoint_for(&self, program: Service) -> Service {
-        program
-            .env("AWS_ENDPOINT_URL", self.emulator().url())
-            .env("AWS_ACCESS_KEY_ID", "AKIASIGNPOST")
-            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
+        let environment = self.environment().into_iter();
+        environment.fold(program, |program, (name, value)| program.env(name, value))
+    }
+
+    /// What has to be in a program's environment so that it finds the emulator, and nothing else.
+    pub(crate) fn environment(&self) -> [(&'static str, String); 6] {
+        [
+            ("AWS_ENDPOINT_URL", self.emulator().url()),
+            ("AWS_ACCESS_KEY_ID", "AKIASIGNPOST".into()),
+            ("AWS_SECRET_ACCESS_KEY", "not-a-secret".into()),
+            ("AWS_EC2_METADATA_DISABLED", "true".into()),
             // Nothing of whoever runs the tests.
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            ("AWS_CONFIG_FILE", "/dev/null".into()),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".into()),
+        ]
     }
 }
 

@@ -1,7 +1,7 @@
 //! The thread in the router's network on which the emulator and the fabric run.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,10 +12,12 @@ use signpost_ec2::{Emulator, Options, Settings};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{oneshot, watch};
 
+use crate::addresses::API_V4;
+
 use super::fabric::{self, Setup};
 
-/// Where the emulator's API is, seen from the router.
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4566);
+/// Where the emulator's API is, seen from the router and from nodes.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(API_V4), 4566);
 
 /// An emulator in another network namespace, and the fabric there. Both end when this is dropped.
 pub(super) struct Place {

@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 mod harness;
+mod installed;
 mod rows;
 mod suite;
 mod support;
@@ -37,6 +38,7 @@ fn main() -> std::io::Result<ExitCode> {
         .parallel(named!(wire::pods_are_run_and_entered))
         .serial(named!(wire::services_are_restarted_unless_stopped));
 
+    installed::add_to(&mut suite);
     vpc::add_to(&mut suite);
     rows::add_to(&mut suite);
     suite.arenas(["faults-a", "faults-b"], faults::all());
