@@ -119,7 +119,8 @@ impl Nodes {
     /// routes are removed, and only the later life tells where its instance is.
     pub(crate) fn query(&self, id: NodeId) -> Option<InstanceQuery> {
         let state = self.get(id)?;
-        (self.any_id(state.key()) == Some(id)).then(|| state.query())
+        let latest = !state.is_gone() || self.any_id(state.key()) == Some(id);
+        latest.then(|| state.query())
     }
 
     /// Living nodes in the order in which they became known.

@@ -144,16 +144,15 @@ impl Tables {
         want: Want,
     ) -> Option<NodeId> {
         let known = self.destinations.get(cidr);
-        if known.is_none() && want == Want::Remove {
+        let nothing = known.is_none() && want == Want::Remove;
+        if nothing || known.is_some_and(|it| it.is_desired(owner, &want)) {
             return None;
         }
         let before = known.and_then(Destination::owner);
         let taken = before.filter(|_| owner != before && want != Want::Remove);
-        if !known.is_some_and(|it| it.is_desired(owner, &want)) {
-            self.destinations
-                .update(cidr, |it| it.set_desired(owner, want));
-            self.requeue(turn, cidr);
-        }
+        self.destinations
+            .update(cidr, |it| it.set_desired(owner, want));
+        self.requeue(turn, cidr);
         taken
     }
 
