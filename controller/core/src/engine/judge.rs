@@ -67,9 +67,8 @@ impl Engine {
         };
         let phase = state.phase();
         let mut cidrs = state.cidrs().iter();
-        let left = cidrs.any(|cidr| {
-            self.tables.led_to(*cidr) == Some(id) && self.tables.may_have_routes(*cidr)
-        });
+        let left = cidrs
+            .any(|cidr| self.routes(id, *cidr).is_some() && self.tables.may_have_routes(*cidr));
         let standing = Standing {
             phase: if left { Phase::Draining } else { phase },
             trouble: None,

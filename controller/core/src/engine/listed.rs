@@ -7,7 +7,7 @@ use crate::{
     action::Reason,
     cloud::{CloudError, TableListing},
     ids::NodeId,
-    tables::Listed,
+    tables::{Listed, Routes},
 };
 
 impl Engine {
@@ -66,7 +66,8 @@ impl Engine {
     }
 
     fn mark_holder(&mut self, cidr: IpNet, owner: Option<NodeId>) {
-        if let Some(id) = owner.or_else(|| self.tables.led_to(cidr)) {
+        let last = || self.tables.routes(cidr).and_then(Routes::owner);
+        if let Some(id) = owner.or_else(last) {
             self.nodes.mark(id);
         }
     }

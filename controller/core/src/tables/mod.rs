@@ -156,11 +156,6 @@ impl Tables {
         taken
     }
 
-    /// The node to which routes for the destination should lead, or were to lead last.
-    pub(crate) fn led_to(&self, cidr: IpNet) -> Option<NodeId> {
-        self.destinations.get(cidr)?.owner()
-    }
-
     /// No table has a route of ours for a network that nobody claims since `released`: a complete
     /// listing has shown that which was begun so long after that, and after our last write for it,
     /// that it would show one.

@@ -62,5 +62,5 @@ fn whose_a_block_is_counts_also_while_nobody_knows_where_it_leads() {
     let mut rig = Rig::new();
     rig.keep(A, 1);
     rig.keep(A, 2);
-    assert_eq!(rig.tables.led_to(net(A)), Some(id(2)));
+    assert_eq!(rig.routes(A).owner(), Some(id(2)));
 }
