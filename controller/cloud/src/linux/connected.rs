@@ -11,8 +11,7 @@ const BY_KERNEL: u8 = 2;
 /// A route to a single address on a link is none: pods have such routes on their own node, and what
 /// is more specific wins over a block's route.
 pub(super) fn network(route: &Route) -> Option<IpNet> {
-    let single = Family::of(route.destination.addr()).host_prefix_len();
-    let is_single = route.destination.prefix_len() == single;
+    let is_single = is_single(route);
     let shown = if route.table == table::LOCAL {
         // The kernel's type "local"; others there are broadcast and multicast.
         is_single && is_local(route.kind)
@@ -26,6 +25,11 @@ pub(super) fn network(route: &Route) -> Option<IpNet> {
             && !is_default
     };
     shown.then_some(route.destination)
+}
+
+/// It is for a single address, as pods' own routes on their node are.
+pub(super) fn is_single(route: &Route) -> bool {
+    route.destination.prefix_len() == Family::of(route.destination.addr()).host_prefix_len()
 }
 
 /// Whether two networks have an address in common.

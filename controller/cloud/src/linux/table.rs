@@ -7,9 +7,9 @@ use signpost_core::cloud::{
     Blackhole, CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, Route as Wanted,
     TableId,
 };
-use signpost_netlink::{Errno, ErrorKind, Family, Route, RouteKind, table};
+use signpost_netlink::{Errno, ErrorKind, Route, RouteKind, table};
 
-use super::LinuxConfig;
+use super::{LinuxConfig, connected};
 
 /// The name of a table, as `ip route` calls it.
 pub(super) fn id(number: u32) -> TableId {
@@ -64,8 +64,7 @@ pub(super) fn blocks_here(routes: &[Route], config: LinuxConfig) -> Vec<IpNet> {
 
 /// It is the way to a pod of a node that is this machine, which the plugin made.
 pub(super) fn is_pods(route: &Route, blocks_here: &[IpNet]) -> bool {
-    let single = Family::of(route.destination.addr()).host_prefix_len();
-    route.destination.prefix_len() == single
+    connected::is_single(route)
         && (route.gateway.is_none() && route.interface.is_some())
         && lies_in(route.destination, blocks_here)
 }
