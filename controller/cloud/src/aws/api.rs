@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_ec2::{
     Client,
+    operation::describe_network_interfaces::builders::DescribeNetworkInterfacesFluentBuilder,
     types::{Filter, Reservation},
 };
 use signpost_core::cloud::CloudError;
@@ -127,18 +128,12 @@ impl Api {
         &self,
         ids: &[Arc<str>],
     ) -> Result<Vec<RawInterface>, CloudError> {
-        let answer = self
-            .calls
-            .read(Action::DescribeNetworkInterfaces, || {
-                self.reads
-                    .describe_network_interfaces()
-                    .set_network_interface_ids(Some(texts(ids)))
-                    .include_managed_resources(true)
-                    .send()
-            })
-            .await?;
-        let found = answer.network_interfaces().iter();
-        Ok(found.filter_map(RawInterface::read).collect())
+        self.describe_interfaces(|request| {
+            request
+                .set_network_interface_ids(Some(texts(ids)))
+                .include_managed_resources(true)
+        })
+        .await
     }
 
     /// The primary network interfaces of these instances, at most [`VALUES_A_FILTER`]. Unlike the
@@ -152,13 +147,20 @@ impl Api {
             filter("attachment.instance-id", texts(instances)),
             filter("attachment.device-index", ["0".to_owned()]),
         ];
+        self.describe_interfaces(|request| request.set_filters(Some(filters.clone())))
+            .await
+    }
+
+    async fn describe_interfaces(
+        &self,
+        which: impl Fn(DescribeNetworkInterfacesFluentBuilder) -> DescribeNetworkInterfacesFluentBuilder
+        + Send
+        + Sync,
+    ) -> Result<Vec<RawInterface>, CloudError> {
         let answer = self
             .calls
             .read(Action::DescribeNetworkInterfaces, || {
-                self.reads
-                    .describe_network_interfaces()
-                    .set_filters(Some(filters.clone()))
-                    .send()
+                which(self.reads.describe_network_interfaces()).send()
             })
             .await?;
         let found = answer.network_interfaces().iter();
