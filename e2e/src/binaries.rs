@@ -55,7 +55,20 @@ impl Binaries {
 ///
 /// Looks into `SIGNPOST_BIN_DIR`, else beside the running program, where cargo puts them.
 pub fn own_binary(name: &str) -> Result<PathBuf> {
-    let folder = if let Some(folder) = std::env::var_os("SIGNPOST_BIN_DIR") {
+    let folder = own_folder()?;
+    let path = folder.join(name);
+    if !path.exists() {
+        bail!(
+            "{name} is not in {}. Remedy: cargo build --bins, or name its folder with SIGNPOST_BIN_DIR",
+            folder.display()
+        );
+    }
+    Ok(path)
+}
+
+/// Where the project's own programs are.
+pub(crate) fn own_folder() -> Result<PathBuf> {
+    Ok(if let Some(folder) = std::env::var_os("SIGNPOST_BIN_DIR") {
         PathBuf::from(folder)
     } else {
         let exe = std::env::current_exe().context("finding the running program")?;
@@ -68,13 +81,5 @@ pub fn own_binary(name: &str) -> Result<PathBuf> {
             folder
         }
         .to_path_buf()
-    };
-    let path = folder.join(name);
-    if !path.exists() {
-        bail!(
-            "{name} is not in {}. Remedy: cargo build --bins, or name its folder with SIGNPOST_BIN_DIR",
-            folder.display()
-        );
-    }
-    Ok(path)
+    })
 }

@@ -56,21 +56,13 @@ pub(crate) async fn set_up(cluster: &Cluster, pod_network: Option<&Value>) -> Re
     let Some(spec) = pod_network else {
         return Ok(());
     };
-    let manifests = signpost_testing::repository()?.join("manifests");
-    let base = manifests.join("base").display().to_string();
-    cluster
-        .kubectl(&["apply", "--server-side", "--kustomize", &base])
-        .await?;
+    cluster.overlay(&["apply", "--server-side"], "base").await?;
     let parts = &cluster.parts;
     for account in [CONTROLLER, AGENT] {
         let token = token(&cluster.client(), account).await?;
         parts.pki.token_kubeconfig(account, &api_url(), &token)?;
     }
-    let mut spec = spec.clone();
-    if let Some(vpc) = &parts.vpc {
-        vpc.complete(&mut spec);
-    }
-    create_pod_network(&cluster.client(), &spec).await?;
+    cluster.create_pod_network(spec.clone()).await?;
     start_controller(parts).await
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use kube::api::Api;
 use serde_json::Value;
 
+use crate::binaries::own_folder;
 use crate::cluster::Cluster;
 use crate::identity::{self, AGENT, CONTROLLER, NAMESPACE};
 use crate::wait;
@@ -17,14 +18,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// The archives that `scripts/images/local.sh` made of the programs that were built for the tests, or
 /// others, as `make images` makes them.
 fn archives() -> Result<Vec<PathBuf>> {
-    let exe = std::env::current_exe().context("finding the running program")?;
-    let target = exe.ancestors().find(|folder| folder.ends_with("debug"));
     let folder = match std::env::var_os("SIGNPOST_IMAGES") {
         Some(folder) => PathBuf::from(folder),
-        None => target
-            .and_then(|debug| debug.parent())
-            .context("the running program is in no target folder")?
-            .join("images"),
+        None => own_folder()?.join("../images"),
     };
     [CONTROLLER, AGENT]
         .into_iter()
@@ -51,7 +47,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Runs `kubectl VERB -k` on an overlay.
+    /// Runs `kubectl VERB -k` on a folder of `manifests/`, such as an overlay.
     pub async fn overlay(&self, verb: &[&str], overlay: &str) -> Result<String> {
         let folder = signpost_testing::repository()?
             .join("manifests")
