@@ -18,4 +18,12 @@ machine_of() {
   esac
 }
 target_of() { echo "$(machine_of "$1")-unknown-linux-gnu"; }
+# The trees of both images below a folder, by the caller's `put PROGRAM IMAGE`.
+trees() {
+  put signpost-controller signpost-controller
+  put signpost-node signpost-node
+  put signpost-cni signpost-node
+  # Whom the API server of AWS has its certificate from.
+  install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$1/signpost-controller/etc/ssl/certs/ca-certificates.crt"
+}
 own_arch() { dpkg --print-architecture; }

@@ -18,8 +18,5 @@ put() { # PROGRAM IMAGE
   done
 }
 rm -rf "$folder"
-put signpost-controller signpost-controller
-put signpost-node signpost-node
-put signpost-cni signpost-node
-install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$folder/rootfs/$arch/signpost-controller/etc/ssl/certs/ca-certificates.crt"
+trees "$folder/rootfs/$arch"
 scripts/images/pack.sh "$folder" "$arch"

@@ -36,8 +36,4 @@ put() { # PROGRAM IMAGE
   mkdir -p "$folder/$2/usr/bin"
   "$(machine_of "$arch")-linux-gnu-strip" -o "$folder/$2/usr/bin/$1" "$built"
 }
-put signpost-controller signpost-controller
-put signpost-node signpost-node
-put signpost-cni signpost-node
-# Whom the API server of AWS has its certificate from.
-install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$folder/signpost-controller/etc/ssl/certs/ca-certificates.crt"
+trees "$folder"
