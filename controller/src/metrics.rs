@@ -122,7 +122,7 @@ impl Metrics {
             )?,
             nodes: add.labelled(
                 "signpost_nodes",
-                "Nodes by phase: pending, allocated, routing, routed, draining.",
+                "Nodes by phase: pending, allocated, routing, routed, draining; without those that are left alone.",
                 &["phase"],
             )?,
             node_problems: add.labelled(

@@ -42,8 +42,8 @@ impl Engine {
     /// The figures of now. Costs a look at every node and route.
     pub fn summary(&self) -> Summary {
         let config = self.config.as_ref();
-        let counted = || self.nodes.living().filter(|(_, it)| !it.is_excluded());
-        let routed = counted().filter(|(_, it)| it.phase() == Phase::Routed);
+        let counted = || self.counted();
+        let routed = counted().filter(|it| it.phase() == Phase::Routed);
         let troubled = &self.notices.troubled;
         Summary {
             generation: config.map_or(0, |config| config.generation),
@@ -59,14 +59,18 @@ impl Engine {
         }
     }
 
-    /// How many nodes stand where. Costs a look at every node.
+    /// How many nodes stand where, but for those that are left alone. Costs a look at every node.
     pub fn phases(&self) -> BTreeMap<Phase, usize> {
         let mut phases = BTreeMap::new();
-        let living = self.nodes.living().map(|(_, it)| it);
-        for node in living.chain(self.nodes.draining()) {
+        for node in self.counted().chain(self.nodes.draining()) {
             *phases.entry(node.phase()).or_default() += 1;
         }
         phases
+    }
+
+    fn counted(&self) -> impl Iterator<Item = &NodeState> {
+        let living = self.nodes.living().map(|(_, it)| it);
+        living.filter(|it| !it.is_excluded())
     }
 
     /// Every node, by name; after the living ones those whose routes are still being removed.

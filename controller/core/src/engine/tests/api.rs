@@ -186,6 +186,7 @@ fn a_node_that_opted_out_gets_nothing_and_loses_nothing() {
     driver.pass(Duration::from_secs(100));
     assert!(driver.writes().is_empty());
     assert_eq!(driver.engine.summary().nodes_total, 0);
+    assert!(driver.engine.phases().is_empty(), "nobody waits for them");
     assert_eq!(driver.tables[&table("main")].len(), 1);
 }
 
