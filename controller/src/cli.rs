@@ -81,6 +81,11 @@ pub struct RunArgs {
     )]
     pub lease_namespace: String,
 
+    /// Who this is in the Lease, for those who read it; what tells it from others is added.
+    /// Default: the host's name and the process's number.
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub identity: Option<String>,
+
     /// Seconds after which another controller takes over from one that died. A controller that
     /// cannot renew stops writing after two thirds of them.
     #[arg(

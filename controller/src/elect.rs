@@ -47,13 +47,15 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// An identity that no other process has: host, process and chance.
-    pub fn identity() -> Arc<str> {
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        format!("{host}_{}_{:08x}", std::process::id(), fastrand::u32(..)).into()
+    /// An identity that no other process has: a name (of the pod; else of host and process) and chance.
+    pub fn identity(name: Option<&str>) -> Arc<str> {
+        let chance = fastrand::u32(..);
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            return format!("{name}_{chance:08x}").into();
+        }
+        let system = rustix::system::uname();
+        let host = system.nodename().to_string_lossy();
+        format!("{host}_{}_{chance:08x}", std::process::id()).into()
     }
 
     fn collection(&self) -> String {

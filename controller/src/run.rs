@@ -58,7 +58,7 @@ pub async fn run(args: RunArgs) -> Result<()> {
     let candidate = Candidate {
         namespace: args.lease_namespace,
         name: args.lease_name,
-        identity: Candidate::identity(),
+        identity: Candidate::identity(args.identity.as_deref()),
         terms,
     };
     let ledger = Ledger::default();
