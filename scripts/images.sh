@@ -20,4 +20,5 @@ for arch in "${arches[@]}"; do
   scripts/images/sbom.sh "$arch" "$folder"
 done
 step "images"
-scripts/images/pack.sh "$folder" "${arches[@]}"
+pack_controller "$folder" "${arches[@]}"
+pack_node "$folder" "${arches[@]}"

@@ -13,8 +13,6 @@ printf '\033[1m==> what clusters are made of\033[0m\n'
 printf '\033[1m==> cargo test --no-run\033[0m\n'
 # All programs too, with the features that the tests have: nothing is built twice.
 cargo test --workspace --features "$features" --no-run
-printf '\033[1m==> images of them\033[0m\n'
-./scripts/images/local.sh
 
 printf '\033[1m==> cargo test\033[0m\n'
 # A file tells of the failure, since the pipe's exit code is that of tee.

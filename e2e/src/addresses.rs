@@ -56,6 +56,9 @@ pub enum Zone {
 pub struct Link(pub u8);
 
 impl Link {
+    /// No link: where the node is whose network is the router's own.
+    pub(crate) const ROUTER: Self = Self(0);
+
     /// The link whose node has this address.
     pub(crate) fn of_node(address: Ipv4Addr) -> Option<Self> {
         let [.., number, _] = address.octets();
@@ -75,6 +78,9 @@ impl Link {
 
     /// The node's address, its `InternalIP`.
     pub fn node_v4(self) -> Ipv4Addr {
+        if self == Self::ROUTER {
+            return API_V4;
+        }
         Ipv4Addr::new(172, 30, self.0, 2)
     }
 

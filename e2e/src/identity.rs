@@ -1,7 +1,7 @@
 //! Who Signpost's programs are: service accounts, roles and tokens from `manifests/`, as a cluster's
 //! administrator would apply them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,11 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use crate::binaries::own_binary;
 use crate::cluster::{Cluster, Parts};
-use crate::control_plane::api_url;
-use crate::machine::Service;
-use crate::node::Node;
 use crate::wait;
 
 /// The namespace of Signpost's programs.
@@ -34,36 +30,17 @@ pub const PLUGIN: &str = "signpost-cni";
 const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The controller's command line, but for the program.
-fn controller_arguments(kubeconfig: &Path) -> Vec<String> {
-    vec![
-        "run".into(),
-        format!("--kubeconfig={}", kubeconfig.display()),
-    ]
-}
-
-/// An agent's command line, but for the program.
-fn agent_arguments(kubeconfig: &Path, node: &str) -> Vec<String> {
-    vec![
-        format!("--kubeconfig={}", kubeconfig.display()),
-        format!("--node-name={node}"),
-    ]
-}
-
-/// Applies the manifests, makes both kubeconfigs and starts the controller. Does nothing without a
-/// `PodNetwork`.
-pub(crate) async fn set_up(cluster: &Cluster, pod_network: Option<&Value>) -> Result<()> {
+/// Applies the overlay, whose folder it gives, and creates the `PodNetwork`. Does nothing without one.
+pub(crate) async fn set_up(
+    cluster: &Cluster,
+    pod_network: Option<&Value>,
+) -> Result<Option<PathBuf>> {
     let Some(spec) = pod_network else {
-        return Ok(());
+        return Ok(None);
     };
-    cluster.overlay(&["apply", "--server-side"], "base").await?;
-    let parts = &cluster.parts;
-    for account in [CONTROLLER, AGENT] {
-        let token = token(&cluster.client(), account).await?;
-        parts.pki.token_kubeconfig(account, &api_url(), &token)?;
-    }
+    let applied = cluster.install().await?;
     cluster.create_pod_network(spec.clone()).await?;
-    start_controller(parts).await
+    Ok(Some(applied))
 }
 
 /// Creates the one `PodNetwork`.
@@ -84,39 +61,6 @@ pub(crate) async fn create_pod_network(client: &kube::Client, spec: &Value) -> R
     Ok(())
 }
 
-/// Starts the controller on the router machine.
-pub(crate) async fn start_controller(parts: &Parts) -> Result<()> {
-    let kubeconfig = parts.pki.dir().join(format!("{CONTROLLER}.kubeconfig"));
-    let mut argv = vec![own_binary(CONTROLLER)?.display().to_string()];
-    argv.extend(controller_arguments(&kubeconfig));
-    parts
-        .router
-        .start(controller_service(parts, CONTROLLER, argv))
-        .await
-}
-
-/// A service that is a process of the controller: with what it has in its environment.
-pub(crate) fn controller_service(
-    parts: &Parts,
-    name: &str,
-    argv: impl IntoIterator<Item = String>,
-) -> Service {
-    let service = Service::new(name, argv).env("NO_COLOR", "1");
-    match &parts.vpc {
-        Some(vpc) => vpc.endpoint_for(service),
-        None => service,
-    }
-}
-
-/// Starts the agent on a node.
-pub(crate) async fn start_agent(parts: &Parts, node: &Node) -> Result<()> {
-    let kubeconfig = parts.pki.dir().join(format!("{AGENT}.kubeconfig"));
-    let mut argv = vec![own_binary(AGENT)?.display().to_string()];
-    argv.extend(agent_arguments(&kubeconfig, node.name()));
-    let service = Service::new(AGENT, argv).env("NO_COLOR", "1");
-    node.machine().start(service).await
-}
-
 /// Waits until pods can be created: every namespace needs the account that the manager makes.
 pub(crate) async fn wait_for_default_account(client: &kube::Client) -> Result<()> {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
@@ -126,7 +70,8 @@ pub(crate) async fn wait_for_default_account(client: &kube::Client) -> Result<()
     .await
 }
 
-async fn token(client: &kube::Client, account: &str) -> Result<String> {
+/// A token of one of the service accounts.
+pub(crate) async fn token(client: &kube::Client, account: &str) -> Result<String> {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
     let spec = TokenRequestSpec {
         expiration_seconds: Some(TOKEN_SECONDS),

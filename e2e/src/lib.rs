@@ -10,7 +10,7 @@
 //!  | 192.0.2.2    | 192.0.2.1| etcd  API server          |172.30.1.1| 172.30.1.2 (InternalIP)   |
 //!  | routes to    +----------+ controller manager (no    +----------+ containerd  kubelet       |
 //!  | nodes, none  |          | node IPAM)  scheduler     |          | kube-proxy  signpost-node |
-//!  | to pods      |          | signpost-controller       |          | pods, by signpost-cni     |
+//!  | to pods      |          | kubelet: the controller   |          | pods, by signpost-cni     |
 //!  +--------------+          |                           |          +---------------------------+
 //!                            | routes to pods: only what |172.30.2.1+---------------------------+
 //!                            | Signpost programs here    +----------+ node-2: 172.30.2.2   …    |
@@ -24,6 +24,10 @@
 //! default route.
 //!
 //! Or the router is a VPC: see [`vpc`].
+//!
+//! Signpost runs as users install it: images in the nodes, an overlay of `manifests/` applied, one object
+//! created. The router's namespaces are a node of the cluster too, `control-plane`, on which the
+//! controller's pod is. It bears the label `signpost.dev/exclude`: otherwise Signpost leaves it alone.
 //!
 //! Everything in the host's own namespaces carries the cluster's id, and all of it vanishes with the
 //! process that started the cluster, however that ends: see [`keeper`].
@@ -61,6 +65,7 @@ mod node;
 pub mod objects;
 mod pki;
 mod pods;
+mod programs;
 mod relay;
 pub mod routes;
 mod topology;
@@ -71,9 +76,12 @@ pub mod wait;
 pub use audit::Access;
 pub use binaries::{Binaries, own_binary};
 pub use cluster::{Cluster, ClusterOptions, PODS_V4, PODS_V6, is_ready, pod_network};
+pub use install::Overlay;
 pub use machine::{Machine, Service, ServiceStatus};
 pub use node::Node;
 pub use pods::{Pod, PodSpec};
+pub use programs::Program;
+pub use rustix::process::Signal;
 pub use topology::NODE_DEVICE;
 pub use traffic::{Lap, Traffic};
 pub use vpc::{Vpc, VpcOptions};

@@ -12,10 +12,11 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-/// All Node objects, sorted by name.
+/// The Node objects that Signpost has to do with, sorted by name: not that of the control plane.
 pub async fn nodes(cluster: &Cluster) -> Result<Vec<Node>> {
     let nodes: Api<Node> = Api::all(cluster.client());
-    Ok(nodes.list(&ListParams::default()).await?.items)
+    let params = ListParams::default().labels("!signpost.dev/exclude");
+    Ok(nodes.list(&params).await?.items)
 }
 
 /// One Node object.

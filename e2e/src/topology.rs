@@ -113,6 +113,12 @@ pub(crate) async fn set_up_external(
     Ok(())
 }
 
+/// As a node the router has a default route: for cluster IPs the kernel looks for a way before kube-proxy's
+/// rules lead elsewhere, and pods have the MTU of its device.
+pub(crate) async fn give_default_route(router: &Machine) -> Result<()> {
+    ip(router, &[&format!("route add default via {EXTERNAL_V4}")]).await
+}
+
 /// Gives a node its first link, its addresses and its default route.
 pub(crate) async fn set_up_node(
     router: &Machine,

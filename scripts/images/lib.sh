@@ -1,7 +1,7 @@
 # What the scripts of the images share. Sourced, with the repository as working directory.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+version=${IMAGE_VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)}
 # When the commit was made: the one date that is in an image.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
@@ -25,5 +25,14 @@ trees() {
   put signpost-cni signpost-node
   # Whom the API server of AWS has its certificate from.
   install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$1/signpost-controller/etc/ssl/certs/ca-certificates.crt"
+}
+# Packs both from their trees: FOLDER ARCH...
+pack_controller() {
+  scripts/images/pack.sh "$1" signpost-controller "Gives nodes their pod CIDRs and programs the routes that lead there" \
+    '--user 65532:65532 --entrypoint ["/usr/bin/signpost-controller"]' "${@:2}"
+}
+pack_node() {
+  scripts/images/pack.sh "$1" signpost-node "Puts the CNI plugin and its configuration on a node" \
+    '--user 0:0 --entrypoint ["/usr/bin/signpost-node"]' "${@:2}"
 }
 own_arch() { dpkg --print-architecture; }

@@ -1,7 +1,7 @@
 //! A cluster: started as options say, changed by tests, gone when it is dropped.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::binaries::Binaries;
 use crate::identity;
+use crate::images::Images;
 use crate::keeper::{self, Keeper};
 use crate::machine::Machine;
 use crate::node::Node;
@@ -30,7 +31,9 @@ pub(crate) struct Parts {
     pub(crate) dual_stack: bool,
     pub(crate) pod_cidrs: Vec<String>,
     pub(crate) binaries: Binaries,
-    pub(crate) images: Vec<PathBuf>,
+    pub(crate) images: Images,
+    pub(crate) with_signpost: bool,
+    pub(crate) router_joins: bool,
     pub(crate) pki: Pki,
     pub(crate) router: Machine,
     pub(crate) vpc: Option<Vpc>,
@@ -41,9 +44,10 @@ pub struct Cluster {
     pub(crate) parts: Arc<Parts>,
     external: Machine,
     nodes: RwLock<BTreeMap<String, Arc<Node>>>,
+    control: Option<Arc<Node>>,
     client: kube::Client,
     kubeconfig: PathBuf,
-    pub(crate) with_signpost: bool,
+    applied: Option<PathBuf>,
     timings: Vec<(&'static str, Duration)>,
     keeper: Arc<Keeper>,
 }
@@ -71,10 +75,17 @@ impl Cluster {
 
     /// The router: the wire between nodes, and the machine of the control plane.
     ///
-    /// Services are `etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler` and
-    /// `signpost-controller`.
+    /// Services are `etcd`, `kube-apiserver`, `kube-controller-manager` and `kube-scheduler`.
     pub fn router(&self) -> &Machine {
         &self.parts.router
+    }
+
+    /// The node whose network is the router's: the control plane's, on which Signpost's controller runs.
+    ///
+    /// Fails if the cluster was started without Signpost, unless its router joins.
+    pub fn control_plane_node(&self) -> Result<Arc<Node>> {
+        let node = self.control.clone();
+        node.context("a cluster without Signpost has no node on the router")
     }
 
     /// The emulated VPC that the cluster is in.
@@ -90,6 +101,11 @@ impl Cluster {
     /// A host beyond the router, which has routes to nodes and none to pods.
     pub fn external(&self) -> &Machine {
         &self.external
+    }
+
+    /// The folder of the overlay that was applied; none without Signpost.
+    pub fn applied(&self) -> Option<&Path> {
+        self.applied.as_deref()
     }
 
     /// How long the steps of the start took, from its beginning.

@@ -12,7 +12,6 @@ use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::json;
 
 use super::Cluster;
-use crate::identity;
 use crate::node::Node;
 use crate::wait;
 
@@ -26,16 +25,23 @@ impl Cluster {
     /// A node by its name.
     pub fn node(&self, name: &str) -> Result<Arc<Node>> {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        nodes
-            .get(name)
+        let control = self.control.as_ref().filter(|node| node.name() == name);
+        control
+            .or_else(|| nodes.get(name))
             .cloned()
             .with_context(|| format!("the cluster has no machine {name}"))
     }
 
-    /// All nodes that have a machine, sorted by name.
+    /// All nodes that have a machine of their own, sorted by name.
     pub fn nodes(&self) -> Vec<Arc<Node>> {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         nodes.values().cloned().collect()
+    }
+
+    /// As [`nodes`](Self::nodes), and the router's if it joined.
+    pub fn all_nodes(&self) -> Vec<Arc<Node>> {
+        let joined = self.control.iter().filter(|_| self.parts.router_joins);
+        self.nodes().iter().chain(joined).cloned().collect()
     }
 
     /// Boots one more node; returns when it has registered and, with Signpost, is ready.
@@ -44,7 +50,7 @@ impl Cluster {
         node.boot().await?;
         self.join(&node).await?;
         self.wait_registered(&[name], LIMIT).await?;
-        if self.with_signpost {
+        if self.parts.with_signpost {
             self.wait_ready(&[name], LIMIT).await?;
         }
         Ok(node)
@@ -99,11 +105,7 @@ impl Cluster {
 
     /// Starts what makes a booted machine a node of the cluster.
     pub(super) async fn join(&self, node: &Node) -> Result<()> {
-        node.start_kubernetes().await?;
-        if self.with_signpost {
-            identity::start_agent(&self.parts, node).await?;
-        }
-        Ok(())
+        node.start_kubernetes().await
     }
 
     /// Waits until Node objects exist.
@@ -135,24 +137,23 @@ impl Cluster {
                 }
                 Ok(())
             });
-            waited
-                .await
-                .map_err(|error| self.with_logs_of(name, error))?;
+            if let Err(error) = waited.await {
+                return Err(self.with_logs_of(name, error).await);
+            }
         }
         Ok(())
     }
 
     /// Adds the ends of those logs to an error that may say why a node did not come up.
-    fn with_logs_of(&self, name: &str, error: anyhow::Error) -> anyhow::Error {
+    async fn with_logs_of(&self, name: &str, error: anyhow::Error) -> anyhow::Error {
         let Ok(node) = self.node(name) else {
             return error;
         };
         let error = node.machine().with_log(&error, "kubelet");
-        if !self.with_signpost {
+        if !self.parts.with_signpost {
             return error;
         }
-        let error = node.machine().with_log(&error, identity::AGENT);
-        self.router().with_log(&error, identity::CONTROLLER)
+        anyhow::anyhow!("{error:#}\n{}", self.said().await)
     }
 
     /// Creates Node objects that no machine stands behind, `bare-0` and on, and gives their names.

@@ -24,6 +24,9 @@ pub struct ClusterOptions {
     /// The `spec` of the `PodNetwork` to create; none for a cluster without Signpost, whose nodes
     /// register but do not become ready.
     pub pod_network: Option<Value>,
+    /// Whether the router's machine joins as a node, `control-plane`, as that of kubeadm does; else it is a
+    /// node only to run Signpost's controller.
+    pub router_joins: bool,
     /// In an emulated VPC rather than behind a router whose kernel has all routes.
     pub vpc: Option<VpcOptions>,
 }
@@ -38,6 +41,7 @@ impl ClusterOptions {
             dual_stack: false,
             pod_cidrs: vec![PODS_V4.to_owned()],
             pod_network: Some(spec),
+            router_joins: false,
             vpc: None,
         }
     }
@@ -58,6 +62,13 @@ impl ClusterOptions {
             ("pods", PODS_V4, 24),
             ("pods-v6", PODS_V6, 64),
         ]));
+        self
+    }
+
+    /// With the router as a node: to install Signpost on a cluster as kubeadm makes one.
+    #[must_use]
+    pub fn router_joins(mut self) -> Self {
+        self.router_joins = true;
         self
     }
 

@@ -14,12 +14,13 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use super::{Cluster, ClusterOptions, Parts};
 use crate::addresses::{Link, Zone};
 use crate::binaries::{Binaries, own_binary};
+use crate::images::Images;
 use crate::keeper::{self, Keeper};
 use crate::machine::{Machine, MachineSpec, Service};
 use crate::node::Node;
 use crate::pki::Pki;
 use crate::vpc::Vpc;
-use crate::{control_plane, identity, images, topology};
+use crate::{control_plane, identity, topology};
 
 /// Clusters started by this process, to tell their ids apart.
 static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -46,17 +47,17 @@ impl Cluster {
         let id = format!("{}-{}-{number}", options.name, std::process::id());
         let binaries = tokio::task::spawn_blocking(move || {
             keeper::sweep()?;
-            Binaries::ensure()
+            Ok::<_, anyhow::Error>((Binaries::ensure()?, Images::ensure()?))
         });
-        let binaries = binaries.await.context("preparing a cluster")??;
+        let programs = binaries.await.context("preparing a cluster")??;
 
         let (dir, lock) = keeper::work_dir(&id)?;
         let router = dir.join("router");
         let spec = router_spec(&router.join("machine.sock"), options.vpc.is_some());
         fs::write(router.join("machine.json"), serde_json::to_vec(&spec)?)?;
-        let keeper = Keeper::start(&dir, lock, &binaries.search_path())?;
+        let keeper = Keeper::start(&dir, lock, &programs.0.search_path())?;
         let started =
-            Self::start_with(options, id.clone(), dir, binaries, Arc::clone(&keeper)).await;
+            Self::start_with(options, id.clone(), dir, programs, Arc::clone(&keeper)).await;
         started.map_err(|error| {
             keeper.keep_logs();
             keeper.end();
@@ -71,13 +72,12 @@ impl Cluster {
         options: ClusterOptions,
         id: String,
         dir: PathBuf,
-        binaries: Binaries,
+        (binaries, images): (Binaries, Images),
         keeper: Arc<Keeper>,
     ) -> Result<Self> {
         let begin = Instant::now();
         let mut timings = Vec::new();
         let pki = Pki::create(&dir.join("router/pki"), control_plane::api_names())?;
-        let images = images::pack(&binaries, &dir.join("images"))?;
         let search_path = binaries.search_path();
         let logs = dir.join("logs");
         let socket = dir.join("router/machine.sock");
@@ -111,17 +111,22 @@ impl Cluster {
             pod_cidrs: options.pod_cidrs,
             binaries,
             images,
+            with_signpost: options.pod_network.is_some(),
+            router_joins: options.router_joins,
             pki,
             router,
             vpc,
         });
+        let control = (parts.with_signpost || parts.router_joins)
+            .then(|| Node::of_router(Arc::clone(&parts)).map(Arc::new));
         let mut cluster = Self {
             parts: Arc::clone(&parts),
             external,
             nodes: RwLock::default(),
             client: client.clone(),
             kubeconfig,
-            with_signpost: options.pod_network.is_some(),
+            control: control.transpose()?,
+            applied: None,
             timings: Vec::new(),
             keeper,
         };
@@ -129,29 +134,38 @@ impl Cluster {
         for number in 1..=options.nodes {
             nodes.push(cluster.new_node(&format!("node-{number}"))?);
         }
+        let started = &cluster;
         let control_plane = async {
             control_plane::start(&client, &parts).await?;
-            timings.push(("control plane ready", begin.elapsed()));
-            Ok(())
+            let ready = begin.elapsed();
+            let applied = identity::set_up(started, options.pod_network.as_ref()).await?;
+            Ok((applied, ready, begin.elapsed()))
         };
-        let boot = try_join_all(nodes.iter().map(|node| node.boot()));
-        tokio::try_join!(control_plane, boot, cluster.start_external())?;
-        timings.push(("machines up", begin.elapsed()));
-
-        let join = try_join_all(nodes.iter().map(|node| node.start_kubernetes()));
-        let identity = identity::set_up(&cluster, options.pod_network.as_ref());
-        tokio::try_join!(join, identity)?;
-        if cluster.with_signpost {
-            let agents = nodes.iter().map(|node| identity::start_agent(&parts, node));
-            try_join_all(agents).await?;
-            timings.push(("Signpost started", begin.elapsed()));
+        // As nodes of Kubernetes, the router's is one of them.
+        let machines: Vec<_> = nodes.iter().chain(&started.control).cloned().collect();
+        let machines = async {
+            try_join_all(machines.iter().map(|node| node.boot())).await?;
+            let up = begin.elapsed();
+            control_plane::ready(&client, &parts.router).await?;
+            try_join_all(machines.iter().map(|node| node.start_kubernetes())).await?;
+            Ok(up)
+        };
+        let ((applied, ready, installed), up, ()) =
+            tokio::try_join!(control_plane, machines, started.start_external())?;
+        timings.push(("control plane ready", ready));
+        timings.push(("machines up", up));
+        if parts.with_signpost {
+            timings.push(("Signpost installed", installed));
         }
+        cluster.applied = applied;
         let names: Vec<&str> = nodes.iter().map(|node| node.name()).collect();
         cluster.wait_registered(&names, NODES_LIMIT).await?;
         timings.push(("nodes registered", begin.elapsed()));
-        if cluster.with_signpost {
+        if parts.with_signpost {
             cluster.wait_ready(&names, NODES_LIMIT).await?;
             timings.push(("nodes ready", begin.elapsed()));
+            cluster.wait_controller().await?;
+            timings.push(("controller available", begin.elapsed()));
         }
         identity::wait_for_default_account(&client).await?;
         timings.push(("complete", begin.elapsed()));
@@ -182,7 +196,11 @@ impl Cluster {
             .attach()
             .await
             .map_err(|error| router.with_log(&error, "external"))?;
-        topology::set_up_external(router, &self.external, self.parts.dual_stack).await
+        topology::set_up_external(router, &self.external, self.parts.dual_stack).await?;
+        if self.parts.router_joins {
+            topology::give_default_route(router).await?;
+        }
+        Ok(())
     }
 
     /// Makes a node that is not running yet, on the first free link.

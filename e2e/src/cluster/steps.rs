@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 
 use super::Cluster;
 use crate::addresses::Link;
-use crate::identity;
 use crate::node::Node;
 
 impl Cluster {
@@ -19,7 +18,7 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Starts kubelet, kube-proxy and, with Signpost, the agent on a booted machine; does not wait.
+    /// Starts kubelet and kube-proxy on a booted machine; does not wait.
     pub async fn join_node(&self, name: &str) -> Result<()> {
         let node = self.node(name)?;
         self.join(&node).await
@@ -44,10 +43,5 @@ impl Cluster {
         let link = link.context("no link is free")?;
         node.attach(link).await?;
         vpc.attach(instance, link).await
-    }
-
-    /// Starts the controller again, after it was stopped as a service of the router.
-    pub async fn start_controller(&self) -> Result<()> {
-        identity::start_controller(&self.parts).await
     }
 }

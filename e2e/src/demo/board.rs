@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::shown;
 use super::watched::{Seen, Watched};
-use crate::{Cluster, identity};
+use crate::Cluster;
 
 /// How often the table is drawn anew while something happens.
 const REFRESH: Duration = Duration::from_millis(200);
@@ -121,7 +121,7 @@ fn state(node: &Seen) -> String {
 /// How long each node took from the controller's first sight of it until its route was read back, as
 /// the controller logged it.
 pub(super) fn routed(cluster: &Cluster) -> BTreeMap<String, Duration> {
-    let log = std::fs::read_to_string(cluster.router().log(identity::CONTROLLER));
+    let log = cluster.controller().map(|controller| controller.log());
     let log = log.unwrap_or_default();
     let lines = log.lines().filter(|line| line.contains(" routed "));
     lines

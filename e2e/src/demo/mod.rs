@@ -62,12 +62,17 @@ pub async fn run(nodes: u8, wire: Wire) -> Result<Cluster> {
         note(&mut timings, "Kubernetes' programs built, once", begin);
     }
 
-    heading(
-        "Starting a control plane: etcd, API server, scheduler, manager and Signpost's controller",
-    );
+    heading("Starting a control plane, and installing Signpost in it");
     let begin = Instant::now();
     let cluster = Cluster::start(wire.options("demo").nodes(0)).await?;
     note(&mut timings, "control plane and controller up", begin);
+    if let Some(folder) = cluster.applied() {
+        println!("    kubectl apply --server-side -k {}", folder.display());
+        println!(
+            "    (manifests/{}, with where the controller finds the API server)",
+            cluster.overlay_of().folder()
+        );
+    }
 
     if wire == Wire::Aws {
         heading("The VPC that nodes join: pods reach each other only as its route tables say");

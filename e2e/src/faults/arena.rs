@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use super::writes::Writes;
 use super::{Fault, Mesh, Replica, invariants};
 use crate::addresses::EXTERNAL_V4;
-use crate::identity::CONTROLLER;
 use crate::routes::{self, Routes};
 use crate::traffic::Lap;
 use crate::{Cluster, ClusterOptions, blocks, pod_network};
@@ -69,7 +68,7 @@ impl Arena {
         spec["safety"] = json!({"maxDeletionPercent": 100});
         let cluster = Cluster::start(ClusterOptions::new(name).pod_network(spec)).await?;
         // The one that every cluster has makes room for several with a shorter lease.
-        cluster.router().stop(CONTROLLER).await?;
+        cluster.controller()?.stop().await?;
         let writes = Writes::from_now(&cluster)?;
         let mut arena = Self {
             cluster,
@@ -98,7 +97,7 @@ impl Arena {
                 .push(Replica::new(&self.cluster, number).await?);
         }
         for replica in &self.replicas {
-            replica.start(&self.cluster).await?;
+            replica.start().await?;
         }
         let via = EXTERNAL_V4.to_string();
         // Another one is a part of a block, which nobody gets then.

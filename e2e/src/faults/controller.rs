@@ -7,6 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, WatchEvent, WatchParams};
+use rustix::process::Signal;
 
 use super::invariants;
 use super::replicas::LEASE;
@@ -45,16 +46,13 @@ pub(super) const FAULTS: &[Fault] = &[
 
 /// Where Debian has the library; the loader knows what `$LIB` is.
 const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
-/// Signals by number.
-const STOP: i32 = 19;
-const CONTINUE: i32 = 18;
 
 async fn leader_killed(arena: &mut Arena) -> Result<()> {
     let leader = arena.leader().await?;
     let count = arena.choose(2..=6);
     let joined = arena.join_bare(count).await?;
     let pause = arena.moment(Duration::from_millis(800)).await;
-    arena.cluster().router().kill(leader.service()).await?;
+    leader.kill(arena.cluster()).await?;
     arena.did(format!(
         "{} killed {pause:?} after {count} nodes joined",
         leader.service()
@@ -67,11 +65,7 @@ async fn replicas_killed(arena: &mut Arena) -> Result<()> {
         let joined = arena.join_bare(2).await?;
         let pause = arena.moment(Duration::from_millis(1500)).await;
         for replica in arena.replicas() {
-            let killed = arena.cluster().router().kill(replica.service()).await;
-            // Dead already: it is about to be started again.
-            if let Err(error) = killed {
-                ensure!(format!("{error:#}").contains("not running"), error);
-            }
+            replica.kill(arena.cluster()).await?;
         }
         arena.leave_bare(&joined[..1]).await?;
         arena.did(format!("both killed after {pause:?}"));
@@ -102,7 +96,7 @@ async fn killed_between_writes(arena: &mut Arena) -> Result<()> {
         let seen = tokio::time::timeout(LIMIT, has_cidr.next()).await;
         let cidrs = seen.context("waiting for a pod CIDR")?;
         let cidrs = cidrs.context("the watch ended")??;
-        arena.cluster().router().kill(leader.service()).await?;
+        leader.kill(arena.cluster()).await?;
         let table = routes::ours(arena.cluster()).await?;
         let written = table.keys().any(|route| cidrs.contains(&route.to_string()));
         leader.reach_api(Mode::Pass { delay: 0 }).await?;
@@ -122,8 +116,7 @@ async fn leader_stopped(arena: &mut Arena) -> Result<()> {
     let count = arena.choose(2..=5);
     let joined = arena.join_bare(count).await?;
     let pause = arena.moment(Duration::from_millis(600)).await;
-    let router = arena.cluster().router();
-    router.signal(leader.service(), STOP).await?;
+    leader.signal(Signal::STOP).await?;
     let begin = Instant::now();
     arena.did(format!(
         "{} stopped {pause:?} after {count} nodes joined",
@@ -139,8 +132,7 @@ async fn leader_stopped(arena: &mut Arena) -> Result<()> {
     tokio::time::sleep(Duration::from_secs(LEASE).saturating_sub(begin.elapsed())).await;
 
     let changes = RouteLog::start(arena.cluster().router()).await?;
-    let router = arena.cluster().router();
-    router.signal(leader.service(), CONTINUE).await?;
+    leader.signal(Signal::CONT).await?;
     arena.did(format!(
         "continued after {:.1} s",
         begin.elapsed().as_secs_f32()
@@ -163,11 +155,11 @@ async fn leader_restarted(arena: &mut Arena) -> Result<()> {
         let joined = arena.join_bare(3).await?;
         let pause = arena.moment(Duration::from_millis(800)).await;
         let begin = Instant::now();
-        arena.cluster().router().stop(leader.service()).await?;
+        leader.stop().await?;
         arena.leave_bare(&joined[..2]).await?;
         arena.successor(&leader).await?;
         let took = begin.elapsed();
-        leader.start(arena.cluster()).await?;
+        leader.start().await?;
         arena.did(format!(
             "{} ended after {pause:?}, the other one led {:.1} s later",
             leader.service(),
@@ -182,8 +174,7 @@ async fn clock_shifted(arena: &mut Arena) -> Result<()> {
     let hours = arena.choose(1..=48);
     let sign = if arena.toss() { '+' } else { '-' };
     let boot = arena.choose(1_000..=1_000_000);
-    let router = arena.cluster().router();
-    router.stop(shifted.service()).await?;
+    shifted.stop().await?;
     // The boot clock, by which the controller counts.
     let by = [
         "unshare",
@@ -206,19 +197,19 @@ async fn clock_shifted(arena: &mut Arena) -> Result<()> {
     // The lease goes to the one with the wrong clock, and maybe back from it.
     arena.join_bare(2).await?;
     let leader = arena.leader().await?;
-    arena.cluster().router().halt(leader.service()).await?;
+    leader.halt(arena.cluster()).await?;
     let successor = arena.successor(&leader).await?;
     shown_shifted(arena, sign, hours).await?;
     in_its_own_time(arena, &successor).await?;
-    leader.start(arena.cluster()).await?;
+    leader.start().await?;
     arena.join_bare(2).await?;
-    arena.cluster().router().kill(successor.service()).await?;
+    successor.kill(arena.cluster()).await?;
     arena.successor(&successor).await?;
     invariants::routed(arena.cluster()).await?;
     let bare = arena.bare().to_vec();
     arena.leave_bare(&bare[..2]).await?;
-    arena.cluster().router().halt(shifted.service()).await?;
-    shifted.start(arena.cluster()).await
+    shifted.halt(arena.cluster()).await?;
+    shifted.start().await
 }
 
 /// Fails unless the replica's boot clock is another one than the machine's. Kernels before 6.1 change

@@ -177,7 +177,7 @@ async fn change_leader(arena: &mut Arena) -> Result<&'static str> {
     match arena.choose(0..=2) {
         0 => Ok("the same one led"),
         1 => {
-            arena.cluster().router().kill(leader.service()).await?;
+            leader.kill(arena.cluster()).await?;
             arena.successor(&leader).await?;
             Ok("another one led, the one before was killed")
         }
@@ -222,6 +222,8 @@ async fn restore(arena: &Arena) -> Result<()> {
             node.machine().kill(service).await?;
         }
     }
+    let control = cluster.control_plane_node()?;
+    control.machine().kill("kubelet").await?;
     Ok(())
 }
 

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, ensure};
 use super::machines::{CONFIGURATION, CONFIGURATIONS, files};
 use super::{Arena, Fault, fault};
 use crate::PodSpec;
-use crate::identity::AGENT;
 use crate::node::Node;
 use crate::wait::{self, LIMIT};
 
@@ -52,14 +51,13 @@ async fn conflist_folder_full(arena: &mut Arena) -> Result<()> {
 /// agent, which starts then, says so with the remedy, and writes once the cover is gone.
 async fn covered(arena: &mut Arena, script: &str, remedy: &str) -> Result<()> {
     let node = chosen(arena)?;
-    let log = node.machine().log(AGENT);
-    let read = fs::metadata(&log)?.len();
+    let agent = arena.cluster().agent(node.name())?;
+    let before = agent.log().len();
     node.machine().run(&["sh", "-c", script]).await?;
-    node.machine().kill(AGENT).await?;
+    agent.kill().await?;
     let said = wait::until("the agent to say why it cannot write", LIMIT, async || {
-        let text = fs::read(&log)?;
-        let new = text.get(usize::try_from(read)?..).unwrap_or_default();
-        let new = String::from_utf8_lossy(new).into_owned();
+        let log = agent.log();
+        let new = log.get(before..).unwrap_or_default();
         ensure!(
             new.contains(CONFIGURATION) && new.contains(remedy),
             "it should say {remedy:?}: {new}"

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::objects::restore;
 use super::{Arena, Fault, fault};
-use crate::identity::AGENT;
 use crate::{objects, routes};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -70,11 +69,11 @@ async fn store_wrong(arena: &mut Arena, wrong: &Value, said: &str) -> Result<()>
     let message = objects::network_says(arena.cluster(), "Ready", "False", "Invalid").await?;
     ensure!(message.contains(said), "{said} should be named: {message}");
     let leader = arena.leader().await?;
-    let starts = restarts(arena, leader.service()).await?;
+    let process = leader.pid()?;
     let joined = arena.join_bare(2).await?;
     let agents = arena.cluster().nodes();
     for node in &agents {
-        node.machine().kill(AGENT).await?;
+        arena.cluster().agent(node.name())?.kill().await?;
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     for name in &joined {
@@ -89,16 +88,10 @@ async fn store_wrong(arena: &mut Arena, wrong: &Value, said: &str) -> Result<()>
     );
     let now = arena.leader().await?;
     ensure!(
-        now.service() == leader.service() && restarts(arena, leader.service()).await? == starts,
+        now.service() == leader.service() && now.pid()? == process,
         "the controller should go on as it was"
     );
     Ok(())
-}
-
-async fn restarts(arena: &Arena, service: &str) -> Result<u32> {
-    let services = arena.cluster().router().services().await?;
-    let service = services.get(service).context("there is such a service")?;
-    Ok(service.restarts)
 }
 
 async fn odd_nodes(arena: &mut Arena) -> Result<()> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 
 use super::{Arena, Fault, fault, mesh};
-use crate::identity::{AGENT, PLUGIN};
+use crate::identity::PLUGIN;
 use crate::wait::{self, LIMIT};
 use crate::{Cluster, Pod, PodSpec, routes};
 
@@ -94,23 +94,21 @@ impl Churn {
     }
 }
 
-/// Kills a service of a node at moments while pods come and go.
-async fn kill(arena: &mut Arena, service: &str, times: usize) -> Result<()> {
+/// Kills a service of a node while pods come and go.
+async fn kill(arena: &mut Arena, service: &str) -> Result<()> {
     let name = arena.choose_node()?;
     let churn = Churn::begin(arena, &name).await?;
-    for time in 1..=times {
-        let pause = arena.moment(Duration::from_millis(900)).await;
-        let cluster = arena.cluster();
-        let before = restarts(cluster, &name, service).await?;
-        cluster.node(&name)?.machine().kill(service).await?;
-        arena.did(format!("killed after {pause:?} ({time})"));
-        wait::until(&format!("{service} to run again"), LIMIT, async || {
-            let restarts = restarts(arena.cluster(), &name, service).await?;
-            ensure!(restarts > before, "it was started again {restarts} times");
-            Ok(())
-        })
-        .await?;
-    }
+    let pause = arena.moment(Duration::from_millis(900)).await;
+    let cluster = arena.cluster();
+    let before = restarts(cluster, &name, service).await?;
+    cluster.node(&name)?.machine().kill(service).await?;
+    arena.did(format!("killed after {pause:?}"));
+    wait::until(&format!("{service} to run again"), LIMIT, async || {
+        let restarts = restarts(arena.cluster(), &name, service).await?;
+        ensure!(restarts > before, "it was started again {restarts} times");
+        Ok(())
+    })
+    .await?;
     churn.end(arena, &name).await
 }
 
@@ -121,15 +119,22 @@ async fn restarts(cluster: &Cluster, node: &str, service: &str) -> Result<u32> {
 }
 
 async fn kubelet_killed(arena: &mut Arena) -> Result<()> {
-    kill(arena, "kubelet", 1).await
+    kill(arena, "kubelet").await
 }
 
 async fn containerd_killed(arena: &mut Arena) -> Result<()> {
-    kill(arena, "containerd", 1).await
+    kill(arena, "containerd").await
 }
 
 async fn agent_killed(arena: &mut Arena) -> Result<()> {
-    kill(arena, AGENT, 3).await
+    let name = arena.choose_node()?;
+    let churn = Churn::begin(arena, &name).await?;
+    for time in 1..=3 {
+        let pause = arena.moment(Duration::from_millis(900)).await;
+        arena.cluster().agent(&name)?.restart().await?;
+        arena.did(format!("killed after {pause:?} ({time})"));
+    }
+    churn.end(arena, &name).await
 }
 
 async fn plugin_killed(arena: &mut Arena) -> Result<()> {

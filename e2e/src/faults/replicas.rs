@@ -1,18 +1,23 @@
-//! Replicas of the controller on the router machine, each with its own way to the API server.
+//! Replicas of the controller on the node of the control plane, each with its own way to the API server.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::Api;
+use kube::api::{Api, PostParams};
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use super::Arena;
 use crate::addresses::API_V4;
 use crate::binaries::own_binary;
 use crate::cluster::Cluster;
-use crate::control_plane::api_url;
 use crate::identity::{self, CONTROLLER, NAMESPACE};
+use crate::machine::Service;
+use crate::programs::{NAME_LABEL, Program};
 use crate::relay::{Mode, Relay};
 use crate::wait::{self, LIMIT};
 
@@ -24,79 +29,158 @@ const FIRST_PORT: u16 = 9450;
 const FIRST_RELAY_PORT: u16 = 7450;
 
 /// One of the controller's replicas.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Replica {
     number: u8,
+    /// The name of its Deployment, and of the process that may stand in for its pod.
     service: String,
     relay: Relay,
-    /// The program and its arguments.
-    argv: Vec<String>,
+    program: Program,
+    /// Whether a process of the router machine stands in for its pod.
+    outside: Arc<AtomicBool>,
     /// What its process wrote into the lease when it was found to hold it.
     identity: Option<String>,
 }
 
 impl Replica {
-    /// A replica that is not started, and its relay, which is.
+    /// A replica that is not started, and its relay, which is. It is what the overlay made, as a
+    /// Deployment of its own: so one can be ended and the other not.
     pub(super) async fn new(cluster: &Cluster, number: u8) -> Result<Self> {
         let service = format!("{CONTROLLER}-{number}");
-        let port = |first: u16| first + u16::from(number);
         // By its source address the audit log tells one replica from the other.
         let relay = Relay::new(
             &format!("relay-{number}"),
             &cluster.parts.dir.join("router"),
-            SocketAddrV4::new(Ipv4Addr::LOCALHOST, port(FIRST_RELAY_PORT)),
+            SocketAddrV4::new(Ipv4Addr::LOCALHOST, FIRST_RELAY_PORT + u16::from(number)),
             Ipv4Addr::new(127, 0, 0, 10 + number),
             SocketAddrV4::new(API_V4, 6443),
         )?;
         cluster.router().start(relay.service()?).await?;
-
-        let folder = cluster.parts.pki.dir();
-        let shared = folder.join(format!("{CONTROLLER}.kubeconfig"));
-        let text =
-            fs::read_to_string(&shared).with_context(|| format!("reading {}", shared.display()))?;
-        let text = text.replace(&api_url(), &format!("https://{}", relay.listen()));
-        let own = folder.join(format!("{service}.kubeconfig"));
-        fs::write(&own, text).with_context(|| format!("writing {}", own.display()))?;
-        let argv = vec![
-            own_binary(CONTROLLER)?.display().to_string(),
-            "run".into(),
-            format!("--kubeconfig={}", own.display()),
-            format!("--http-address=127.0.0.1:{}", port(FIRST_PORT)),
-            format!("--lease-duration={LEASE}"),
-        ];
-        Ok(Self {
+        let replica = Self {
             number,
+            program: cluster.controller_of(&service)?,
             service,
             relay,
-            argv,
+            outside: Arc::default(),
             identity: None,
-        })
+        };
+        let deployments: Api<Deployment> = Api::namespaced(cluster.client(), NAMESPACE);
+        let mut object = serde_json::to_value(deployments.get(CONTROLLER).await?)?;
+        replica.change(&mut object)?;
+        let object = serde_json::from_value(object)?;
+        deployments
+            .create(&PostParams::default(), &object)
+            .await
+            .with_context(|| format!("creating {}", replica.service))?;
+        Ok(replica)
     }
 
-    /// The name of its service on the router machine.
+    /// Makes its own Deployment, without a pod, of the one that the overlay made.
+    fn change(&self, object: &mut Value) -> Result<()> {
+        let labels = json!({NAME_LABEL: self.service});
+        object["metadata"] = json!({"name": self.service, "labels": labels});
+        object["status"] = Value::Null;
+        let spec = &mut object["spec"];
+        spec["replicas"] = 0.into();
+        spec["selector"] = json!({"matchLabels": labels});
+        spec["template"]["metadata"]["labels"] = labels;
+        let container = &mut spec["template"]["spec"]["containers"][0];
+        container["args"] = json!(self.arguments());
+        let port = json!({"name": "http", "containerPort": self.port(), "hostPort": self.port()});
+        container["ports"] = json!([port]);
+        let listen = self.relay.listen();
+        let environment = container["env"].as_array_mut();
+        for variable in environment.context("the controller has an environment")? {
+            match variable["name"].as_str() {
+                Some("KUBERNETES_SERVICE_HOST") => {
+                    variable["value"] = listen.ip().to_string().into();
+                }
+                Some("KUBERNETES_SERVICE_PORT") => {
+                    variable["value"] = listen.port().to_string().into();
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn arguments(&self) -> [String; 3] {
+        [
+            "run".into(),
+            format!("--http-address=127.0.0.1:{}", self.port()),
+            format!("--lease-duration={LEASE}"),
+        ]
+    }
+
+    fn port(&self) -> u16 {
+        FIRST_PORT + u16::from(self.number)
+    }
+
+    /// Its name in stories and messages.
     pub fn service(&self) -> &str {
         &self.service
     }
 
-    /// Starts it as usual; it is started again whenever it ends.
-    pub async fn start(&self, cluster: &Cluster) -> Result<()> {
-        self.start_under(cluster, &[], &[]).await
+    /// Starts it; it is started again whenever it ends.
+    pub async fn start(&self) -> Result<()> {
+        self.program.start().await
     }
 
-    /// Starts it by another program that becomes it, such as one that shifts its clock, and with more
-    /// in its environment.
+    /// Ends it with SIGTERM until it is started again.
+    pub async fn stop(&self) -> Result<()> {
+        self.program.stop().await
+    }
+
+    /// Ends it with SIGKILL until it is started again.
+    pub async fn halt(&self, cluster: &Cluster) -> Result<()> {
+        if self.outside.swap(false, Ordering::Relaxed) {
+            return cluster.router().halt(&self.service).await;
+        }
+        self.program.halt().await
+    }
+
+    /// Kills it with SIGKILL, once it runs; it is started again.
+    pub async fn kill(&self, cluster: &Cluster) -> Result<()> {
+        if self.outside.load(Ordering::Relaxed) {
+            return cluster.router().kill(&self.service).await;
+        }
+        self.program.kill().await
+    }
+
+    /// Sends a signal to its process in its pod.
+    pub async fn signal(&self, signal: Signal) -> Result<()> {
+        self.program.signal(signal).await
+    }
+
+    /// The number of its process in its pod, as the host has it.
+    pub fn pid(&self) -> Result<i32> {
+        Ok(self.program.pid()?.as_raw_nonzero().get())
+    }
+
+    /// Starts it as a process on the router machine in the place of its pod, which was stopped: by
+    /// another program that becomes it, such as one that shifts its clock, and with more in its
+    /// environment. No container can have a clock of its own.
     pub(super) async fn start_under(
         &self,
         cluster: &Cluster,
         by: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<()> {
-        let by = by.iter().map(ToString::to_string);
-        let argv = by.chain(self.argv.iter().cloned());
-        let mut service = identity::controller_service(&cluster.parts, &self.service, argv);
-        for (name, value) in environment {
-            service = service.env(name, *value);
-        }
+        let token = identity::token(&cluster.client(), CONTROLLER).await?;
+        let server = format!("https://{}", self.relay.listen());
+        let kubeconfig = cluster
+            .parts
+            .pki
+            .token_kubeconfig(&self.service, &server, &token)?;
+        let mut argv: Vec<String> = by.iter().map(ToString::to_string).collect();
+        argv.push(own_binary(CONTROLLER)?.display().to_string());
+        argv.extend(self.arguments());
+        argv.push(format!("--kubeconfig={}", kubeconfig.display()));
+        let service = Service::new(&self.service, argv).env("NO_COLOR", "1");
+        let service = environment
+            .iter()
+            .fold(service, |service, (name, value)| service.env(name, *value));
+        self.outside.store(true, Ordering::Relaxed);
         cluster.router().start(service).await
     }
 
@@ -112,8 +196,7 @@ impl Replica {
 
     /// What it serves under `/metrics`.
     pub async fn metrics(&self, cluster: &Cluster) -> Result<String> {
-        let port = FIRST_PORT + u16::from(self.number);
-        let url = format!("http://127.0.0.1:{port}/metrics");
+        let url = format!("http://127.0.0.1:{}/metrics", self.port());
         cluster.router().http_get(&url).await
     }
 }
@@ -146,7 +229,11 @@ impl Arena {
         let what = format!("another process than that of {} to lead", of.service);
         wait::until(&what, LIMIT, async || {
             let holder = self.holder().await?;
-            ensure!(holder.identity != of.identity, "{of:?} holds the lease");
+            ensure!(
+                holder.identity != of.identity,
+                "{:?} holds the lease",
+                of.identity
+            );
             Ok(holder)
         })
         .await
@@ -154,19 +241,31 @@ impl Arena {
 
     /// The replica that the lease names now. Fails if nobody, or a process that is gone, holds it.
     pub async fn holder(&self) -> Result<Replica> {
-        let lease = self.lease().await?;
-        let identity = lease.spec.and_then(|spec| spec.holder_identity);
-        let identity = identity.filter(|identity| !identity.is_empty());
+        let spec = self.lease().await?.spec.context("the lease has a spec")?;
+        let identity = spec.holder_identity.filter(|it| !it.is_empty());
         let identity = identity.context("nobody holds the lease")?;
-        // HOST_PROCESS_CHANCE, of which the process is numbered as the machine sees it.
-        let process = identity.split('_').nth(1).unwrap_or_default();
-        let services = self.cluster().router().services().await?;
-        let holder = self.replicas.iter().find(|replica| {
-            let status = services.get(&replica.service);
-            let pid = status.and_then(|status| status.pid);
-            pid.is_some_and(|pid| pid.to_string() == process)
-        });
-        let holder = holder.with_context(|| format!("{identity} holds the lease, and is gone"))?;
+        let gone = || format!("{identity} holds the lease, and is gone");
+        let mut replicas = self.replicas.iter();
+        let holder = match *identity.split('_').collect::<Vec<_>>() {
+            // POD_CHANCE: of the process that is in the pod now, if that was there when it took the lease.
+            [pod, _] => {
+                let of_it = |it: &&Replica| pod.starts_with(&format!("{}-", it.service));
+                let holder = replicas.find(of_it).with_context(gone)?;
+                let acquired = spec.acquire_time.context("the lease says since when")?;
+                ensure!(holder.program.started()? <= acquired.0, gone());
+                holder
+            }
+            // HOST_PROCESS_CHANCE, of which the process is numbered as the machine sees it.
+            [_, process, _] => {
+                let services = self.cluster().router().services().await?;
+                let runs = |it: &&Replica| {
+                    let pid = services.get(&it.service).and_then(|status| status.pid);
+                    pid.is_some_and(|pid| pid.to_string() == process)
+                };
+                replicas.find(runs).with_context(gone)?
+            }
+            _ => anyhow::bail!("{identity} is no replica's"),
+        };
         Ok(Replica {
             identity: Some(identity),
             ..holder.clone()

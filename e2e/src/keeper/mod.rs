@@ -112,13 +112,19 @@ fn router_command(dir: &Path) -> Result<Command> {
 
 /// The command line that starts a machine: new namespaces, and this program as process 1 in them.
 pub(crate) fn machine_argv(spec: &Path) -> Result<Vec<String>> {
+    let mut argv = machine_in_network_argv(spec)?;
+    argv.insert(1, "--net".into());
+    Ok(argv)
+}
+
+/// As [`machine_argv`], for a machine whose network is that of whoever starts it.
+pub(crate) fn machine_in_network_argv(spec: &Path) -> Result<Vec<String>> {
     let exe = std::env::current_exe().context("finding the running program")?;
     let namespaces = [
         "unshare",
         "--mount",
         "--uts",
         "--ipc",
-        "--net",
         "--pid",
         "--fork",
         "--kill-child=KILL",

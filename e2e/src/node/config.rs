@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::addresses::Link;
 use crate::cgroups;
 use crate::cluster::Parts;
 use crate::images;
@@ -36,8 +37,16 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
 }
 
 /// The kubelet's configuration.
-pub(super) fn kubelet(parts: &Parts, node: &str) -> Value {
+pub(super) fn kubelet(parts: &Parts, node: &str, link: Link) -> Value {
+    let taints = if link == Link::ROUTER {
+        json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}])
+    } else {
+        json!([])
+    };
     json!({
+        "registerWithTaints": taints,
+        // A program that ended is started again after a second, not after minutes: tests end it often.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "authentication": {
@@ -70,6 +79,11 @@ pub(super) fn kubelet(parts: &Parts, node: &str) -> Value {
         "maxPods": 500,
     })
 }
+
+/// The network configuration of a node whose pods are all on its own network: it is ready with it, and
+/// a pod that should have a network of its own fails.
+pub(super) const HOST_NETWORK_ONLY: &str =
+    r#"{"cniVersion": "1.0.0", "name": "host-network-only", "plugins": [{"type": "none"}]}"#;
 
 /// kube-proxy's configuration.
 pub(super) fn kube_proxy(parts: &Parts, node: &str, kubeconfig: &str) -> Value {

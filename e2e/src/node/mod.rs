@@ -6,22 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::fs::statfs;
 use tokio::sync::OnceCell;
 
 use crate::addresses::Link;
 use crate::cgroups;
 use crate::cluster::Parts;
-use crate::keeper::machine_argv;
+use crate::keeper::{machine_argv, machine_in_network_argv};
 use crate::machine::{Bind, Machine, MachineSpec, Service};
 use crate::topology;
 use crate::vpc::Instance;
 use crate::wait;
 
 mod config;
-
-/// The file systems' magic number of overlayfs, on which no further overlay can be written.
-const OVERLAYFS: i64 = 0x794c_7630;
+mod services;
 
 /// Folders in which a machine's programs make others: they get an overlay, so that nothing is made
 /// on the host.
@@ -36,6 +33,9 @@ const FOLDERS: [&str; 7] = [
     "var/lib/kubelet",
     "var/log",
 ];
+
+/// Below the machine's logs: where those of its pods are.
+const POD_LOGS: &str = "pods";
 
 /// A node of the cluster: its machine, and its folders as seen from outside.
 pub struct Node {
@@ -55,7 +55,7 @@ impl Node {
         for folder in FOLDERS {
             fs::create_dir_all(dir.join(folder))?;
         }
-        fs::create_dir_all(&logs)?;
+        fs::create_dir_all(logs.join(POD_LOGS))?;
         let machine = Machine::new(
             name,
             dir.join("machine.sock"),
@@ -72,6 +72,18 @@ impl Node {
         })
     }
 
+    /// The node whose network is the router's own. Unless that joins as others do, its pods are all on
+    /// that network, and Signpost leaves it alone.
+    pub(crate) fn of_router(parts: Arc<Parts>) -> Result<Self> {
+        let node = Self::new(parts, "control-plane", Link::ROUTER)?;
+        if !node.parts.router_joins {
+            let folder = node.path("/etc/cni/net.d");
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join("99-none.conflist"), config::HOST_NETWORK_ONLY)?;
+        }
+        Ok(node)
+    }
+
     /// The node's name in Kubernetes.
     pub fn name(&self) -> &str {
         &self.name
@@ -84,7 +96,7 @@ impl Node {
 
     /// The node's namespaces: run commands there, kill and stop services.
     ///
-    /// Services are `containerd`, `kubelet`, `kube-proxy` and `signpost-node`.
+    /// Services are `containerd`, `kubelet` and `kube-proxy`.
     pub fn machine(&self) -> &Machine {
         &self.machine
     }
@@ -116,7 +128,7 @@ impl Node {
         fs::create_dir_all(self.path("run"))?;
         drop(fs::remove_file(self.dir.join("machine.sock")));
         cgroups::create(&self.parts.id, &self.name)?;
-        if let Some(vpc) = &self.parts.vpc {
+        if let Some(vpc) = self.parts.vpc.as_ref().filter(|_| !self.is_of_router()) {
             self.instance
                 .get_or_try_init(|| vpc.launch(self.link))
                 .await?;
@@ -125,14 +137,21 @@ impl Node {
         fs::write(&spec, serde_json::to_vec(&self.spec()?)?)?;
 
         let router = &self.parts.router;
-        let mut process = Service::new(&self.process(), machine_argv(&spec)?);
+        let argv = if self.is_of_router() {
+            machine_in_network_argv(&spec)?
+        } else {
+            machine_argv(&spec)?
+        };
+        let mut process = Service::new(&self.process(), argv);
         process.restart = false;
         router.start(process).await?;
         self.machine
             .attach()
             .await
             .map_err(|error| router.with_log(&error, &self.process()))?;
-        topology::set_up_node(router, &self.machine, self.link, self.parts.dual_stack).await?;
+        if !self.is_of_router() {
+            topology::set_up_node(router, &self.machine, self.link, self.parts.dual_stack).await?;
+        }
         self.start_runtime().await
     }
 
@@ -165,92 +184,14 @@ impl Node {
         fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()))
     }
 
-    /// Starts kubelet and kube-proxy. The API server has to be there.
-    pub(crate) async fn start_kubernetes(&self) -> Result<()> {
-        let (binaries, pki) = (&self.parts.binaries, &self.parts.pki);
-        let url = crate::control_plane::api_url();
-        let user = format!("system:node:{}", self.name);
-        let kubeconfig = pki.kubeconfig(&self.process(), &url, &user, &["system:nodes"])?;
-        let configuration = self.dir.join("kubelet.json");
-        fs::write(
-            &configuration,
-            config::kubelet(&self.parts, &self.name).to_string(),
-        )?;
-        let addresses = self.link.node_addresses(self.parts.dual_stack);
-        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let mut kubelet = vec![
-            binaries.path("kubelet")?,
-            format!("--config={}", configuration.display()),
-            format!("--kubeconfig={}", kubeconfig.display()),
-            format!("--hostname-override={}", self.name),
-            format!("--node-ip={}", addresses.join(",")),
-        ];
-        let instance = self.instance.get();
-        kubelet.extend(instance.map(|of| format!("--provider-id={}", of.provider_id())));
-        self.machine.start(Service::new("kubelet", kubelet)).await?;
-
-        let kubeconfig = pki.path("kube-proxy.kubeconfig");
-        let configuration = self.dir.join("kube-proxy.json");
-        let text = config::kube_proxy(&self.parts, &self.name, &kubeconfig);
-        fs::write(&configuration, text.to_string())?;
-        let kube_proxy = [
-            binaries.path("kube-proxy")?,
-            format!("--config={}", configuration.display()),
-            format!("--hostname-override={}", self.name),
-        ];
-        self.machine
-            .start(Service::new("kube-proxy", kube_proxy))
-            .await
+    /// Whether its network is the router's.
+    fn is_of_router(&self) -> bool {
+        self.link == Link::ROUTER
     }
 
-    async fn start_runtime(&self) -> Result<()> {
-        let configuration = self.dir.join("containerd.toml");
-        fs::write(&configuration, config::containerd(self.snapshotter()?))?;
-        let binaries = &self.parts.binaries;
-        let argv = [
-            binaries.path("containerd")?,
-            "--config".into(),
-            configuration.display().to_string(),
-        ];
-        let service = Service::new("containerd", argv).env("PATH", binaries.search_path());
-        self.machine.start(service).await?;
-        let ctr = binaries.path("ctr")?;
-        let ready = wait::until(
-            "containerd to answer",
-            Duration::from_secs(30),
-            async || {
-                fs::metadata(self.path("run/containerd/containerd.sock"))?;
-                self.machine.run(&[&ctr, "version"]).await
-            },
-        );
-        ready
-            .await
-            .map_err(|error| self.machine.with_log(&error, "containerd"))?;
-        for archive in &self.parts.images {
-            self.import(archive).await?;
-        }
-        Ok(())
-    }
-
-    /// Gives the container runtime the images of an archive.
-    pub(crate) async fn import(&self, archive: &Path) -> Result<()> {
-        let ctr = self.parts.binaries.path("ctr")?;
-        let archive = archive.display().to_string();
-        let snapshotter = format!("--snapshotter={}", self.snapshotter()?);
-        let import = [&*ctr, "--namespace=k8s.io", "images", "import"];
-        let argv: Vec<&str> = import
-            .into_iter()
-            .chain([&*snapshotter, &*archive])
-            .collect();
-        self.machine.run(&argv).await.map(drop)
-    }
-
-    fn snapshotter(&self) -> Result<&'static str> {
-        let on_overlay = statfs(&self.dir)
-            .context("looking at the file system")?
-            .f_type
-            == OVERLAYFS;
-        Ok(if on_overlay { "native" } else { "overlayfs" })
+    /// The folder of the logs of the node's pods, as the kubelet lays them out.
+    pub(crate) fn pod_logs(&self) -> PathBuf {
+        self.machine.logs().join(POD_LOGS)
     }
 
     fn spec(&self) -> Result<MachineSpec> {
@@ -267,6 +208,11 @@ impl Node {
             from: boot_id,
             to: "/proc/sys/kernel/random/boot_id".into(),
         });
+        // Among those logs that are kept after a failed test.
+        binds.push(Bind {
+            from: self.pod_logs(),
+            to: "/var/log/pods".into(),
+        });
         let overlay = |folder: &str| Bind {
             from: self.dir.join("overlay").join(folder),
             to: root.join(folder),
@@ -274,7 +220,12 @@ impl Node {
         Ok(MachineSpec {
             hostname: self.name.clone(),
             socket: self.dir.join("machine.sock"),
-            sysctls: topology::host_sysctls(),
+            // The router's network is as the router has it.
+            sysctls: if self.is_of_router() {
+                Vec::new()
+            } else {
+                topology::host_sysctls()
+            },
             overlays: OVERLAYS.into_iter().map(overlay).collect(),
             binds,
             forward_to: None,

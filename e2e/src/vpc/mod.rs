@@ -22,7 +22,7 @@ use serde_json::Value;
 use signpost_ec2::{Answer, Client, Emulator, Settings, TableState};
 
 use crate::addresses::{Link, Zone};
-use crate::machine::{Machine, Service};
+use crate::machine::Machine;
 
 mod fabric;
 mod kernel;
@@ -167,12 +167,6 @@ impl Vpc {
         cloud["aws"]["clusterName"] = CLUSTER_NAME.into();
         cloud["aws"]["region"] = self.emulator().region().into();
         cloud["aws"]["vpcID"] = self.id().into();
-    }
-
-    /// Makes a program find the emulator, and nothing else.
-    pub(crate) fn endpoint_for(&self, program: Service) -> Service {
-        let environment = self.environment().into_iter();
-        environment.fold(program, |program, (name, value)| program.env(name, value))
     }
 
     /// What has to be in a program's environment so that it finds the emulator, and nothing else.

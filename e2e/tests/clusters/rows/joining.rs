@@ -75,7 +75,7 @@ pub(crate) async fn r07_a_node_joins_and_leaves_under_traffic(cluster: &Cluster)
 /// While nobody routes to a node, its agent writes no configuration and it is not ready; it becomes
 /// ready by itself once the controller has programmed and read back its route.
 pub(crate) async fn r12_a_node_becomes_ready_once_it_is_routed(cluster: &Cluster) -> Result<()> {
-    cluster.router().stop("signpost-controller").await?;
+    cluster.controller()?.stop().await?;
     let node = cluster.boot_node("node-r12").await?;
     cluster.join_node("node-r12").await?;
     cluster.wait_registered(&["node-r12"], LIMIT).await?;
@@ -88,12 +88,10 @@ pub(crate) async fn r12_a_node_becomes_ready_once_it_is_routed(cluster: &Cluster
         .patch("node-r12", &PatchParams::default(), &patch)
         .await?;
     stays_unready(cluster, &node, true).await?;
-    let agent = node.machine().services().await?.remove("signpost-node");
-    let agent = agent.context("the agent was started")?;
-    ensure!(
-        agent.pid.is_some() && agent.restarts == 0,
-        "the agent should wait: {agent:?}"
-    );
+    let agent = cluster.agent("node-r12")?;
+    agent.pid().context("the agent should run, and wait")?;
+    let restarts = agent.restarts().await?;
+    ensure!(restarts == 0, "the agent should wait: {restarts} restarts");
     ensure!(
         objects::condition(
             &objects::node(cluster, "node-r12").await?,
@@ -103,7 +101,7 @@ pub(crate) async fn r12_a_node_becomes_ready_once_it_is_routed(cluster: &Cluster
         "nobody should have said anything about its network yet"
     );
 
-    cluster.start_controller().await?;
+    cluster.controller()?.start().await?;
     let mut routed_when_ready = None;
     wait::until("node-r12 to be ready", LIMIT, async || {
         let object = objects::node(cluster, "node-r12").await?;

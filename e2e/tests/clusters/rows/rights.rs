@@ -9,12 +9,9 @@ use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
-use signpost_e2e::{Access, Cluster, ClusterOptions, identity, wait};
+use signpost_e2e::{Access, Cluster, ClusterOptions, Signal, identity, wait};
 
 use crate::support::{LIMIT, blocks, objects, recorded, routes};
-
-const SIGCONT: i32 = 18;
-const SIGSTOP: i32 = 19;
 
 /// The API server's audit log shows exactly the verbs that the roles in `manifests/base` grant: one
 /// missing would show as denied, one needless as never used.
@@ -53,8 +50,8 @@ async fn use_and_compare(cluster: &Cluster) -> Result<()> {
 
 /// A node whose pod CIDR somebody else sets while the controller is about to: it reads it again.
 async fn conflict(cluster: &Cluster) -> Result<Ipv4Net> {
-    let router = cluster.router();
-    router.signal(identity::CONTROLLER, SIGSTOP).await?;
+    let controller = cluster.controller()?;
+    controller.signal(Signal::STOP).await?;
     objects::create_bare_node(cluster, "rights-1", 31, &[]).await?;
     let nodes: Api<Node> = Api::all(cluster.client());
     let cidr = blocks::unused(cluster).await?;
@@ -64,7 +61,7 @@ async fn conflict(cluster: &Cluster) -> Result<Ipv4Net> {
         .patch("rights-1", &params, &patch)
         .await
         .context("setting podCIDRs")?;
-    router.signal(identity::CONTROLLER, SIGCONT).await?;
+    controller.signal(Signal::CONT).await?;
     routes::wait_for(cluster, cidr.into(), Some([172, 29, 255, 31].into())).await?;
     Ok(cidr)
 }

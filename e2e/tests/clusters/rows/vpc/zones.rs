@@ -74,13 +74,13 @@ pub(crate) async fn r05_a_check_turned_on_again_is_turned_off(cluster: &Cluster)
         ("SourceDestCheck.Value", "true"),
     ];
     // Without a controller, so that it is not faster than the ping.
-    cluster.router().stop("signpost-controller").await?;
+    cluster.controller()?.stop().await?;
     vpc.call("ModifyNetworkInterfaceAttribute", &on).await?;
     ensure!(
         one.ping(two.address()?).await.is_err(),
         "with the check on the pods should be apart"
     );
-    cluster.start_controller().await?;
+    cluster.controller()?.start().await?;
     let turned_off = async || {
         wait::until("the check to be off", CHECKED, async || {
             ensure!(!is_checked(vpc, &interface)?, "it is on");
