@@ -1,4 +1,4 @@
-// The programs of a real cluster, built from source once and cached (see build.sh).
+// The programs of a real cluster in their versions, whether they are fetched or built (see build.sh).
 module signpost.dev/e2e/binaries
 
 go 1.26.0

@@ -1,4 +1,4 @@
-//! The programs of a cluster: where they are, and building those that are missing.
+//! The programs of a cluster: where they are, and getting those that are missing.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 /// Folders given by the user, searched in this order before anything is built.
 const USER_FOLDERS: [&str; 2] = ["SIGNPOST_BINARIES", "KUBEBUILDER_ASSETS"];
 
-/// Builds what is missing, below the root of the repository.
+/// Fetches or builds what is missing, below the root of the repository.
 const SCRIPT: &str = "e2e/binaries/build.sh";
 
 /// Paths of programs that no Debian package brings in a fitting version.
@@ -20,10 +20,10 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Finds the programs with these names, building what neither the user nor the cache has.
+    /// Finds the programs with these names, getting what neither the user nor the cache has.
     ///
-    /// Looks into the folders named by `SIGNPOST_BINARIES` and `KUBEBUILDER_ASSETS` first. Building
-    /// takes minutes the first time; its progress goes to standard error.
+    /// Looks into the folders named by `SIGNPOST_BINARIES` and `KUBEBUILDER_ASSETS` first. Fetching
+    /// or building takes minutes the first time; its progress goes to standard error.
     pub fn ensure(names: &[&'static str]) -> Result<Self> {
         let mut paths = BTreeMap::new();
         let mut missing = Vec::new();
@@ -34,7 +34,7 @@ impl Binaries {
             }
         }
         if !missing.is_empty() {
-            let folder = build(&missing)?;
+            let folder = get(&missing)?;
             paths.extend(missing.into_iter().map(|name| (name, folder.join(name))));
         }
         Ok(Self { paths })
@@ -81,7 +81,7 @@ fn from_user(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn build(names: &[&str]) -> Result<PathBuf> {
+fn get(names: &[&str]) -> Result<PathBuf> {
     let script = repository()?.join(SCRIPT);
     let output = Command::new(&script)
         .args(names)
@@ -89,7 +89,7 @@ fn build(names: &[&str]) -> Result<PathBuf> {
         .output()
         .with_context(|| format!("running {}", script.display()))?;
     if !output.status.success() {
-        bail!("building the cluster's programs failed; what was missing is said above");
+        bail!("getting the cluster's programs failed; what was missing is said above");
     }
     Ok(PathBuf::from(
         String::from_utf8_lossy(&output.stdout).trim(),
