@@ -3,7 +3,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 ./e2e/binaries/build.sh etcd kube-apiserver kube-controller-manager kubectl >/dev/null
-# The first time the SDK of AWS takes a quarter of an hour.
-cargo build --release -p signpost-controller -p signpost-bench --features signpost-controller/aws
-cargo bench --quiet -p signpost-core --bench scale --no-run
+# The first time the SDK of AWS takes most of it.
+./scripts/step.sh "Signpost and its benchmark, optimised" "first time: 20 minutes on two cores" \
+  cargo build --release -p signpost-controller -p signpost-bench --features signpost-controller/aws
+./scripts/step.sh "the engine's benchmark" "first time: some minutes" \
+  cargo bench -p signpost-core --bench scale --no-run
 exec "${CARGO_TARGET_DIR:-target}/release/signpost-bench" "$@"
