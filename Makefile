@@ -24,7 +24,8 @@ sim: ## Random schedules against the engine (SCHEDULES=200000)
 
 chaos: ## Faults on a real cluster while its pods ping each other (ROUNDS=20, SEED=… repeats)
 	@./e2e/setup.sh cluster
-	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+	@./scripts/build.sh && ./scripts/images/previous.sh
+	@./scripts/bin.sh signpost-e2e chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 lint: ## Format, clippy with warnings as errors, documentation, licences
 	@./e2e/setup.sh lint

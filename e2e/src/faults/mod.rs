@@ -29,6 +29,7 @@ mod objects;
 mod replicas;
 mod route_log;
 mod routes;
+mod upgrade;
 mod writes;
 
 pub use crate::relay::Mode;
@@ -78,6 +79,7 @@ pub fn all() -> Vec<&'static Fault> {
         input::FAULTS,
         edits::FAULTS,
         folders::FAULTS,
+        upgrade::FAULTS,
     ]
     .into_iter()
     .flatten()
