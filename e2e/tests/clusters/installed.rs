@@ -80,11 +80,15 @@ async fn router_joins(cluster: &Cluster) -> Result<()> {
     }
 
     let router = cluster.router();
-    let of_node = ["ip", "route", "show", "via", "172.30.2.2"];
-    ensure!(router.run(&of_node).await?.contains("10.244."));
+    let to_node = ["ip", "route", "show", "via", "172.30.2.2"];
+    ensure!(router.run(&to_node).await?.contains("10.244."));
     cluster.remove_node("node-2").await?;
+    // Its pods' objects would stay for a minute, and the namespace for two.
+    let of_node = ["--field-selector=spec.nodeName=node-2"];
+    let at_once = ["delete", "pods", "-A", "--force", "--grace-period=0"];
+    cluster.kubectl(&[&at_once[..], &of_node].concat()).await?;
     wait::until("the route to node-2 to go", LIMIT, async || {
-        let left = router.run(&of_node).await?;
+        let left = router.run(&to_node).await?;
         ensure!(left.is_empty(), "{left}");
         Ok(())
     })
@@ -258,7 +262,8 @@ async fn uninstall_controller_first(cluster: &Cluster) -> Result<()> {
 /// In one go the object and its routes, and once they are gone the rest in a second one.
 async fn uninstall(cluster: &Cluster, overlay: Overlay) -> Result<()> {
     // Routes may be gone sooner than anything is refused.
-    if let Err(refused) = cluster.overlay(&["delete"], overlay).await {
+    let delete = ["delete", "--ignore-not-found"];
+    if let Err(refused) = cluster.overlay(&delete, overlay).await {
         let said = format!("{refused:#}");
         ensure!(said.contains("kubectl delete podnetwork default"), "{said}");
     }
@@ -272,8 +277,7 @@ async fn uninstall(cluster: &Cluster, overlay: Overlay) -> Result<()> {
     .await?;
     // The API server goes on for a moment with a policy that was deleted.
     wait::until("the rest to be deleted", LIMIT, async || {
-        let again = ["delete", "--ignore-not-found"];
-        cluster.overlay(&again, overlay).await
+        cluster.overlay(&delete, overlay).await
     })
     .await?;
     wait::until("the namespace to be gone", LIMIT, async || {
