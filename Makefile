@@ -34,9 +34,9 @@ lint: ## Format, clippy with warnings as errors, documentation, licences
 images: ## Images of controller and node agent for amd64 and arm64, in target/images (ARCHES="amd64")
 	@./scripts/images.sh
 
-e2e-up: ## A cluster with Signpost to explore; says how to reach and how to end it
+e2e-up: ## A cluster with Signpost to explore; says how to reach and how to end it (UP=--to-install: to install it yourself)
 	@./e2e/setup.sh cluster
-	@./scripts/build.sh $(CLOUD) && ./scripts/bin.sh signpost-e2e up --cloud $(CLOUD)
+	@./scripts/build.sh $(CLOUD) && ./scripts/bin.sh signpost-e2e up --cloud $(CLOUD) $(UP)
 
 e2e-down: ## End the cluster that `make e2e-up` or `KEEP=1 make demo` left running
 	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e down

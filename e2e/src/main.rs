@@ -51,6 +51,10 @@ enum Command {
         /// Start Kubernetes alone, without controller and agents.
         #[arg(long)]
         without_signpost: bool,
+        /// Start Kubernetes alone, with all that installing Signpost takes: its images in the nodes, the
+        /// router a node (linux).
+        #[arg(long, conflicts_with = "without_signpost")]
+        to_install: bool,
         /// Stay, and end the cluster on Ctrl-C.
         #[arg(long)]
         foreground: bool,
@@ -104,6 +108,7 @@ fn run() -> Result<()> {
             cloud,
             dual_stack,
             without_signpost,
+            to_install,
             foreground,
         } => {
             let mut options = cloud.options("up").nodes(nodes);
@@ -113,7 +118,16 @@ fn run() -> Result<()> {
             if without_signpost {
                 options = options.without_signpost();
             }
+            if to_install {
+                options = options.without_signpost();
+                options.router_joins = cloud == Wire::Linux;
+            }
             let cluster = runtime.block_on(Cluster::start(options))?;
+            if to_install {
+                for node in cluster.all_nodes() {
+                    runtime.block_on(cluster.load_images(&node))?;
+                }
+            }
             let foreground = foreground || cloud == Wire::Aws;
             describe(&cluster, foreground);
             stay(&runtime, cluster, foreground);

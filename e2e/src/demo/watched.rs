@@ -36,7 +36,9 @@ impl Watched {
         let (listed, first_list) = oneshot::channel();
         let task = tokio::spawn(async move {
             let mut listed = Some(listed);
-            let events = watcher(Api::<NodeObject>::all(client), watcher::Config::default());
+            // Not that of the control plane, which is left alone.
+            let config = watcher::Config::default().labels("!signpost.dev/exclude");
+            let events = watcher(Api::<NodeObject>::all(client), config);
             pin_mut!(events);
             while let Some(event) = events.next().await {
                 let mut nodes = lock(&shared);
