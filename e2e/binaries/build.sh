@@ -24,10 +24,18 @@ declare -A package=(
   [containerd-shim-runc-v2]=$containerd/containerd-shim-runc-v2
   [ctr]=$containerd/ctr
   [pause]=./pause
+  # A module of its own.
+  [helm]=helm.sh/helm/v4/cmd/helm
+  # A NetworkPolicy engine of others, by its own go.mod, and Kubernetes' own tests with their image.
+  [kube-network-policies]=sigs.k8s.io/kube-network-policies/cmd@v0.8.0
+  [agnhost]=k8s.io/kubernetes/test/images/agnhost
+  [e2e.test]=k8s.io/kubernetes/test/e2e
 )
 # In the order in which they are built: the longest first, the others share its packages.
 released=(kube-apiserver kube-controller-manager kubelet kube-scheduler kube-proxy kubectl)
 others=(etcd containerd containerd-shim-runc-v2 ctr pause)
+# No part of every cluster: only where they are named.
+extra=(helm kube-network-policies agnhost e2e.test)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
@@ -35,11 +43,11 @@ fail() { say "error: $*"; exit 1; }
 [[ $# -gt 0 ]] || set -- "${released[@]}" "${others[@]}"
 asked=("$@")
 for name in "$@"; do
-  [[ -n ${package[$name]:-} ]] || fail "no such program: $name (known: ${released[*]} ${others[*]})"
+  [[ -n ${package[$name]:-} ]] || fail "no such program: $name (known: ${released[*]} ${others[*]} ${extra[*]})"
 done
 
 cache=${SIGNPOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/signpost}
-hash=$(cat go.mod go.sum build.sh */*.go | sha256sum | cut -c1-16)
+hash=$(cat go.mod go.sum build.sh */*.go */go.* | sha256sum | cut -c1-16)
 out=$cache/binaries/$hash
 mkdir -p "$out"
 exec 9>"$out/.lock"
@@ -53,7 +61,7 @@ missing() {
   done
 }
 mapfile -t released < <(missing "${released[@]}")
-mapfile -t others < <(missing "${others[@]}")
+mapfile -t others < <(missing "${others[@]}" "${extra[@]}")
 if [[ ${#released[@]} -eq 0 && ${#others[@]} -eq 0 ]]; then echo "$out"; exit 0; fi
 
 version=$(sed -n 's/.*k8s.io\/kubernetes v\([0-9.]*\)$/\1/p' go.mod)
@@ -86,6 +94,15 @@ ldflags+=" -X $v.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion=v
 # Without cgo one compilation of the shared packages serves all, and the binaries are static.
 export CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false" GOTOOLCHAIN=local
 
+compile() { # PROGRAM
+  local module=. options=(-ldflags "$ldflags" -o "$out/.$1.tmp")
+  [[ ! -f $1/go.mod ]] || module=$1
+  case ${package[$1]} in
+    *@*) GOBIN=$out/.bin "$go" install -ldflags "$ldflags" "${package[$1]}" && mv "$out/.bin/cmd" "$out/.$1.tmp" ;;
+    */test/e2e) "$go" test -c "${options[@]}" "${package[$1]}" ;;
+    *) "$go" build -C "$module" "${options[@]}" "${package[$1]}" ;;
+  esac
+}
 go=
 build() { # PROGRAM...
   local name started said
@@ -93,8 +110,7 @@ build() { # PROGRAM...
     [[ -n $go ]] || find_go
     started=$SECONDS
     # Downloads are no news: what Go says is shown only if it fails.
-    said=$("$go" build -ldflags "$ldflags" -o "$out/.$name.tmp" "${package[$name]}" 2>&1 9>&-) \
-      || fail "$name could not be built: $said"
+    said=$(compile "$name" 2>&1 9>&-) || fail "$name could not be built: $said"
     mv "$out/.$name.tmp" "$out/$name"
     say "    $name: built in $((SECONDS - started)) s"
   done
