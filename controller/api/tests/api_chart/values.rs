@@ -169,7 +169,11 @@ fn programs_run_where_and_with_what_the_values_say() {
         let seen = &pod["affinity"]["nodeAffinity"];
         assert_eq!(seen[preferred], affinity["nodeAffinity"][preferred]);
         let required = &seen["requiredDuringSchedulingIgnoredDuringExecution"];
-        assert_eq!(required.is_null(), program == "controller", "what is left alone stays so");
+        assert_eq!(
+            required.is_null(),
+            program == "controller",
+            "what is left alone stays so"
+        );
         let container = &pod["containers"][0];
         assert_eq!(
             container["env"].as_array().unwrap().last(),
@@ -245,17 +249,17 @@ fn another_namespace_is_everywhere() {
 #[test]
 fn monitoring_listens_where_the_kubelet_and_prometheus_look() {
     let enabled = ("monitoring.enabled", json!(true));
-    let environment = |ipv6: bool| {
+    for (ipv6, address) in [(false, "$(HOST_IP):9450"), (true, "[$(HOST_IP)]:9450")] {
         let values = [enabled.clone(), ("monitoring.ipv6", json!(ipv6))];
-        pod("Deployment", CONTROLLER, &values)["containers"][0]["env"].clone()
-    };
-    let address = |value: &str| json!({"name": "SIGNPOST_HTTP_ADDRESS", "value": value});
-    assert_eq!(
-        environment(false)[1]["valueFrom"]["fieldRef"]["fieldPath"],
-        "status.hostIP"
-    );
-    assert_eq!(environment(false)[2], address("$(HOST_IP):9450"));
-    assert_eq!(environment(true)[2], address("[$(HOST_IP)]:9450"));
+        let pod = pod("Deployment", CONTROLLER, &values);
+        let environment = pod["containers"][0]["env"].as_array().unwrap();
+        // A variable is expanded only behind the one that it names.
+        let mut rest = environment.iter();
+        let host = rest.find(|it| it["name"] == "HOST_IP").unwrap();
+        assert_eq!(host["valueFrom"]["fieldRef"]["fieldPath"], "status.hostIP");
+        let listens = rest.find(|it| it["name"] == "SIGNPOST_HTTP_ADDRESS");
+        assert_eq!(listens.unwrap()["value"], address);
+    }
 
     let monitor = (
         "monitoring.podMonitor",
