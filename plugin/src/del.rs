@@ -13,7 +13,8 @@ pub(crate) fn del(attachment: &Attachment) -> Result<()> {
     if removed || attachment.netns.is_empty() {
         return Ok(());
     }
-    // Somebody may have renamed the node's end.
+    // Somebody may have renamed the node's end. The pod's is known by its hardware address: a path such as
+    // /proc/PID/ns/net may lead to another pod by now (https://github.com/cri-o/cri-o/issues/2849).
     let netns = match Netns::open(attachment.netns.as_ref()) {
         Ok(netns) => netns,
         // Gone, or what a namespace's bind mount leaves behind.
@@ -28,7 +29,7 @@ pub(crate) fn del(attachment: &Attachment) -> Result<()> {
     let mut pod = Socket::open_in(&netns)?;
     if pod
         .link_by_name(&attachment.interface)?
-        .is_some_and(|link| link.veth)
+        .is_some_and(|link| link.veth && link.mac == Some(attachment.mac))
     {
         pod.delete_link(&attachment.interface)?;
     }

@@ -77,6 +77,18 @@ fn del_leaves_other_pods_alone() {
 }
 
 #[test]
+fn del_leaves_a_pod_alone_whose_namespace_it_is_told_by_mistake() {
+    let node = Node::new();
+    let (one, stranger) = (Pod::new("one"), Pod::new("stranger"));
+    let result = node.add(&one);
+    // The path of a process that ended and whose number another one has by now.
+    let child = node.spawn_with("DEL", &stranger, &node.config, &one.path());
+    assert!(child.wait_with_output().unwrap().status.success());
+    let answer = node.check(&one, &result);
+    assert!(answer.success, "{}", answer.json);
+}
+
+#[test]
 fn del_cleans_up_after_an_add_that_was_killed_anywhere() {
     let node = Node::new();
     let mut killed = 0;
