@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::pod;
 use crate::result::CniResult;
+use crate::sysctl;
 use crate::version::Version;
 
 /// Serves CHECK.
@@ -44,6 +45,9 @@ pub(crate) fn check(attachment: &Attachment, config: &Config, version: Version) 
         inner.as_ref(),
         &mut faults,
     )?;
+    let ipv6 = addresses.iter().any(IpAddr::is_ipv6);
+    let settings = sysctl::of_host_end(ipv6);
+    faults.extend(settings.filter_map(|it| sysctl::fault(&attachment.host_interface, it)));
     if faults.is_empty() {
         return Ok(());
     }

@@ -59,6 +59,11 @@ pub(crate) fn network_name(input: &str) -> Result<String> {
 }
 
 impl Config {
+    /// Whether pods have IPv6 addresses.
+    pub(crate) fn has_ipv6(&self) -> bool {
+        self.subnets.iter().any(|subnet| subnet.addr().is_ipv6())
+    }
+
     pub(crate) fn parse(input: &str, version: Version) -> Result<Self> {
         let config = decode(input)?;
         check_mode(config.get("mode"))?;

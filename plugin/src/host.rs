@@ -95,10 +95,13 @@ pub(crate) fn connect(
     if let Err(error) = host.change_link(index, &label) {
         log.warn(&format!("{name} gets no alias: {error}"));
     }
+    // Before the pod's end gives it a carrier.
+    for setting in sysctl::of_host_end(config.has_ipv6()) {
+        sysctl::set(name, setting)?;
+    }
     let mut addresses = Vec::new();
     for subnet in &config.subnets {
         let family = Family::of(subnet.addr());
-        restrain(family, name)?;
         let cursor = Cursor::new(&config.run_dir, &config.name, family);
         let address = claim(host, *subnet, index, cursor.read())?;
         // With the pod's hardware address known, the node need not ask for it.
@@ -109,21 +112,4 @@ pub(crate) fn connect(
         addresses.push(address);
     }
     Ok(addresses)
-}
-
-/// Settings of the node's end, made before the pod's end gives it a carrier.
-fn restrain(family: Family, name: &str) -> Result<()> {
-    match family {
-        // The pod may send from its own address only.
-        Family::V4 => sysctl::set(family, name, "rp_filter", "1"),
-        // The node takes no router advertisements from pods; and as it needs no address of its own on
-        // this link, there is none to be probed for duplicates.
-        Family::V6 => [
-            ("accept_ra", "0"),
-            ("accept_dad", "0"),
-            ("addr_gen_mode", "1"),
-        ]
-        .iter()
-        .try_for_each(|(key, value)| sysctl::set(family, name, key, value)),
-    }
 }

@@ -74,7 +74,7 @@ pub(crate) fn connect(
                 ("accept_dad", "0"),
                 ("accept_ra", "0"),
             ] {
-                sysctl::set(Family::V6, name, key, value)?;
+                sysctl::set(name, (Family::V6, key, value))?;
             }
         }
         pod.set_link_up(link.index)?;

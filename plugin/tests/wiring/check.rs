@@ -63,6 +63,14 @@ fn damages(host: &str) -> Vec<(bool, String, &'static str)> {
             format!("ip -6 route del fd00:0:0:1::2/128 dev {host}"),
             "no route to fd00:0:0:1::2",
         ),
+        on_node(
+            format!("busybox sysctl -qw net.ipv4.conf.{host}.rp_filter=0"),
+            "rp_filter is 0 and not 1",
+        ),
+        on_node(
+            format!("busybox sysctl -qw net.ipv6.conf.{host}.accept_ra=2"),
+            "accept_ra is 2 and not 0",
+        ),
     ]
 }
 

@@ -7,3 +7,4 @@ mod add;
 mod check;
 mod del;
 mod node;
+mod settings;
