@@ -65,11 +65,13 @@ mod node;
 pub mod objects;
 mod pki;
 mod pods;
+mod policy;
 mod programs;
 mod relay;
 pub mod routes;
 mod topology;
 mod traffic;
+pub mod upstream;
 pub mod vpc;
 pub mod wait;
 

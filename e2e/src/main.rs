@@ -11,7 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 use signpost_e2e::demo::{self, Wire};
 use signpost_e2e::faults::chaos;
-use signpost_e2e::{Cluster, keeper};
+use signpost_e2e::{Cluster, keeper, upstream};
 use tokio::runtime::Runtime;
 
 /// Real Kubernetes clusters in namespaces of this machine, with Signpost as their network.
@@ -70,6 +70,16 @@ enum Command {
         /// Only these faults, by their names, with commas between them.
         #[arg(long, value_delimiter = ',')]
         fault: Vec<String>,
+    },
+    /// Run Kubernetes' own end-to-end tests on a cluster of two nodes with Signpost and
+    /// kube-network-policies.
+    Upstream {
+        /// Only tests whose names match this.
+        #[arg(long, default_value = r"\[sig-network\] Netpol")]
+        focus: String,
+        /// None of those whose names match this.
+        #[arg(long, default_value = "SCTPConnectivity")]
+        skip: String,
     },
     /// End a cluster that was left running.
     Down {
@@ -141,6 +151,7 @@ fn run() -> Result<()> {
             let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
             runtime.block_on(chaos::run(rounds, seed, &fault))
         }
+        Command::Upstream { focus, skip } => runtime.block_on(upstream::run(&focus, &skip)),
         Command::Down { id } => down(id),
     }
 }

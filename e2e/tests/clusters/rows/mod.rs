@@ -5,6 +5,7 @@ mod controller;
 mod joining;
 mod masquerade;
 mod paths;
+mod policies;
 mod rights;
 mod router;
 mod services;
@@ -63,7 +64,10 @@ pub(crate) fn add_to(suite: &mut Suite) {
         .serial(named!(
             joining::r13_pods_are_forwarded_where_the_policy_is_drop
         ))
-        .serial(named!(router::fault_a_node_lacks_an_address_of_one_family));
+        .serial(named!(router::fault_a_node_lacks_an_address_of_one_family))
+        .serial(named!(
+            policies::r20_a_network_policy_engine_runs_beside_signpost
+        ));
     vpc::add_to(suite);
     suite.alone(named!(
         rights::each_program_uses_exactly_the_verbs_that_it_is_granted
