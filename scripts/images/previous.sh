@@ -12,8 +12,9 @@ mkdir -p "$folder"
 exec 8>"$folder/.lock"
 flock 8
 if [[ ! -d $programs ]]; then
-  git cat-file -e "$commit^{commit}" 2>/dev/null ||
-    fail "the commit $commit, of which e2e/previous wants images, is not in this clone. Remedy: git fetch --unshallow"
+  # A shallow clone has the last commits only.
+  git cat-file -e "$commit^{commit}" 2>/dev/null || git fetch --quiet --depth 1 origin "$commit" ||
+    fail "the commit $commit, of which e2e/previous wants images, cannot be had. Remedy: git fetch --unshallow"
   step "the version before, $commit (some minutes, once)" >&2
   rm -rf "$folder/source"
   mkdir "$folder/source"
