@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use rustix::process::Signal;
 
 use super::replicas::LEASE;
 use super::route_log::RouteLog;
@@ -43,8 +44,6 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 const SERVER: &str = "kube-apiserver";
-const STOP: i32 = 19;
-const CONTINUE: i32 = 18;
 const PASS: Mode = Mode::Pass { delay: 0 };
 
 async fn ready(arena: &Arena) -> Result<()> {
@@ -78,10 +77,18 @@ async fn api_server_frozen(arena: &mut Arena) -> Result<()> {
     let joined = arena.join_bare(4).await?;
     arena.moment(Duration::from_millis(500)).await;
     let begin = Instant::now();
-    arena.cluster().router().signal(SERVER, STOP).await?;
+    arena
+        .cluster()
+        .router()
+        .signal(SERVER, Signal::STOP)
+        .await?;
     let pause = arena.moment(Duration::from_secs(9)).await;
     arena.api_was_held_up(begin.elapsed());
-    arena.cluster().router().signal(SERVER, CONTINUE).await?;
+    arena
+        .cluster()
+        .router()
+        .signal(SERVER, Signal::CONT)
+        .await?;
     arena.did(format!("frozen for {pause:?}"));
     ready(arena).await?;
     arena.leave_bare(&joined[..2]).await

@@ -7,6 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ObjectMeta, PostParams};
+use rustix::process::Signal;
 use tokio::process::Command;
 
 use super::replicas::LEASE;
@@ -33,8 +34,6 @@ pub(super) const FAULTS: &[Fault] = &[
 
 const ETCD: &str = "etcd";
 const API_SERVER: &str = "kube-apiserver";
-const STOP: i32 = 19;
-const CONTINUE: i32 = 18;
 
 async fn ready(arena: &Arena) -> Result<()> {
     let cluster = arena.cluster();
@@ -65,9 +64,9 @@ async fn etcd_down(arena: &mut Arena) -> Result<()> {
 async fn etcd_frozen(arena: &mut Arena) -> Result<()> {
     let joined = arena.join_bare(4).await?;
     arena.moment(Duration::from_millis(300)).await;
-    arena.cluster().router().signal(ETCD, STOP).await?;
+    arena.cluster().router().signal(ETCD, Signal::STOP).await?;
     let pause = arena.moment(Duration::from_secs(9)).await;
-    arena.cluster().router().signal(ETCD, CONTINUE).await?;
+    arena.cluster().router().signal(ETCD, Signal::CONT).await?;
     arena.did(format!("frozen for {pause:?}"));
     ready(arena).await?;
     arena.leave_bare(&joined[..2]).await
@@ -195,9 +194,9 @@ async fn snapshot(arena: &Arena) -> Result<()> {
     let router = arena.cluster().router();
     let (data, copy) = folders(arena);
     remove(&copy).await?;
-    router.signal(ETCD, STOP).await?;
+    router.signal(ETCD, Signal::STOP).await?;
     let copied = run(&["cp", "-a", &data, &copy]).await;
-    router.signal(ETCD, CONTINUE).await?;
+    router.signal(ETCD, Signal::CONT).await?;
     copied
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Command;
@@ -129,14 +130,14 @@ impl Machine {
 
     /// Kills a service with SIGKILL; the machine starts it again at once.
     pub async fn kill(&self, service: &str) -> Result<()> {
-        self.signal(service, 9).await
+        self.signal(service, Signal::KILL).await
     }
 
-    /// Sends a signal to a service, by number.
-    pub async fn signal(&self, service: &str, signal: i32) -> Result<()> {
+    /// Sends a signal to a service.
+    pub async fn signal(&self, service: &str, signal: Signal) -> Result<()> {
         self.ask(&Request::Signal {
             name: service.to_owned(),
-            signal,
+            signal: signal.as_raw(),
         })
         .await
         .map(drop)
