@@ -2,29 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 
-use std::time::Duration;
-
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Client, CustomResourceExt as _};
 use serde_json::json;
 use signpost_api::{NAME, PodNetwork};
-use signpost_testing::ControlPlane;
+use signpost_testing::{ControlPlane, eventually};
 
 const NAMESPACE: &str = "signpost-system";
 const CONTROLLER: &str = "signpost-controller";
 const NODE: &str = "signpost-node";
-const PATIENCE: Duration = Duration::from_secs(30);
-
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let waited = tokio::time::timeout(PATIENCE, async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    });
-    assert!(waited.await.is_ok(), "{what}");
-}
 
 /// A `PodNetwork` that goes only when its finalizer is taken away, as the controller does.
 async fn create_network(client: &Client) -> Api<PodNetwork> {

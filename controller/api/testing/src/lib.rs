@@ -37,6 +37,23 @@ const KUBECTL: &str = "kubectl";
 /// Attempts at a start, since a port found free can be taken before the server binds it.
 const ATTEMPTS: usize = 3;
 
+/// How long what happens at once on an idle machine may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks until something holds.
+///
+/// # Panics
+///
+/// If it does not hold within half a minute; `what` is the message.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{what}");
+}
+
 /// Name of the audit policy's file.
 const AUDIT_POLICY: &str = "audit-policy.yaml";
 

@@ -1,31 +1,19 @@
 //! The chart on a real API server: installed, upgraded, and removed only after the network.
 
-use std::time::Duration;
-
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use signpost_api::{NAME, PodNetwork};
-use signpost_testing::ControlPlane;
+use signpost_testing::{ControlPlane, eventually};
 
 use crate::support::{NAMESPACE, RELEASE, chart, helm, kubectl, objects};
 
 const CONTROLLER: &str = "signpost-controller";
-const PATIENCE: Duration = Duration::from_secs(30);
 const NETWORK: &str =
     r#"podNetwork={"pools":[{"name":"main","cidr":"10.244.0.0/16","nodePrefixLength":24}]}"#;
-
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let waited = tokio::time::timeout(PATIENCE, async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    });
-    assert!(waited.await.is_ok(), "{what}");
-}
 
 struct World {
     control_plane: ControlPlane,
@@ -80,6 +68,14 @@ impl World {
         Api::all(self.client.clone())
     }
 
+    /// As a controller does that works, and that has taken its last route away.
+    async fn set_finalizers(&self, finalizers: Value) {
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+        let params = PatchParams::default();
+        let networks = self.networks();
+        networks.patch(NAME, &params, &patch).await.unwrap();
+    }
+
     fn leases(&self) -> Api<Lease> {
         Api::namespaced(self.client.clone(), NAMESPACE)
     }
@@ -98,14 +94,8 @@ async fn an_uninstallation_is_refused_until_the_network_is_gone_and_then_leaves_
     let all = objects(&manifest).len();
     assert_eq!(world.present(&manifest), all);
 
-    // As a controller that works does.
     let merge = PatchParams::default();
-    let finalizer = Patch::Merge(json!({"metadata": {"finalizers": ["signpost.dev/routes"]}}));
-    world
-        .networks()
-        .patch(NAME, &merge, &finalizer)
-        .await
-        .unwrap();
+    world.set_finalizers(json!(["signpost.dev/routes"])).await;
     let held = Patch::Merge(json!({"spec": {"holderIdentity": "a", "leaseDurationSeconds": 15}}));
     world
         .leases()
@@ -138,12 +128,7 @@ async fn an_uninstallation_is_refused_until_the_network_is_gone_and_then_leaves_
         world.helm(&["uninstall", RELEASE]).is_err(),
         "its routes are still there"
     );
-    let released = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    world
-        .networks()
-        .patch(NAME, &merge, &released)
-        .await
-        .unwrap();
+    world.set_finalizers(json!(null)).await;
     eventually("the network is gone", async || {
         world.networks().get(NAME).await.is_err()
     })
@@ -169,12 +154,7 @@ async fn an_upgrade_changes_the_image_and_leaves_what_others_wrote() {
         .patch(CONTROLLER, &merge, &held)
         .await
         .unwrap();
-    let finalizer = Patch::Merge(json!({"metadata": {"finalizers": ["signpost.dev/routes"]}}));
-    world
-        .networks()
-        .patch(NAME, &merge, &finalizer)
-        .await
-        .unwrap();
+    world.set_finalizers(json!(["signpost.dev/routes"])).await;
 
     let tags = ["controller.image.tag=9.9.9", "node.image.tag=9.9.8"];
     world.upgrade(&["--reuse-values", "--set", tags[0], "--set", tags[1]]);
