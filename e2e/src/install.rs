@@ -144,10 +144,7 @@ impl Cluster {
             );
             Ok(())
         });
-        match waited.await {
-            Err(error) => Err(error.context(self.said().await)),
-            Ok(()) => Ok(()),
-        }
+        self.with_what_was_said(waited.await).await
     }
 
     /// Waits until all nodes' agents are available.
@@ -164,7 +161,11 @@ impl Cluster {
             );
             Ok(())
         });
-        match waited.await {
+        self.with_what_was_said(waited.await).await
+    }
+
+    async fn with_what_was_said(&self, waited: Result<()>) -> Result<()> {
+        match waited {
             Err(error) => Err(error.context(self.said().await)),
             Ok(()) => Ok(()),
         }

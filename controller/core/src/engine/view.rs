@@ -42,14 +42,13 @@ impl Engine {
     /// The figures of now. Costs a look at every node and route.
     pub fn summary(&self) -> Summary {
         let config = self.config.as_ref();
-        let counted = || self.counted();
-        let routed = counted().filter(|it| it.phase() == Phase::Routed);
+        let routed = self.counted().filter(|it| it.phase() == Phase::Routed);
         let troubled = &self.notices.troubled;
         Summary {
             generation: config.map_or(0, |config| config.generation),
             pools: self.ledger.uses(),
             tables: self.tables.uses(),
-            nodes_total: counted().count(),
+            nodes_total: self.counted().count(),
             nodes_routed: routed.count(),
             problems: troubled.iter().map(|(it, count)| (*it, *count)).collect(),
             deletions_held: self.tables.held(),
