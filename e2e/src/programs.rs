@@ -164,6 +164,17 @@ impl Program {
         log(&self.node, &self.workload)
     }
 
+    /// As [`log`](Self::log), only the lines written since a time: what there is shrinks too, as the kubelet
+    /// removes the log of the container before the one before.
+    pub(crate) fn log_since(&self, since: Timestamp) -> String {
+        let written = |line: &str| line.split(' ').next()?.parse::<Timestamp>().ok();
+        let log = self.log();
+        let lines = log.split_inclusive('\n');
+        lines
+            .filter(|line| written(line).is_some_and(|at| at >= since))
+            .collect()
+    }
+
     async fn scale(&self, replicas: u8) -> Result<()> {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), NAMESPACE);
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::jiff::Timestamp;
 
 use super::machines::{CONFIGURATION, CONFIGURATIONS, files};
 use super::{Arena, Fault, fault};
@@ -52,13 +53,12 @@ async fn conflist_folder_full(arena: &mut Arena) -> Result<()> {
 async fn covered(arena: &mut Arena, script: &str, remedy: &str) -> Result<()> {
     let node = chosen(arena)?;
     let agent = arena.cluster().agent(node.name())?;
-    let before = agent.log().len();
+    let since = Timestamp::now();
     node.machine().run(&["sh", "-c", script]).await?;
     // What a container that is just being made has of the node's mounts is not sure.
     agent.restart().await?;
     let said = wait::until("the agent to say why it cannot write", LIMIT, async || {
-        let log = agent.log();
-        let new = log.get(before..).unwrap_or_default();
+        let new = agent.log_since(since);
         ensure!(
             new.contains(CONFIGURATION) && new.contains(remedy),
             "it should say {remedy:?}: {new}"
