@@ -72,7 +72,7 @@ pub fn internal_ips(node: &Node) -> Vec<IpAddr> {
         .collect()
 }
 
-/// A condition's status and reason, such as `("False", "RouteCreated")`.
+/// A condition's status and reason, such as `("False", "SignpostRouteCreated")`.
 pub fn condition(node: &Node, kind: &str) -> Option<(String, String)> {
     let conditions = node.status.as_ref()?.conditions.as_ref()?;
     let condition = conditions

@@ -11,10 +11,13 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::log::Log;
 use crate::result::{CniResult, Interface, Ip, Route};
-use crate::{carrier, host, pod};
+use crate::{carrier, host, pod, ready};
 
 /// Serves ADD.
 pub(crate) fn add(attachment: &Attachment, config: &Config, log: &Log) -> Result<CniResult> {
+    if let Some(file) = &config.ready_file {
+        ready::check(file, &config.subnets)?;
+    }
     let netns = pod::open(attachment)?;
     let mut node = Socket::open()?;
     let mtu = host::mtu(&mut node, config)?;

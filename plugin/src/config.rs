@@ -25,6 +25,8 @@ pub(crate) struct Config {
     /// MTU of the pod's interface; `None` means that of the node's default route.
     pub(crate) mtu: Option<u32>,
     pub(crate) run_dir: PathBuf,
+    /// Without it no pod is added; see [`ready`](crate::ready).
+    pub(crate) ready_file: Option<PathBuf>,
     /// What the plugins before this one in the chain have done, or for CHECK what ADD answered.
     pub(crate) previous: Option<CniResult>,
 }
@@ -71,7 +73,9 @@ impl Config {
             name: network_name(input)?,
             subnets: subnets(config.get("subnets"))?,
             mtu: mtu(config.get("mtu"))?,
-            run_dir: run_dir(config.get("runDir"))?,
+            run_dir: path("runDir", config.get("runDir"))?
+                .unwrap_or_else(|| DEFAULT_RUN_DIR.into()),
+            ready_file: path("readyFile", config.get("readyFile"))?,
             previous: previous(config.get("prevResult"), version)?,
         })
     }
@@ -156,12 +160,12 @@ fn mtu(value: Option<&Value>) -> Result<Option<u32>> {
     }
 }
 
-fn run_dir(value: Option<&Value>) -> Result<PathBuf> {
+fn path(field: &str, value: Option<&Value>) -> Result<Option<PathBuf>> {
     match value {
-        None => Ok(PathBuf::from(DEFAULT_RUN_DIR)),
-        Some(Value::String(path)) if path.starts_with('/') => Ok(PathBuf::from(path)),
+        None => Ok(None),
+        Some(Value::String(path)) if path.starts_with('/') => Ok(Some(PathBuf::from(path))),
         Some(other) => Err(Error::config(
-            "runDir",
+            field,
             &format!("{other} is invalid"),
             "give an absolute path",
         )),
@@ -247,6 +251,7 @@ mod tests {
             (json!({"mtu": -1}), "mtu"),
             (json!({"mtu": "1500"}), "mtu"),
             (json!({"runDir": "relative"}), "runDir"),
+            (json!({"readyFile": 1}), "readyFile"),
             (json!({"prevResult": {"ips": 7}}), "prevResult"),
         ] {
             let error = parse(&change).unwrap_err().to_json("1.0.0");

@@ -19,6 +19,8 @@ pub(crate) enum ErrorCode {
     Decode = 6,
     /// The configuration has an invalid value.
     Config = 7,
+    /// What is missing comes by itself: the runtime may try again.
+    TryLater = 11,
     /// No address of a subnet is free.
     AddressesExhausted = 100,
     /// The interface that ADD should create is there already.

@@ -17,6 +17,7 @@ mod error;
 mod host;
 mod log;
 mod pod;
+mod ready;
 mod result;
 mod sysctl;
 mod version;
@@ -55,6 +56,8 @@ Configuration:
   subnets     the node's pod CIDRs, at most one of each address family
   mtu         MTU of the pod's interface; 0 (default) takes it from the node's default route
   runDir      where the last address given out is remembered (default /run/signpost)
+  readyFile   file that says for which subnets the node is ready since it booted: without it ADD
+              fails, to be tried again (default: none, always ready)
   logFile     file to append the log to (default: standard error)
 
 Options:

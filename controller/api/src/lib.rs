@@ -13,6 +13,7 @@
 #![expect(unreachable_pub, reason = "in code that a derive generates")]
 
 mod cloud;
+mod condition;
 mod crd;
 mod datapath;
 mod parse;
@@ -23,6 +24,7 @@ mod schema;
 mod status;
 
 pub use cloud::{AwsCloud, AwsRates, CallRate, Cloud, GcpCloud, LinuxCloud, Provider};
+pub use condition::IN_SERVICE_REASONS;
 pub use crd::{CRD_NAME, crd, crd_yaml};
 pub use datapath::{Datapath, DatapathMode, Masquerade};
 pub use parse::{Invalid, InvalidSpec, ParsedPool, ParsedSpec};

@@ -157,8 +157,10 @@ impl Reason {
     /// The name in `CamelCase`, as Kubernetes shows it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::RouteCreated => "RouteCreated",
-            Self::PodCIDRAssigned => "PodCIDRAssigned",
+            // What the condition of a node in service says is nobody else's word: Kubernetes' own route
+            // controller says `RouteCreated`.
+            Self::RouteCreated => "SignpostRouteCreated",
+            Self::PodCIDRAssigned => "SignpostPodCIDRAssigned",
             Self::RoutePending => "RoutePending",
             Self::PoolExhausted => "PoolExhausted",
             Self::NoMatchingPool => "NoMatchingPool",

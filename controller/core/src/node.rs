@@ -98,8 +98,18 @@ pub enum NetworkCondition {
     /// The condition is absent or `Unknown`.
     #[default]
     Unknown,
-    /// `NetworkUnavailable=False`: pods there can be reached.
+    /// `NetworkUnavailable=False` for a reason of ours: pods there can be reached.
     Available,
+    /// `NetworkUnavailable=False` for somebody else's reason, such as `CalicoIsUp`: what it says is not
+    /// about our routes.
+    Foreign,
     /// `NetworkUnavailable=True`.
     Unavailable,
+}
+
+impl NetworkCondition {
+    /// Kubernetes lets pods onto the node, whoever said that it may.
+    pub fn is_in_service(self) -> bool {
+        matches!(self, Self::Available | Self::Foreign)
+    }
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use k8s_openapi::{ClusterResourceScope, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{Resource, core::ObjectMeta};
 use serde::Deserialize;
+use signpost_api::IN_SERVICE_REASONS;
 use signpost_core::{Node, NodeKey, node::NetworkCondition};
 
 /// The label by which a node opts out.
@@ -104,6 +105,7 @@ struct RawCondition {
     #[serde(rename = "type")]
     kind: String,
     status: String,
+    reason: Option<String>,
 }
 
 impl From<Raw> for NodeLite {
@@ -168,12 +170,15 @@ fn parse(cidr: &str) -> Option<IpNet> {
 }
 
 fn condition(conditions: &[RawCondition]) -> NetworkCondition {
-    let status = conditions
+    let condition = conditions
         .iter()
-        .find(|condition| condition.kind == "NetworkUnavailable")
-        .map(|condition| condition.status.as_str());
-    match status {
-        Some("False") => NetworkCondition::Available,
+        .find(|condition| condition.kind == "NetworkUnavailable");
+    let reason = condition.and_then(|condition| condition.reason.as_deref());
+    match condition.map(|condition| condition.status.as_str()) {
+        Some("False") if reason.is_some_and(|it| IN_SERVICE_REASONS.contains(&it)) => {
+            NetworkCondition::Available
+        }
+        Some("False") => NetworkCondition::Foreign,
         Some("True") => NetworkCondition::Unavailable,
         _ => NetworkCondition::Unknown,
     }
@@ -212,6 +217,8 @@ impl Resource for NodeLite {
 mod tests {
     use serde_json::json;
 
+    use signpost_core::action::Reason;
+
     use super::*;
 
     fn read(node: serde_json::Value) -> Node {
@@ -244,7 +251,7 @@ mod tests {
                 ],
                 "conditions": [
                     {"type": "Ready", "status": "True"},
-                    {"type": "NetworkUnavailable", "status": "False"},
+                    {"type": "NetworkUnavailable", "status": "False", "reason": "SignpostRouteCreated"},
                 ],
                 "images": [{"names": ["pause"], "sizeBytes": 1}],
             },
@@ -291,6 +298,25 @@ mod tests {
         assert_eq!(node.network, NetworkCondition::Unknown);
         assert!(node.pod_cidrs.is_empty());
         assert_eq!(node.provider_id, None);
+    }
+
+    #[test]
+    fn only_for_a_reason_of_ours_a_node_is_in_service_by_us() {
+        let ours = [Reason::RouteCreated, Reason::PodCIDRAssigned].map(Reason::as_str);
+        for (reason, expected) in [
+            (json!(ours[0]), NetworkCondition::Available),
+            (json!(ours[1]), NetworkCondition::Available),
+            // What the route controller and an agent of another network say.
+            (json!("RouteCreated"), NetworkCondition::Foreign),
+            (json!("CalicoIsUp"), NetworkCondition::Foreign),
+            (json!(null), NetworkCondition::Foreign),
+        ] {
+            let condition =
+                json!([{"type": "NetworkUnavailable", "status": "False", "reason": reason}]);
+            let status = json!({"conditions": condition});
+            let node = read(json!({"metadata": {"name": "a", "uid": "u"}, "status": status}));
+            assert_eq!(node.network, expected, "{reason}");
+        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ async fn odd_nodes(arena: &mut Arena) -> Result<()> {
     let usual = arena.join_changed(nonsense.to_vec()).await?;
     let cluster = arena.cluster();
     for name in &usual {
-        objects::node_says(cluster, name, "False", "RouteCreated").await?;
+        objects::node_says(cluster, name, "False", "SignpostRouteCreated").await?;
     }
     for (name, (_, reason, remedy)) in names.iter().zip(&odd) {
         let message = objects::node_says(cluster, name, "True", reason).await?;

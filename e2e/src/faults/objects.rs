@@ -90,7 +90,7 @@ async fn bare_nodes_replaced(arena: &mut Arena) -> Result<()> {
     arena.did(format!("{count} nodes replaced after {pause:?}"));
     // The arena sees whether the routes lead to the addresses that the objects have now.
     for name in &names {
-        objects::node_says(arena.cluster(), name, "False", "RouteCreated").await?;
+        objects::node_says(arena.cluster(), name, "False", "SignpostRouteCreated").await?;
     }
     Ok(())
 }
@@ -121,7 +121,7 @@ async fn many_nodes_vanish(arena: &mut Arena) -> Result<()> {
     const MANY: usize = 50;
     let joined = arena.join_bare(MANY).await?;
     for name in &joined {
-        objects::node_says(arena.cluster(), name, "False", "RouteCreated").await?;
+        objects::node_says(arena.cluster(), name, "False", "SignpostRouteCreated").await?;
     }
     limit_deletions(arena, 30).await?;
     let all = routes::settle(arena.cluster()).await?;

@@ -71,7 +71,7 @@ async fn foreign_route_in_a_free_block(arena: &mut Arena) -> Result<()> {
 
     let joined = arena.join_bare(in_the_way.len() + 1).await?;
     for name in &joined {
-        objects::node_says(arena.cluster(), name, "False", "RouteCreated").await?;
+        objects::node_says(arena.cluster(), name, "False", "SignpostRouteCreated").await?;
         let block = IpNet::V4(block(arena, name).await?);
         let hit = in_the_way.iter().find(|route| block.contains(*route));
         ensure!(
@@ -97,7 +97,7 @@ async fn inside(arena: &Arena) -> Result<u64> {
 
 async fn foreign_route_in_a_held_block(arena: &mut Arena) -> Result<()> {
     let bare = arena.join_bare(1).await?.remove(0);
-    objects::node_says(arena.cluster(), &bare, "False", "RouteCreated").await?;
+    objects::node_says(arena.cluster(), &bare, "False", "SignpostRouteCreated").await?;
     // A part of the bare node's block; and all of a living node's, by a route that only counts where
     // there is no better one, so that its packets go on.
     let part = Ipv4Net::new(block(arena, &bare).await?.addr(), 26)?;
@@ -119,11 +119,11 @@ async fn foreign_route_in_a_held_block(arena: &mut Arena) -> Result<()> {
                 "{node}: {route} should be named with the remedy: {said}"
             );
         }
-        objects::node_says(cluster, node, "False", "RouteCreated").await?;
+        objects::node_says(cluster, node, "False", "SignpostRouteCreated").await?;
         let ours = routes::ours(cluster).await?;
         ensure!(ours == before, "ours were {before:?}, they are {ours:?}");
         foreign(cluster.router(), "delete", (*route).into(), *metric).await?;
-        objects::node_says(cluster, node, "False", "RouteCreated").await?;
+        objects::node_says(cluster, node, "False", "SignpostRouteCreated").await?;
     }
     Ok(())
 }

@@ -166,7 +166,7 @@ async fn lose_leaders(cluster: &Cluster) -> Result<()> {
 async fn joined_is_routed(cluster: &Cluster, number: u32) -> Result<()> {
     let names = cluster.create_bare_nodes_of(number..number + 1).await?;
     for name in &names {
-        signpost_e2e::objects::node_says(cluster, name, "False", "RouteCreated").await?;
+        signpost_e2e::objects::node_says(cluster, name, "False", "SignpostRouteCreated").await?;
     }
     cluster.delete_bare_nodes(&names).await
 }

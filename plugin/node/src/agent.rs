@@ -156,7 +156,7 @@ impl Agent {
         if self.node.borrow().is_none() || self.network.borrow().is_none() {
             return Some(self.waits_for("the first answers of the API server"));
         }
-        let plan = plan(&knowledge, self.machine.written_subnets().as_deref());
+        let plan = plan(&knowledge, &self.machine.looks());
         let outcome = tokio::task::block_in_place(|| self.machine.carry_out(&plan));
         match (outcome, &plan) {
             (Err(fault), _) => {

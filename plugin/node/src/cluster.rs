@@ -3,15 +3,16 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::Node;
-use signpost_api::{DatapathMode, PodNetwork};
+use k8s_openapi::api::core::v1::{Node, NodeCondition};
+use signpost_api::{DatapathMode, IN_SERVICE_REASONS, PodNetwork};
 
 /// A Node object, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeView {
     /// Its pod CIDRs, empty until the controller has allocated them.
     pub pod_cidrs: Vec<IpNet>,
-    /// Whether its condition `NetworkUnavailable` is False: the routes to it are in place.
+    /// Whether its condition `NetworkUnavailable` is False by Signpost's controller: the routes to it are in
+    /// place.
     pub routed: bool,
     /// What that condition says otherwise.
     pub unrouted_because: String,
@@ -34,19 +35,31 @@ impl From<&Node> for NodeView {
             || "no controller has said so yet".to_owned(),
             |condition| {
                 let reason = condition.reason.as_deref().unwrap_or("no reason given");
-                match condition.message.as_deref().unwrap_or_default() {
+                let said = match condition.message.as_deref().unwrap_or_default() {
                     "" => reason.to_owned(),
                     message => format!("{reason}: {message}"),
+                };
+                if condition.status == "False" {
+                    format!("so far only somebody else has put the node into service, {said}")
+                } else {
+                    said
                 }
             },
         );
         Self {
             pod_cidrs: cidrs.iter().filter_map(|cidr| cidr.parse().ok()).collect(),
-            routed: condition.is_some_and(|condition| condition.status == "False"),
+            routed: condition.is_some_and(is_ours),
             unrouted_because: because,
             internal_ips: internal_ips(node),
         }
     }
+}
+
+/// Whether it is Signpost's controller by which a node is in service. An agent of another network says it of
+/// its own.
+fn is_ours(condition: &NodeCondition) -> bool {
+    let reason = condition.reason.as_deref().unwrap_or_default();
+    condition.status == "False" && IN_SERVICE_REASONS.contains(&reason)
 }
 
 /// The addresses of type `InternalIP` of a node, in order.
@@ -105,22 +118,34 @@ mod tests {
     }
 
     #[test]
-    fn cluster_node_is_routed_only_by_the_condition_that_is_false() {
-        let condition = |status: &str| {
+    fn cluster_node_is_routed_only_by_our_condition_that_is_false() {
+        let condition = |status: &str, reason: &str| {
             let condition = json!({
                 "type": "NetworkUnavailable",
                 "status": status,
-                "reason": "NoRoute",
+                "reason": reason,
                 "message": "table rtb-1 is full",
             });
             node(&json!({}), &json!({"conditions": [condition]}))
         };
-        assert!(condition("False").routed);
-        assert!(!condition("True").routed);
+        for ours in IN_SERVICE_REASONS {
+            assert!(condition("False", ours).routed, "{ours}");
+            assert!(!condition("True", ours).routed, "{ours}");
+        }
         assert_eq!(
-            condition("Unknown").unrouted_because,
+            condition("Unknown", "NoRoute").unrouted_because,
             "NoRoute: table rtb-1 is full"
         );
+        // Kubernetes' route controller, and an agent of another network.
+        for theirs in ["RouteCreated", "CalicoIsUp", ""] {
+            let node = condition("False", theirs);
+            assert!(!node.routed, "{theirs}");
+            let because = &node.unrouted_because;
+            assert!(
+                because.contains("somebody else") && because.contains(theirs),
+                "{because}"
+            );
+        }
         let silent = node(&json!({}), &json!({}));
         assert!(!silent.routed && silent.unrouted_because.contains("no controller"));
     }

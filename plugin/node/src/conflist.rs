@@ -21,14 +21,16 @@ pub const NETWORK: &str = "signpost";
 pub struct Conflist {
     path: PathBuf,
     bin_dir: PathBuf,
+    ready_file: PathBuf,
 }
 
 impl Conflist {
-    /// The file in `conf_dir`; plugins lie in `bin_dir`.
-    pub fn new(conf_dir: &Path, bin_dir: &Path) -> Self {
+    /// The file in `conf_dir`; plugins lie in `bin_dir`, and ours adds pods only by what `ready_file` says.
+    pub fn new(conf_dir: &Path, bin_dir: &Path, ready_file: &Path) -> Self {
         Self {
             path: conf_dir.join(FILE),
             bin_dir: bin_dir.to_owned(),
+            ready_file: ready_file.to_owned(),
         }
     }
 
@@ -76,6 +78,7 @@ impl Conflist {
             "mode": "ptp",
             "subnets": subnets,
             "mtu": mtu,
+            "readyFile": self.ready_file,
         })];
         // Host ports are the work of the reference plugin, where the node has it.
         if self.bin_dir.join("portmap").exists() {
@@ -98,6 +101,10 @@ mod tests {
         ]
     }
 
+    fn conflist(folder: &Path) -> Conflist {
+        Conflist::new(folder, folder, Path::new("/run/signpost/ready"))
+    }
+
     fn read(folder: &Path) -> Value {
         serde_json::from_slice(&fs::read(folder.join(FILE)).unwrap()).unwrap()
     }
@@ -105,7 +112,7 @@ mod tests {
     #[test]
     fn conflist_has_what_the_plugin_needs() {
         let folder = tempfile::tempdir().unwrap();
-        let conflist = Conflist::new(folder.path(), folder.path());
+        let conflist = conflist(folder.path());
         assert_eq!(conflist.subnets(), None);
         conflist.ensure(&subnets(), 1460).unwrap();
         assert_eq!(
@@ -118,6 +125,7 @@ mod tests {
                     "mode": "ptp",
                     "subnets": ["10.244.1.0/24", "fd00:0:0:1::/64"],
                     "mtu": 1460,
+                    "readyFile": "/run/signpost/ready",
                 }],
             })
         );
@@ -128,9 +136,7 @@ mod tests {
     fn conflist_chains_portmap_where_the_node_has_it() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("portmap"), "").unwrap();
-        Conflist::new(folder.path(), folder.path())
-            .ensure(&subnets(), 1500)
-            .unwrap();
+        conflist(folder.path()).ensure(&subnets(), 1500).unwrap();
         let plugin = &read(folder.path())["plugins"][1];
         assert_eq!(
             plugin,
@@ -142,7 +148,7 @@ mod tests {
     fn conflist_is_written_only_when_it_changes() {
         use std::os::unix::fs::MetadataExt as _;
         let folder = tempfile::tempdir().unwrap();
-        let conflist = Conflist::new(folder.path(), folder.path());
+        let conflist = conflist(folder.path());
         let inode = || fs::metadata(folder.path().join(FILE)).unwrap().ino();
         conflist.ensure(&subnets(), 1500).unwrap();
         let first = inode();

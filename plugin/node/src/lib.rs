@@ -18,4 +18,5 @@ pub mod machine;
 pub mod masquerade;
 pub mod options;
 pub mod plan;
+pub mod ready;
 pub mod sysctl;

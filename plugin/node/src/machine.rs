@@ -10,7 +10,8 @@ use crate::conflist::{self, Conflist};
 use crate::file::clear_left_over;
 use crate::install::Installer;
 use crate::options::{Options, PLUGIN};
-use crate::plan::{Plan, Settings};
+use crate::plan::{OnNode, Plan, Settings};
+use crate::ready::Ready;
 use crate::{forward, iptables_legacy, masquerade, sysctl};
 
 /// The node on which the agent runs.
@@ -18,6 +19,7 @@ use crate::{forward, iptables_legacy, masquerade, sysctl};
 pub struct Machine {
     installer: Installer,
     conflist: Conflist,
+    ready: Ready,
     sysctl: sysctl::Settings,
     warned: BTreeSet<String>,
 }
@@ -28,23 +30,30 @@ impl Machine {
         let source = options
             .plugin_source()
             .context("the folder of this program is not known: give --plugin")?;
+        let ready = Ready::new(&options.run_dir);
         for file in [
             options.cni_bin_dir.join(PLUGIN),
             options.cni_conf_dir.join(conflist::FILE),
+            ready.path().to_owned(),
         ] {
             clear_left_over(&file);
         }
+        let (conf, bin) = (&options.cni_conf_dir, &options.cni_bin_dir);
         Ok(Self {
-            installer: Installer::new(source, &options.cni_bin_dir),
-            conflist: Conflist::new(&options.cni_conf_dir, &options.cni_bin_dir),
+            installer: Installer::new(source, bin),
+            conflist: Conflist::new(conf, bin, ready.path()),
+            ready,
             sysctl: sysctl::Settings::new(&options.sysctl_dir),
             warned: BTreeSet::new(),
         })
     }
 
-    /// The subnets of the network configuration on the node.
-    pub fn written_subnets(&self) -> Option<Vec<ipnet::IpNet>> {
-        self.conflist.subnets()
+    /// What there is on the node.
+    pub fn looks(&self) -> OnNode {
+        OnNode {
+            configured: self.conflist.subnets(),
+            ready: self.ready.subnets(),
+        }
     }
 
     /// Carries out what is planned, as far as it does not stand yet. Blocks.
@@ -95,6 +104,7 @@ impl Machine {
             0 => default_route_mtu()?,
             mtu => mtu.into(),
         };
+        self.ready.ensure(&settings.subnets)?;
         self.conflist.ensure(&settings.subnets, mtu)
     }
 

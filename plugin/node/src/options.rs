@@ -30,6 +30,9 @@ pub struct Options {
     /// Folder in which the container runtime looks for network configurations.
     #[arg(long, default_value = "/etc/cni/net.d")]
     pub cni_conf_dir: PathBuf,
+    /// Folder for what is true until the next boot. The plugin demands a file that is written there.
+    #[arg(long, value_name = "DIR", default_value = "/run/signpost")]
+    pub run_dir: PathBuf,
     /// The kernel's settings for the network. In a container they are read-only: the node's, mounted
     /// somewhere else.
     #[arg(long, value_name = "DIR", default_value = "/proc/sys/net")]

@@ -20,6 +20,15 @@ pub struct Knowledge {
     pub node_addresses: Option<BTreeSet<IpAddr>>,
 }
 
+/// What there is on this node.
+#[derive(Clone, Debug, Default)]
+pub struct OnNode {
+    /// The subnets of the network configuration, which outlives a reboot.
+    pub configured: Option<Vec<IpNet>>,
+    /// The subnets for which the node was made ready since it booted.
+    pub ready: Option<Vec<IpNet>>,
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -76,16 +85,15 @@ pub fn needs_node_addresses(knowledge: &Knowledge) -> bool {
             .any(|ip| has_pods(Family::of(*ip)) && !is_exempt(ip))
 }
 
-/// What is to be done, when the configuration on the node has the subnets `written`.
-pub fn plan(knowledge: &Knowledge, written: Option<&[IpNet]>) -> Plan {
-    match settings(knowledge, written) {
+/// What is to be done on a node that has that.
+pub fn plan(knowledge: &Knowledge, on_node: &OnNode) -> Plan {
+    match settings(knowledge, on_node) {
         Ok(settings) => Plan::Apply(settings),
         Err(what) => {
-            let subnets = knowledge
-                .node
-                .as_ref()
-                .map(|node| node.pod_cidrs.as_slice());
-            let stale_configuration = written.is_some() && subnets.is_some() && written != subnets;
+            let subnets = knowledge.node.as_ref().map(|node| &node.pod_cidrs);
+            let configured = on_node.configured.as_ref();
+            let stale_configuration =
+                configured.is_some() && subnets.is_some() && configured != subnets;
             Plan::Wait {
                 what,
                 stale_configuration,
@@ -94,7 +102,7 @@ pub fn plan(knowledge: &Knowledge, written: Option<&[IpNet]>) -> Plan {
     }
 }
 
-fn settings(knowledge: &Knowledge, written: Option<&[IpNet]>) -> Result<Settings, String> {
+fn settings(knowledge: &Knowledge, on_node: &OnNode) -> Result<Settings, String> {
     let node = knowledge.node.as_ref().ok_or(
         "this machine's Node object: see that the kubelet runs, and that --node-name is its name",
     )?;
@@ -105,8 +113,9 @@ fn settings(knowledge: &Knowledge, written: Option<&[IpNet]>) -> Result<Settings
                 .to_owned(),
         );
     }
-    // A configuration that stands already had its routes once: what follows are changes.
-    if !node.routed && written != Some(&node.pod_cidrs) {
+    // A node that was made ready had its routes then: what follows are changes. While it was down, anything may
+    // have happened to them.
+    if !node.routed && on_node.ready.as_ref() != Some(&node.pod_cidrs) {
         return Err(format!(
             "routes to this node's pod CIDRs ({})",
             node.unrouted_because
@@ -244,27 +253,47 @@ mod tests {
             let Plan::Wait {
                 what,
                 stale_configuration,
-            } = plan(&knowledge, None)
+            } = plan(&knowledge, &OnNode::default())
             else {
                 panic!("no waiting for {word}");
             };
             assert!(what.contains(word), "{what}");
             assert!(!stale_configuration);
         }
-        assert!(matches!(plan(&complete, None), Plan::Apply(_)));
+        assert!(matches!(
+            plan(&complete, &OnNode::default()),
+            Plan::Apply(_)
+        ));
     }
 
     #[test]
     fn plan_goes_on_with_a_node_that_was_routed_before() {
         let mut knowledge = knowledge();
         node(&mut knowledge).routed = false;
-        let ours = [net("10.244.1.0/24")];
-        assert!(matches!(plan(&knowledge, Some(&ours)), Plan::Apply(_)));
+        let ours = Some(vec![net("10.244.1.0/24")]);
+        let mut on_node = OnNode {
+            configured: ours.clone(),
+            ready: ours,
+        };
+        assert!(matches!(plan(&knowledge, &on_node), Plan::Apply(_)));
+        // Since the node was booted its routes may have gone, and its configuration stands nevertheless.
+        on_node.ready = None;
+        let Plan::Wait {
+            what,
+            stale_configuration,
+        } = plan(&knowledge, &on_node)
+        else {
+            panic!("no waiting");
+        };
+        assert!(what.contains("routes") && !stale_configuration, "{what}");
     }
 
     #[test]
     fn plan_gives_up_a_configuration_with_other_subnets() {
-        let other = [net("10.244.9.0/24")];
+        let other = OnNode {
+            configured: Some(vec![net("10.244.9.0/24")]),
+            ready: Some(vec![net("10.244.9.0/24")]),
+        };
         let mut knowledge = knowledge();
         node(&mut knowledge).routed = false;
         let stale = |plan| {
@@ -276,19 +305,19 @@ mod tests {
                 }
             )
         };
-        assert!(stale(plan(&knowledge, Some(&other))));
+        assert!(stale(plan(&knowledge, &other)));
         node(&mut knowledge).pod_cidrs.clear();
-        assert!(stale(plan(&knowledge, Some(&other))));
+        assert!(stale(plan(&knowledge, &other)));
         // As long as the node is not known, nothing is known to be wrong.
         knowledge.node = None;
-        assert!(!stale(plan(&knowledge, Some(&other))));
+        assert!(!stale(plan(&knowledge, &other)));
     }
 
     #[test]
     fn plan_exempts_pods_nodes_and_what_the_spec_lists() {
         let mut knowledge = knowledge();
         network(&mut knowledge).except = vec![net("172.16.0.0/12")];
-        let Plan::Apply(settings) = plan(&knowledge, None) else {
+        let Plan::Apply(settings) = plan(&knowledge, &OnNode::default()) else {
             panic!("no plan")
         };
         let exempt = settings.exempt.unwrap();
@@ -300,7 +329,7 @@ mod tests {
             );
         }
         network(&mut knowledge).masquerade = false;
-        let Plan::Apply(settings) = plan(&knowledge, None) else {
+        let Plan::Apply(settings) = plan(&knowledge, &OnNode::default()) else {
             panic!("no plan")
         };
         assert_eq!(settings.exempt, None);
@@ -313,7 +342,10 @@ mod tests {
         network(&mut knowledge).except = vec![net("10.0.0.0/20")];
         assert!(!needs_node_addresses(&knowledge));
         knowledge.node_addresses = None;
-        assert!(matches!(plan(&knowledge, None), Plan::Apply(_)));
+        assert!(matches!(
+            plan(&knowledge, &OnNode::default()),
+            Plan::Apply(_)
+        ));
         // An address of a family that pods do not have does not matter.
         node(&mut knowledge)
             .internal_ips

@@ -7,4 +7,5 @@ mod add;
 mod check;
 mod del;
 mod node;
+mod ready;
 mod settings;

@@ -215,7 +215,10 @@ fn logs_and_folders_are_as_the_values_say() {
     assert_eq!(node["containers"][0]["args"], folders);
     let mounts = node["containers"][0]["volumeMounts"].as_array().unwrap();
     let paths: Vec<_> = mounts.iter().map(|mount| &mount["mountPath"]).collect();
-    assert_eq!(paths, ["/var/lib/cni", "/host/proc/sys/net"]);
+    assert_eq!(
+        paths,
+        ["/var/lib/cni", "/run/signpost", "/host/proc/sys/net"]
+    );
     assert_eq!(node["volumes"][0]["hostPath"]["path"], "/var/lib/cni");
 }
 

@@ -55,7 +55,11 @@ impl Condition {
         self.crossed |= self.write.is_sent();
         let (available, _, at) = self.written?;
         let until = at.after(LATE);
-        let contradicts = (node.network == NetworkCondition::Available) != available;
+        let contradicts = if available {
+            node.network != NetworkCondition::Available
+        } else {
+            node.network.is_in_service()
+        };
         if !contradicts {
             self.doubtful = false;
             return None;
@@ -128,7 +132,7 @@ impl NodeState {
 
     /// It is in service, as far as we know.
     pub(crate) fn is_available(&self) -> bool {
-        self.shown() == NetworkCondition::Available
+        self.shown().is_in_service()
     }
 }
 
@@ -157,7 +161,7 @@ fn wanted(state: &NodeState, voice: Voice) -> Option<NetworkStatus> {
         } else {
             (Reason::PodCIDRAssigned, "the node has its pod CIDRs")
         };
-        return (!state.is_available()).then(|| NetworkStatus {
+        return (state.shown() != NetworkCondition::Available).then(|| NetworkStatus {
             available: true,
             reason,
             message: message.to_owned(),

@@ -90,7 +90,7 @@ pub(crate) struct NodeState {
 impl NodeState {
     pub(super) fn new(node: Seen, now: Time) -> Self {
         Self {
-            was_available: node.network == NetworkCondition::Available,
+            was_available: node.network.is_in_service(),
             node,
             gone: false,
             dirty: false,

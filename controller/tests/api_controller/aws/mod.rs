@@ -26,7 +26,7 @@ async fn aws_nodes_are_routed_in_all_tables_and_each_route_costs_one_write() {
         assert_eq!(vpc.routes(table), wanted);
     }
     for instance in &instances {
-        let expected = ("False".to_owned(), "RouteCreated".to_owned());
+        let expected = ("False".to_owned(), "SignpostRouteCreated".to_owned());
         assert_eq!(network_unavailable(&world, instance).await, expected);
     }
     let state = vpc.ec2.snapshot();

@@ -118,7 +118,7 @@ pub(crate) async fn r12_a_node_becomes_ready_once_it_is_routed(cluster: &Cluster
     );
     let object = objects::node(cluster, "node-r12").await?;
     let condition = objects::condition(&object, "NetworkUnavailable");
-    let expected = Some(("False".to_owned(), "RouteCreated".to_owned()));
+    let expected = Some(("False".to_owned(), "SignpostRouteCreated".to_owned()));
     ensure!(
         condition == expected,
         "NetworkUnavailable should be {expected:?}: {condition:?}"

@@ -78,6 +78,10 @@ impl World {
         Some(serde_json::from_slice(&text).unwrap())
     }
 
+    fn ready_file(&self) -> PathBuf {
+        self.folder.join("run/ready")
+    }
+
     async fn logs(&self, text: &str) {
         self.eventually(text, || self.log().contains(text)).await;
     }
@@ -170,11 +174,19 @@ impl World {
     }
 
     async fn set_unavailable(&self, name: &str, status: &str) {
+        let (reason, message) = match status {
+            "False" => ("SignpostRouteCreated", "every route table leads here"),
+            _ => ("RouteMissing", "table main has no route yet"),
+        };
+        self.set_condition(name, status, reason, message).await;
+    }
+
+    async fn set_condition(&self, name: &str, status: &str, reason: &str, message: &str) {
         let condition = json!({
             "type": "NetworkUnavailable",
             "status": status,
-            "reason": "RouteMissing",
-            "message": "table main has no route yet",
+            "reason": reason,
+            "message": message,
         });
         self.patch_node_status(name, json!({"conditions": [condition]}))
             .await;
@@ -208,6 +220,7 @@ fn start_agent(control_plane: &ControlPlane) -> Child {
         .args(["--plugin".as_ref(), folder.join("plugin").as_os_str()])
         .args(["--cni-bin-dir".as_ref(), folder.join("bin").as_os_str()])
         .args(["--cni-conf-dir".as_ref(), folder.join("conf").as_os_str()])
+        .args(["--run-dir".as_ref(), folder.join("run").as_os_str()])
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -277,6 +290,12 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
         world
             .logs("RouteMissing: table main has no route yet")
             .await;
+        world
+            .set_condition("n1", "False", "CalicoIsUp", "Calico is running")
+            .await;
+        world
+            .logs("only somebody else has put the node into service, CalicoIsUp")
+            .await;
         world.set_unavailable("n1", "False").await;
         world.logs("the PodNetwork named default: create it").await;
         assert_eq!(world.conflist(), None);
@@ -333,12 +352,25 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
         assert!(world.conflist().is_some());
 
         assert!(world.terminate(), "{}", world.log());
-        assert!(world.conflist().is_some());
+        assert!(world.conflist().is_some() && world.ready_file().exists());
         assert!(
             world
                 .log()
                 .contains("the node and its pods go on as they are")
         );
+
+        // A boot empties the folder. The configuration of before stands, and pods wait for the routes.
+        fs::remove_file(world.ready_file()).unwrap();
+        world.agent = start_agent(&world.control_plane);
+        world
+            .logs("routes to this node's pod CIDRs (RouteMissing")
+            .await;
+        assert!(world.conflist().is_some() && !world.ready_file().exists());
+        world.set_unavailable("n1", "False").await;
+        world
+            .eventually("readiness again", || world.ready_file().exists())
+            .await;
+        assert!(world.terminate());
     });
 }
 

@@ -14,7 +14,7 @@ use crate::{World, nets, run};
 fn machine(folder: &Path) -> Machine {
     fs::write(folder.join("plugin"), "the plugin").unwrap();
     let path = |name: &str| folder.join(name).display().to_string();
-    let (plugin, bin, conf) = (path("plugin"), path("bin"), path("conf"));
+    let (plugin, bin, conf, run) = (path("plugin"), path("bin"), path("conf"), path("run"));
     let flags = [
         "--plugin",
         &plugin,
@@ -22,6 +22,8 @@ fn machine(folder: &Path) -> Machine {
         &bin,
         "--cni-conf-dir",
         &conf,
+        "--run-dir",
+        &run,
     ];
     let options = ["signpost-node", "--node-name", "n1"]
         .into_iter()
@@ -72,6 +74,7 @@ fn machine_gets_its_configuration_last_with_the_mtu_of_the_default_route() {
         None,
         "pods must not start half prepared"
     );
+    assert!(!folder.path().join("run/ready").exists());
     run(&world.node, "ip route add default via 192.0.2.9");
     carry_out(&plan).unwrap();
     let written = conflist(folder.path()).unwrap();

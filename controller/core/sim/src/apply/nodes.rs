@@ -56,10 +56,10 @@ impl World<'_> {
                 .change(&id, |node| node.node.excluded = !node.node.excluded),
             Fault::AddressChanged => self.readdress(target, amount),
             Fault::StatusReset => {
-                let to = if amount.is_multiple_of(2) {
-                    NetworkCondition::Unavailable
-                } else {
-                    NetworkCondition::Unknown
+                let to = match amount % 3 {
+                    0 => NetworkCondition::Unavailable,
+                    1 => NetworkCondition::Unknown,
+                    _ => NetworkCondition::Foreign,
                 };
                 self.api.change(&id, |node| node.node.network = to)
             }
@@ -209,9 +209,13 @@ impl World<'_> {
         if self.now >= until || self.api.get(key).is_none() {
             return;
         }
-        self.api.change(&key.name, |node| {
-            node.node.network = NetworkCondition::Unavailable;
-        });
+        // One who always says the same, as an agent of another network does.
+        let said = if until.is_multiple_of(2) {
+            NetworkCondition::Unavailable
+        } else {
+            NetworkCondition::Foreign
+        };
+        self.api.change(&key.name, |node| node.node.network = said);
         let next = self.now + self.dice.span(1_000..=5_000, ("contest", key));
         let key = key.clone();
         self.queue.push(next, Message::Contest { key, until });

@@ -1,7 +1,7 @@
 //! What the condition of a node says.
 
 use super::*;
-use NetworkCondition::{Available, Unavailable, Unknown};
+use NetworkCondition::{Available, Foreign, Unavailable, Unknown};
 
 /// What is written of a node that says that and stands there.
 fn written(
@@ -22,6 +22,20 @@ fn a_routed_node_is_put_into_service_unless_it_is() {
     assert_eq!(routed(Unknown), [(true, Reason::RouteCreated)]);
     assert_eq!(routed(Unavailable), [(true, Reason::RouteCreated)]);
     assert_eq!(routed(Available), []);
+}
+
+#[test]
+fn that_somebody_else_put_a_routed_node_into_service_is_not_enough() {
+    let said = written(Foreign, Phase::Routed, None, false);
+    assert_eq!(said, [(true, Reason::RouteCreated)]);
+}
+
+#[test]
+fn a_node_in_service_for_somebody_else_is_no_worse_off() {
+    let full = || Some(trouble(Reason::QuotaExceeded));
+    let said = |unreachable| written(Foreign, Phase::Routing, full(), unreachable);
+    assert_eq!(said(false), []);
+    assert_eq!(said(true), [(false, Reason::QuotaExceeded)]);
 }
 
 #[test]

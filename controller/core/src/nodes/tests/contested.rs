@@ -1,7 +1,7 @@
 //! Conditions that somebody else changes.
 
 use super::*;
-use NetworkCondition::{Available, Unavailable};
+use NetworkCondition::{Available, Foreign, Unavailable};
 
 /// A routed node whose condition was written at second 10.
 fn told() -> (Rig, NodeId) {
@@ -35,6 +35,29 @@ fn change_back(rig: &mut Rig, second: u64) -> (u64, Vec<Reason>) {
 fn what_was_overwritten_is_written_again_at_once() {
     let (mut rig, _) = told();
     assert_eq!(change_back(&mut rig, 20), (20, vec![]));
+}
+
+#[test]
+fn the_same_for_a_reason_of_somebody_else_s_is_written_over_too() {
+    let (mut rig, _) = told();
+    rig.at(20).see(saying("a", Foreign));
+    assert_eq!(statuses(&rig.work()), [(true, Reason::RouteCreated)]);
+}
+
+#[test]
+fn a_node_taken_out_of_service_that_somebody_puts_back_is_taken_out_again() {
+    let mut rig = Rig::new();
+    let id = rig.add(saying("a", Available));
+    let blackhole = Some(trouble(Reason::RouteBlackhole));
+    rig.stand_so(id, Phase::Routing, blackhole, true);
+    assert_eq!(
+        statuses(&rig.at(10).work()),
+        [(false, Reason::RouteBlackhole)]
+    );
+    rig.told("a", Ok(()));
+    rig.see(saying("a", Unavailable));
+    rig.at(20).see(saying("a", Foreign));
+    assert_eq!(statuses(&rig.work()), [(false, Reason::RouteBlackhole)]);
 }
 
 #[test]

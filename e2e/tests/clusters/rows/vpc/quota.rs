@@ -186,7 +186,7 @@ async fn unrouted(cluster: &Cluster) -> Result<BTreeSet<String>> {
         let (status, reason) = objects::condition(&node, "NetworkUnavailable")
             .with_context(|| format!("{name} was not told yet"))?;
         match (&*status, &*reason) {
-            ("False", "RouteCreated") => {}
+            ("False", "SignpostRouteCreated") => {}
             ("True", "QuotaExceeded") => {
                 unrouted.insert(name);
             }

@@ -93,7 +93,7 @@ pub(crate) async fn r19_foreign_routes_in_a_table_are_left_alone(cluster: &Clust
             let node = objects::node(cluster, name).await?;
             let condition = objects::condition(&node, "NetworkUnavailable");
             ensure!(
-                condition == Some(("False".into(), "RouteCreated".into())),
+                condition == Some(("False".into(), "SignpostRouteCreated".into())),
                 "{name}: {condition:?}"
             );
         }
