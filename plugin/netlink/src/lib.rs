@@ -2,7 +2,7 @@
 //!
 //! A [`Socket`] (rtnetlink) or [`nftables::Socket`] belongs to the network namespace of the thread
 //! that opened it, for as long as it lives, wherever it is used from. [`Netns`] opens a namespace by
-//! path and runs code in it on a thread of its own, so that no caller ever changes namespace.
+//! path and runs code in it, after which the thread is where it was.
 //!
 //! Each request waits for the kernel's answer. Errors carry the errno as a value and the kernel's own
 //! explanation where it gives one. Everything here is safe code.

@@ -8,7 +8,7 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-    State,
+    Prop, State,
 };
 
 use crate::error::{Error, Result};
@@ -86,6 +86,8 @@ pub struct Link {
     pub peer: Option<u32>,
     /// Free text for people (`ip link` shows it as `alias`).
     pub alias: Option<String>,
+    /// Further names (`ip link` shows them as `altname`).
+    pub alternative_names: Vec<String>,
 }
 
 /// What to change of an interface; what is `None` stays as it is.
@@ -119,7 +121,12 @@ pub struct VethEnd<'a> {
 impl VethEnd<'_> {
     fn attributes(&self) -> Vec<LinkAttribute> {
         let fd: Option<RawFd> = self.netns.map(Netns::raw_fd);
-        let mut attributes = vec![LinkAttribute::IfName(self.name.to_owned())];
+        let mut attributes = vec![
+            LinkAttribute::IfName(self.name.to_owned()),
+            // By default there is one for each processor, all of which cost time to make.
+            LinkAttribute::NumTxQueues(1),
+            LinkAttribute::NumRxQueues(1),
+        ];
         attributes.extend(fd.map(LinkAttribute::NetNsFd));
         attributes.extend(self.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
         attributes.extend(self.mtu.map(LinkAttribute::Mtu));
@@ -171,6 +178,39 @@ impl Socket {
         message.header.index = index;
         self.get_link(message)
             .map_err(|error| error.during(format!("look up interface {index}")))
+    }
+
+    /// All interfaces of the namespace.
+    pub fn links(&mut self) -> Result<Vec<Link>> {
+        let mut message = LinkMessage::default();
+        message
+            .attributes
+            .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        let links = self
+            .channel
+            .dump(&RouteNetlinkMessage::GetLink(message), |answer| {
+                Ok(match decode(&answer)? {
+                    RouteNetlinkMessage::NewLink(link) => Some(Link::from(link)),
+                    _ => None,
+                })
+            });
+        links.map_err(|error| error.during("list interfaces"))
+    }
+
+    /// Gives the interface with this index a further name, at most 127 bytes. It keeps it for life, whether
+    /// it is up or down, and no other interface of the namespace gets it: then this fails with `EEXIST`, and
+    /// with `EOPNOTSUPP` before Linux 5.5.
+    pub fn add_alternative_name(&mut self, index: u32, name: &str) -> Result<()> {
+        let message = RouteNetlinkMessage::NewLinkProp(alternative_name(index, name));
+        self.execute(message, NLM_F_CREATE | NLM_F_EXCL)
+            .map_err(|error| error.during(format!("name interface {index} {name}")))
+    }
+
+    /// Takes that name away. Tells whether it had it.
+    pub fn remove_alternative_name(&mut self, index: u32, name: &str) -> Result<bool> {
+        let message = RouteNetlinkMessage::DelLinkProp(alternative_name(index, name));
+        absent_is_false(self.execute(message, 0))
+            .map_err(|error| error.during(format!("take the name {name} from interface {index}")))
     }
 
     fn get_link(&mut self, mut message: LinkMessage) -> Result<Option<Link>> {
@@ -244,6 +284,14 @@ impl Socket {
     }
 }
 
+fn alternative_name(index: u32, name: &str) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    let names = vec![Prop::AltIfName(name.to_owned())];
+    message.attributes.push(LinkAttribute::PropList(names));
+    message
+}
+
 /// Turns "not there" into `false`, for removals that may be repeated.
 pub(crate) fn absent_is_false(outcome: Result<()>) -> Result<bool> {
     match outcome {
@@ -266,6 +314,7 @@ impl From<LinkMessage> for Link {
             veth: false,
             peer: None,
             alias: None,
+            alternative_names: Vec::new(),
         };
         for attribute in message.attributes {
             match attribute {
@@ -275,6 +324,13 @@ impl From<LinkMessage> for Link {
                 LinkAttribute::Link(index) => link.peer = Some(index),
                 LinkAttribute::OperState(state) => link.operational = state == State::Up,
                 LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
+                LinkAttribute::PropList(names) => {
+                    let names = names.into_iter().filter_map(|name| match name {
+                        Prop::AltIfName(name) => Some(name),
+                        _ => None,
+                    });
+                    link.alternative_names.extend(names);
+                }
                 LinkAttribute::LinkInfo(infos) => {
                     link.veth = infos.contains(&LinkInfo::Kind(InfoKind::Veth));
                 }

@@ -1,4 +1,4 @@
-//! Network namespaces: opened by path, entered only on a thread of their own.
+//! Network namespaces: opened by path, entered for the time of a call.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, RawFd};
@@ -43,27 +43,23 @@ impl Netns {
     /// Creates a namespace without a name, which ends with its last user.
     pub fn create() -> Result<Self> {
         let operation = "create a network namespace";
-        on_own_thread(|| {
-            unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| Error::system(operation, errno))?;
-            Self::current()
-        })
+        let _back = Back(Self::current()?);
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| Error::system(operation, errno))?;
+        Self::current()
     }
 
-    /// Runs `body` in this namespace, on a thread made for it, and waits for it. Processes that `body`
-    /// starts and sockets that it opens belong to this namespace; `/proc/sys/net` shows its settings.
-    /// It takes the capability `SYS_ADMIN`, unless the calling thread is there already.
-    ///
-    /// # Panics
-    ///
-    /// If `body` panics.
-    pub fn run<T: Send>(&self, body: impl FnOnce() -> T + Send) -> Result<T> {
-        on_own_thread(|| {
-            if !Self::current()?.is_same(self)? {
-                setns(&self.file, CloneFlags::CLONE_NEWNET)
-                    .map_err(|errno| Error::system("enter the network namespace", errno))?;
-            }
-            Ok(body())
-        })
+    /// Runs `body` in this namespace: the calling thread, and no other, is there until it returns or panics.
+    /// Processes that `body` starts and sockets that it opens belong to this namespace; `/proc/sys/net` shows
+    /// its settings. It takes the capability `SYS_ADMIN`, unless the thread is there already.
+    pub fn run<T>(&self, body: impl FnOnce() -> T) -> Result<T> {
+        let before = Self::current()?;
+        if before.is_same(self)? {
+            return Ok(body());
+        }
+        let _back = Back(before);
+        setns(&self.file, CloneFlags::CLONE_NEWNET)
+            .map_err(|errno| Error::system("enter the network namespace", errno))?;
+        Ok(body())
     }
 
     /// Whether both values stand for the same namespace.
@@ -87,10 +83,15 @@ impl AsFd for Netns {
     }
 }
 
-/// Runs `body` on a new thread, so that a change of namespace in it stays there.
-fn on_own_thread<T: Send>(body: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| match scope.spawn(body).join() {
-        Ok(value) => value,
-        Err(panic) => std::panic::resume_unwind(panic),
-    })
+/// Takes the calling thread back to this namespace in the end.
+struct Back(Netns);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        // It takes what it took to leave. A thread that goes on in a pod's namespace would take it for the
+        // node's.
+        if setns(&self.0.file, CloneFlags::CLONE_NEWNET).is_err() {
+            std::process::abort();
+        }
+    }
 }

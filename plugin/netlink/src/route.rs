@@ -6,10 +6,11 @@ use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteProtocol};
+use nix::errno::Errno;
 
 use crate::error::Result;
 use crate::link::{Link, absent_is_false};
-use crate::route_message::{read_route, route_message};
+use crate::route_message::{look_up_message, read_route, route_message};
 use crate::socket::{Socket, decode};
 
 /// Numbers of the route tables that every system has.
@@ -196,6 +197,34 @@ impl Socket {
         match listing {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             other => other.map_err(|error| error.during("list routes")),
+        }
+    }
+
+    /// The route that packets from this machine to `address` follow: its entry in the table as it is, such as
+    /// the default route. `None` if there is none, or one that refuses or drops them.
+    pub fn route_to(&mut self, address: IpAddr) -> Result<Option<Route>> {
+        let message = look_up_message(address);
+        let mut found = None;
+        let outcome = self
+            .channel
+            .request(RouteNetlinkMessage::GetRoute(message), 0, |answer| {
+                if let RouteNetlinkMessage::NewRoute(message) = decode(&answer)? {
+                    found = read_route(&message);
+                }
+                Ok(())
+            });
+        match outcome.map_err(|error| error.during(format!("look up the route to {address}"))) {
+            Ok(()) => Ok(found),
+            // What routes of type unreachable, blackhole and prohibit are answered with, and no route.
+            Err(error)
+                if matches!(
+                    error.errno(),
+                    Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EINVAL | Errno::EACCES)
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 

@@ -64,6 +64,21 @@ pub(crate) fn route_message(route: &Route) -> RouteMessage {
     message
 }
 
+/// Asks for the entry by which packets to `address` are routed. Strict checking allows no other fields.
+pub(crate) fn look_up_message(to: IpAddr) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    let net = IpNet::from(to);
+    message.header.address_family = match net {
+        IpNet::V4(_) => AddressFamily::Inet,
+        IpNet::V6(_) => AddressFamily::Inet6,
+    };
+    message.header.destination_prefix_length = net.prefix_len();
+    message.header.flags = RouteFlags::FibMatch;
+    let attributes = &mut message.attributes;
+    attributes.push(RouteAttribute::Destination(address(to)));
+    message
+}
+
 /// Reads a route, or `None` where the destination is of neither IP family.
 pub(crate) fn read_route(message: &RouteMessage) -> Option<Route> {
     let unspecified: IpAddr = match message.header.address_family {

@@ -187,3 +187,52 @@ fn running_in_a_namespace_leaves_the_caller_where_it_was() {
     assert!(!inside.is_same(&before).unwrap());
     assert!(Netns::current().unwrap().is_same(&before).unwrap());
 }
+
+#[test]
+fn an_alternative_name_is_one_interface_s_as_long_as_it_lives() {
+    let (host, pod) = (Netns::create().unwrap(), Netns::create().unwrap());
+    veth(&host, &pod).unwrap();
+    run(&host, "ip link add other type bridge");
+    run(&host, "ip route add 10.244.1.5 dev outer");
+    let mut socket = Socket::open_in(&host).unwrap();
+    let index = |socket: &mut Socket, name: &str| socket.link_by_name(name).unwrap().unwrap().index;
+    let (outer, other) = (index(&mut socket, "outer"), index(&mut socket, "other"));
+    for name in ["10.244.1.5", "fd00:0:0:1::5"] {
+        socket.add_alternative_name(outer, name).unwrap();
+        for taken in [outer, other] {
+            let error = socket.add_alternative_name(taken, name).unwrap_err();
+            assert_eq!(error.errno(), Some(Errno::EEXIST), "{error}");
+        }
+    }
+    run(&host, "ip route flush table main");
+    run(&host, "ip link set outer down");
+    run(&host, "ip link set outer name renamed");
+    assert_eq!(index(&mut socket, "10.244.1.5"), outer);
+    let links = socket.links().unwrap();
+    let named = links.iter().find(|link| link.index == outer).unwrap();
+    assert_eq!(named.name, "renamed");
+    assert_eq!(named.alternative_names, ["10.244.1.5", "fd00:0:0:1::5"]);
+    assert!(
+        links
+            .iter()
+            .any(|link| link.name == "other" && link.alternative_names.is_empty())
+    );
+
+    assert!(socket.remove_alternative_name(outer, "10.244.1.5").unwrap());
+    socket.add_alternative_name(other, "10.244.1.5").unwrap();
+    assert!(socket.delete_link("renamed").unwrap());
+    socket.add_alternative_name(other, "fd00:0:0:1::5").unwrap();
+}
+
+#[test]
+fn an_end_has_one_queue_however_many_processors_there_are() {
+    let (host, pod) = (Netns::create().unwrap(), Netns::create().unwrap());
+    veth(&host, &pod).unwrap();
+    for (netns, name) in [(&host, "outer"), (&pod, "eth0")] {
+        let shown = &json(netns, &format!("ip -json -details link show {name}"))[0];
+        assert_eq!(
+            (&shown["num_tx_queues"], &shown["num_rx_queues"]),
+            (&json!(1), &json!(1))
+        );
+    }
+}

@@ -253,3 +253,44 @@ fn a_listing_of_many_routes_is_complete() {
     assert_eq!(socket.routes(Family::V4, filter).unwrap().len(), 3000);
     assert_eq!(shown(&netns, "route show proto 143").len(), 3000);
 }
+
+#[test]
+fn the_entry_that_packets_follow_is_found() {
+    let (netns, mut socket, index) = wired();
+    run(&netns, "ip link set lo up");
+    run(&netns, "ip route add 10.1.0.0/24 via 192.0.2.9 metric 50");
+    run(&netns, "ip route add 10.1.0.7/32 via 192.0.2.9 metric 100");
+    run(&netns, "ip -6 route add fd01::/64 via 2001:db8::9");
+    for refused in [
+        "blackhole 10.2.0.0/24",
+        "unreachable 10.3.0.0/24",
+        "prohibit 10.4.0.0/24",
+    ] {
+        run(&netns, &format!("ip route add {refused}"));
+    }
+    let mut to = |address: &str| socket.route_to(address.parse().unwrap()).unwrap();
+    for (address, destination) in [
+        ("10.1.0.1", "10.1.0.0/24"),
+        ("10.1.0.7", "10.1.0.7/32"),
+        ("fd01::5", "fd01::/64"),
+    ] {
+        let route = to(address).unwrap();
+        assert_eq!(route.destination, net(destination));
+        assert_eq!(route.interface, Some(index));
+        assert_eq!(route.kind, RouteKind::Unicast);
+    }
+    let own = to("192.0.2.1").unwrap();
+    assert_eq!(
+        (own.destination, own.kind),
+        (net("192.0.2.1/32"), RouteKind::Other(2))
+    );
+    for nowhere in [
+        "10.2.0.1",
+        "10.3.0.1",
+        "10.4.0.1",
+        "198.51.100.1",
+        "fd02::1",
+    ] {
+        assert_eq!(to(nowhere), None, "{nowhere}");
+    }
+}
