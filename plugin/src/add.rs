@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Map;
-use signpost_netlink::{Family, Socket};
+use signpost_netlink::{Family, Netns, Socket};
 
 use crate::attachment::Attachment;
 use crate::config::Config;
@@ -21,23 +21,63 @@ pub(crate) fn add(attachment: &Attachment, config: &Config, log: &Log) -> Result
     let netns = pod::open(attachment)?;
     let mut node = Socket::open()?;
     let mtu = host::mtu(&mut node, config)?;
-    host::create_pair(&mut node, attachment, &netns, mtu)?;
-    let connected = host::connect(&mut node, attachment, config, log).and_then(|addresses| {
-        pod::connect(&netns, attachment, &addresses, log)?;
-        carrier::wait(&mut node, &attachment.host_interface, log)?;
-        Ok(addresses)
-    });
-    match connected {
-        Ok(addresses) => Ok(result(attachment, mtu, &addresses).after(config.previous.clone())),
-        Err(error) => {
-            // With the pair go its addresses and routes on both sides.
-            if let Err(left) = node.delete_link(&attachment.host_interface) {
-                log.warn(&format!(
-                    "{} is left behind: {left}",
-                    attachment.host_interface
-                ));
+    let mut pair = Pair::create(&mut node, attachment, &netns, mtu, log)?;
+    let addresses = host::connect(pair.node, attachment, config, log)?;
+    pod::connect(&netns, attachment, &addresses, log)?;
+    carrier::wait(pair.node, &attachment.host_interface, log)?;
+    let result = result(attachment, mtu, &addresses).after(config.previous.clone());
+    pair.is_wanted = true;
+    Ok(result)
+}
+
+/// The pair of interfaces. Unless it is wanted in the end it goes, and with it its addresses and routes on
+/// both sides, also where this program panics.
+struct Pair<'a> {
+    node: &'a mut Socket,
+    attachment: &'a Attachment,
+    log: &'a Log,
+    is_wanted: bool,
+}
+
+impl<'a> Pair<'a> {
+    fn create(
+        node: &'a mut Socket,
+        attachment: &'a Attachment,
+        netns: &Netns,
+        mtu: u32,
+        log: &'a Log,
+    ) -> Result<Self> {
+        let mut pair = Self {
+            node,
+            attachment,
+            log,
+            is_wanted: false,
+        };
+        match host::create_pair(pair.node, attachment, netns, mtu) {
+            Ok(()) => Ok(pair),
+            Err(error) => {
+                // What the kernel refused is not there, or is another call's. Where its answer was lost, the
+                // pair may be there: one that nothing was claimed for is no other's.
+                pair.is_wanted = error.is_kernel_s() || pair.has_claims();
+                Err(host::refusal(error, attachment, netns))
             }
-            Err(error)
+        }
+    }
+
+    fn has_claims(&mut self) -> bool {
+        let link = self.node.link_by_name(&self.attachment.host_interface);
+        !link.is_ok_and(|link| link.is_none_or(|link| link.alternative_names.is_empty()))
+    }
+}
+
+impl Drop for Pair<'_> {
+    fn drop(&mut self) {
+        if self.is_wanted {
+            return;
+        }
+        let name = &self.attachment.host_interface;
+        if let Err(left) = self.node.delete_link(name) {
+            self.log.warn(&format!("{name} is left behind: {left}"));
         }
     }
 }

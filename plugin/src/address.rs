@@ -1,14 +1,15 @@
 //! Which address a pod gets.
 //!
-//! The node's routing table is the store: the host route to a pod is its claim to the address, because
-//! the kernel lets only one such route be added exclusively. The route goes with the pod's interface,
-//! so nothing is leaked by a crash, a lost DEL or a reboot, and no lock is needed.
+//! The node's interfaces are the store: the pod's interface has the address as an alternative name, of which
+//! the kernel gives each to one interface only, for as long as that lives, up or down, whatever becomes of
+//! routes. So nothing is leaked by a crash, a lost DEL or a reboot, and no lock is needed. Routes follow from
+//! claims; addresses that somebody else uses are seen by where the node would send.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_netlink::{Family, Route, RouteFilter, Scope, Socket, table};
+use signpost_netlink::{Errno, Family, Route, RouteFilter, RouteKind, Scope, Socket, table};
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -82,7 +83,7 @@ pub(crate) fn host_route(address: IpAddr, interface: u32) -> Route {
     }
 }
 
-/// Claims a free address of `subnet` for the pod behind `interface`.
+/// Claims a free address of `subnet` for the pod behind `interface`, and adds the route to it.
 pub(crate) fn claim(
     host: &mut Socket,
     subnet: IpNet,
@@ -90,50 +91,95 @@ pub(crate) fn claim(
     last_given: Option<IpAddr>,
 ) -> Result<IpAddr> {
     let pool = Pool::new(subnet);
-    let try_claim = |host: &mut Socket, address: IpAddr| -> Result<bool> {
-        match host.add_route(&host_route(address, interface)) {
-            Ok(()) => Ok(true),
-            Err(error) if error.is_exists() => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    };
     for address in pool.candidates(last_given).take(BLIND_TRIES) {
-        if try_claim(host, address)? {
+        if try_claim(host, address, interface)? {
             return Ok(address);
         }
     }
+    let mut refused = HashSet::new();
     loop {
-        let used = addresses_in_use(host, subnet)?;
+        let claimed = claimed_addresses(host, subnet)?;
         let free: Vec<_> = pool
             .candidates(last_given)
-            .filter(|address| !used.contains(address))
+            .filter(|address| !claimed.contains(address) && !refused.contains(address))
             .take(BLIND_TRIES)
             .collect();
         if free.is_empty() {
-            return Err(exhausted(subnet, used.len()));
+            return Err(exhausted(subnet, claimed.union(&refused).count()));
         }
         for address in free {
-            if try_claim(host, address)? {
+            if try_claim(host, address, interface)? {
                 return Ok(address);
             }
+            refused.insert(address);
         }
     }
 }
 
-/// Addresses of the subnet to which a host route leads, whoever has added it.
-fn addresses_in_use(host: &mut Socket, subnet: IpNet) -> Result<HashSet<IpAddr>> {
-    let family = Family::of(subnet.addr());
+/// Claims the address unless somebody has it, which is no error.
+fn try_claim(host: &mut Socket, address: IpAddr, interface: u32) -> Result<bool> {
+    if is_used(host, address)? {
+        return Ok(false);
+    }
+    let name = address.to_string();
+    match host.add_alternative_name(interface, &name) {
+        Ok(()) => {}
+        Err(error) if error.is_exists() => return Ok(false),
+        Err(error) if error.errno() == Some(Errno::EOPNOTSUPP) => {
+            return Err(Error::from(error).with_details(
+                "the kernel has no alternative interface names: use Linux 5.5 or newer",
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    match host.add_route(&host_route(address, interface)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_exists() => {
+            // Somebody was faster who claims nothing, or has a route that drops what it matches.
+            host.remove_alternative_name(interface, &name)?;
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the address is the node's own, or packets to it go somewhere already: over a route to it alone, or
+/// to a neighbour whom the node knows on another network, such as a bridge of a plugin before this one.
+fn is_used(host: &mut Socket, address: IpAddr) -> Result<bool> {
+    let Some(route) = host.route_to(address)? else {
+        return Ok(false);
+    };
+    if route.kind != RouteKind::Unicast
+        || route.destination.prefix_len() == route.destination.max_prefix_len()
+    {
+        return Ok(true);
+    }
+    match route.interface {
+        Some(interface) if route.gateway.is_none() => Ok(host
+            .neighbours(interface)?
+            .iter()
+            .any(|neighbour| neighbour.address == address && neighbour.mac.is_some())),
+        _ => Ok(false),
+    }
+}
+
+/// Addresses of the subnet that interfaces have as their names, or to which a host route leads, whoever has
+/// added it.
+fn claimed_addresses(host: &mut Socket, subnet: IpNet) -> Result<HashSet<IpAddr>> {
+    let links = host.links()?;
+    let names = links.iter().flat_map(|link| &link.alternative_names);
+    let claims = names.filter_map(|name| name.parse().ok());
     let filter = RouteFilter {
         table: Some(table::MAIN),
         ..RouteFilter::default()
     };
-    let routes = host.routes(family, filter)?;
-    Ok(routes
-        .into_iter()
-        .map(|route| route.destination)
-        .filter(|net| net.prefix_len() == net.max_prefix_len() && subnet.contains(net))
-        .map(|net| net.addr())
-        .collect())
+    let routes = host.routes(Family::of(subnet.addr()), filter)?;
+    let destinations = routes.into_iter().map(|route| route.destination);
+    let reached = destinations
+        .filter(|net| net.prefix_len() == net.max_prefix_len())
+        .map(|net| net.addr());
+    let all = claims.chain(reached);
+    Ok(all.filter(|address| subnet.contains(address)).collect())
 }
 
 fn exhausted(subnet: IpNet, used: usize) -> Error {

@@ -171,6 +171,11 @@ fn check_host(
         ));
     }
     for address in addresses {
+        if !link.alternative_names.contains(&address.to_string()) {
+            faults.push(format!(
+                "{name} has lost its claim to {address}, an alternative name"
+            ));
+        }
         let wanted = host_route(*address, link.index);
         let filter = RouteFilter {
             table: Some(wanted.table),

@@ -27,6 +27,8 @@ pub(crate) enum ErrorCode {
     InterfaceExists = 101,
     /// CHECK found the pod's wiring damaged.
     Damaged = 102,
+    /// A fault of this program.
+    Internal = 999,
 }
 
 /// Why a verb failed: what is wrong and, in the details, what to do about it.

@@ -19,7 +19,7 @@ pub(crate) fn create_pair(
     attachment: &Attachment,
     pod: &Netns,
     mtu: u32,
-) -> Result<()> {
+) -> signpost_netlink::Result<()> {
     let outer = VethEnd {
         name: &attachment.host_interface,
         netns: None,
@@ -32,14 +32,18 @@ pub(crate) fn create_pair(
         mac: Some(attachment.mac),
         mtu: Some(mtu),
     };
-    match host.create_veth(&outer, &inner) {
-        Err(error) if error.is_exists() => Err(interface_exists(attachment, pod)?),
-        other => other.map_err(Error::from),
-    }
+    host.create_veth(&outer, &inner)
 }
 
-/// Which of the two names is taken.
-fn interface_exists(attachment: &Attachment, pod: &Netns) -> Result<Error> {
+/// Why the pair was not created, in words that tell which of the two names is taken.
+pub(crate) fn refusal(
+    error: signpost_netlink::Error,
+    attachment: &Attachment,
+    pod: &Netns,
+) -> Error {
+    if !error.is_exists() {
+        return error.into();
+    }
     let Attachment {
         interface,
         host_interface,
@@ -47,14 +51,14 @@ fn interface_exists(attachment: &Attachment, pod: &Netns) -> Result<Error> {
         container_id,
         ..
     } = attachment;
-    let in_pod = Socket::open_in(pod)?.link_by_name(interface)?.is_some();
-    let message = if in_pod {
+    let inside = Socket::open_in(pod).and_then(|mut pod| pod.link_by_name(interface));
+    let message = if inside.is_ok_and(|inside| inside.is_some()) {
         format!("interface {interface} exists already in {netns}")
     } else {
         format!("interface {host_interface} of container {container_id} exists already")
     };
-    Ok(Error::new(ErrorCode::InterfaceExists, message)
-        .with_details("call DEL for the container before another ADD"))
+    Error::new(ErrorCode::InterfaceExists, message)
+        .with_details("call DEL for the container before another ADD")
 }
 
 /// The MTU for the pod: as configured, else that of the node's default route.
@@ -102,13 +106,13 @@ pub(crate) fn connect(
     let mut addresses = Vec::new();
     for subnet in &config.subnets {
         let family = Family::of(subnet.addr());
-        let cursor = Cursor::new(&config.run_dir, &config.name, family);
+        let cursor = Cursor::take(&config.run_dir, &config.name, family);
         let address = claim(host, *subnet, index, cursor.read())?;
-        // With the pod's hardware address known, the node need not ask for it.
-        host.set_neighbour(index, address, attachment.mac)?;
         if let Err(fault) = cursor.write(address) {
             log.warn(&fault);
         }
+        // With the pod's hardware address known, the node need not ask for it.
+        host.set_neighbour(index, address, attachment.mac)?;
         addresses.push(address);
     }
     Ok(addresses)

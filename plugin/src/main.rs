@@ -23,6 +23,7 @@ mod sysctl;
 mod version;
 
 use std::io::{Read as _, Write as _};
+use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -79,7 +80,7 @@ fn main() -> ExitCode {
     let read = std::io::stdin().read_to_string(&mut input);
     let spoken = Version::requested(&input);
     let outcome = match read {
-        Ok(_) => run(&input),
+        Ok(_) => guarded(|| run(&input)),
         Err(error) => Err(Error::new(
             ErrorCode::Io,
             format!("standard input cannot be read: {error}"),
@@ -90,6 +91,14 @@ fn main() -> ExitCode {
         Ok(None) => ExitCode::SUCCESS,
         Err(error) => print(&format!("{}\n", error.to_json(&spoken)), ExitCode::FAILURE),
     }
+}
+
+/// Turns a panic into an error: the runtime reads JSON, whatever happens.
+fn guarded<T>(serve: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T> {
+    catch_unwind(serve).unwrap_or_else(|_| {
+        let message = "a fault in signpost-cni: standard error says where";
+        Err(Error::new(ErrorCode::Internal, message).with_details("report it to its makers"))
+    })
 }
 
 /// Serves the verb; the value is what standard output gets.
@@ -132,5 +141,16 @@ fn print(text: &str, code: ExitCode) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => code,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_as_the_runtime_reads_it() {
+        let error = guarded(|| -> Result<()> { panic!("on purpose") }).unwrap_err();
+        assert_eq!(error.to_json("1.0.0")["code"], 999);
     }
 }

@@ -80,6 +80,12 @@ impl Error {
         }
     }
 
+    /// Whether the kernel has answered: what it refuses it has not done. Otherwise it may have done it, and
+    /// its answer was lost.
+    pub fn is_kernel_s(&self) -> bool {
+        matches!(self.kind, ErrorKind::Kernel { .. })
+    }
+
     /// Whether an exclusive creation met something that is already there (`EEXIST`).
     pub fn is_exists(&self) -> bool {
         self.errno() == Some(Errno::EEXIST)

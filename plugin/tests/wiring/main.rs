@@ -1,11 +1,13 @@
 //! The built plugin in real network namespaces: a node, pods, and packets between them. Needs root,
-//! iproute2, busybox and nftables.
+//! iproute2, busybox, nftables and strace.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 
 mod add;
 mod check;
+mod claims;
 mod del;
 mod node;
 mod ready;
+mod scarce;
 mod settings;

@@ -71,8 +71,31 @@ impl Node {
 
     pub(crate) fn spawn_with(&self, verb: &str, pod: &Pod, config: &Value, netns: &str) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_signpost-cni"));
+        command.env_clear();
+        self.start(&mut command, verb, pod, config, netns)
+    }
+
+    /// Runs the plugin by a command that starts it in the end.
+    pub(crate) fn run(
+        &self,
+        command: &mut Command,
+        verb: &str,
+        pod: &Pod,
+        config: &Value,
+    ) -> Output {
+        let child = self.start(command, verb, pod, config, &pod.path());
+        child.wait_with_output().unwrap()
+    }
+
+    fn start(
+        &self,
+        command: &mut Command,
+        verb: &str,
+        pod: &Pod,
+        config: &Value,
+        netns: &str,
+    ) -> Child {
         command
-            .env_clear()
             .env("CNI_COMMAND", verb)
             .env("CNI_CONTAINERID", &pod.id)
             .env("CNI_NETNS", netns)
@@ -80,7 +103,7 @@ impl Node {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = self.netns.run(move || command.spawn()).unwrap().unwrap();
+        let mut child = self.netns.run(|| command.spawn()).unwrap().unwrap();
         // The plugin may be killed before it has read.
         let _ = child
             .stdin

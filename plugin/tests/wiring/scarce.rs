@@ -1,0 +1,138 @@
+//! Calls that get less than they need: no second thread, no answer.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::node::{Answer, Node, Pod, run};
+
+/// A control group in which one process with one thread may run.
+struct OneThread {
+    folder: PathBuf,
+}
+
+impl OneThread {
+    fn new() -> Self {
+        let root = PathBuf::from("/sys/fs/cgroup");
+        // One hierarchy for each controller, or one for all.
+        let parent = if root.join("pids").exists() {
+            root.join("pids")
+        } else {
+            fs::write(root.join("cgroup.subtree_control"), "+pids").unwrap();
+            root
+        };
+        let folder = parent.join(format!("signpost-cni-test-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("pids.max"), "1").unwrap();
+        Self { folder }
+    }
+}
+
+impl Drop for OneThread {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.folder);
+    }
+}
+
+/// The plugin's program behind another one that starts it.
+fn behind(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .arg(env!("CARGO_BIN_EXE_signpost-cni"));
+    command
+}
+
+impl Node {
+    /// ADD that loses the answer of this number, counted from 1.
+    fn add_losing(&self, number: u32, pod: &Pod) -> Answer {
+        let inject = format!("inject=recvfrom:error=ENOBUFS:when={number}");
+        let strace = [
+            "-qqq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=recvfrom",
+            "-e",
+            &inject,
+        ];
+        Answer::from(self.run(&mut behind("strace", &strace), "ADD", pod, &self.config))
+    }
+}
+
+#[test]
+fn a_pod_comes_and_goes_where_no_thread_is_to_be_had() {
+    let node = Node::new();
+    let group = OneThread::new();
+    let procs = group.folder.join("cgroup.procs").display().to_string();
+    let enter = "echo $$ > \"$0\" && exec \"$1\"";
+    let pod = Pod::new("one");
+    let call = |verb: &str, config: &Value| {
+        let mut command = behind("sh", &["-c", enter, &procs]);
+        Answer::from(node.run(&mut command, verb, &pod, config))
+    };
+    let added = call("ADD", &node.config);
+    assert!(added.success, "{}", added.json);
+    let mut config = node.config.clone();
+    config["prevResult"] = added.json;
+    let checked = call("CHECK", &config);
+    assert!(checked.success, "{}", checked.json);
+    let deleted = call("DEL", &node.config);
+    assert!(deleted.success, "{}", deleted.json);
+    assert!(node.pod_interfaces().is_empty());
+}
+
+#[test]
+fn whichever_answer_of_the_kernel_is_lost_nothing_is_left_and_json_is_said() {
+    let node = Node::new();
+    // Those without which ADD goes on: the text for people.
+    let mut needless = Vec::new();
+    let mut needed = 0;
+    for number in 1.. {
+        let pod = Pod::new(&format!("pod-{number}"));
+        let answer = node.add_losing(number, &pod);
+        if answer.success {
+            needless.push(number);
+            node.del(&pod);
+            // So many do not follow each other before the last.
+            if number > needed + 3 {
+                break;
+            }
+            continue;
+        }
+        needed = number;
+        assert_eq!(answer.json["code"], 5, "{number}: {}", answer.json);
+        assert_eq!(node.pod_interfaces(), [""; 0], "{number}");
+        assert_eq!(node.pod_routes(), [""; 0], "{number}");
+        let inside = run(&pod.netns, "ip -o link show");
+        assert_eq!(inside.lines().count(), 1, "{number}: {inside}");
+    }
+    assert!(needed > 15, "{needed} answers were lost");
+    needless.retain(|number| *number < needed);
+    assert_eq!(needless.len(), 1, "{needless:?}");
+}
+
+#[test]
+fn a_lost_answer_costs_no_pod_that_is_there() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    let result = node.add(&pod);
+    for number in 1..=12 {
+        let inject = format!("inject=recvfrom:error=ENOBUFS:when={number}");
+        let strace = [
+            "-qqq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=recvfrom",
+            "-e",
+            &inject,
+        ];
+        let again =
+            Answer::from(node.run(&mut behind("strace", &strace), "ADD", &pod, &node.config));
+        assert!(!again.success, "{number}: {}", again.json);
+        assert!(node.check(&pod, &result).success, "{number}");
+    }
+}
