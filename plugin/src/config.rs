@@ -13,8 +13,8 @@ use crate::version::Version;
 
 /// Where the last address given out is remembered, unless configured otherwise.
 const DEFAULT_RUN_DIR: &str = "/run/signpost";
-/// Smallest and largest MTU: IPv6 needs 1280, a veth takes 65535.
-const MTU_RANGE: std::ops::RangeInclusive<u64> = 1280..=65535;
+/// Largest MTU that a veth takes.
+const LARGEST_MTU: u32 = 65_535;
 
 /// A valid configuration. Fields that are not known are ignored, as the specification demands.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Config {
     pub(crate) name: String,
     /// The node's pod CIDRs: one or two, of different families.
     pub(crate) subnets: Vec<IpNet>,
-    /// MTU of the pod's interface; `None` means that of the node's default route.
+    /// MTU of the pod's interface; `None` means what the node's default routes allow.
     pub(crate) mtu: Option<u32>,
     pub(crate) run_dir: PathBuf,
     /// Without it no pod is added; see [`ready`](crate::ready).
@@ -66,13 +66,20 @@ impl Config {
         self.subnets.iter().any(|subnet| subnet.addr().is_ipv6())
     }
 
+    /// The address families of pods.
+    pub(crate) fn families(&self) -> Vec<Family> {
+        let addresses = self.subnets.iter().map(IpNet::addr);
+        addresses.map(Family::of).collect()
+    }
+
     pub(crate) fn parse(input: &str, version: Version) -> Result<Self> {
         let config = decode(input)?;
         check_mode(config.get("mode"))?;
+        let subnets = subnets(config.get("subnets"))?;
         Ok(Self {
             name: network_name(input)?,
-            subnets: subnets(config.get("subnets"))?,
-            mtu: mtu(config.get("mtu"))?,
+            mtu: mtu(config.get("mtu"), &subnets)?,
+            subnets,
             run_dir: path("runDir", config.get("runDir"))?
                 .unwrap_or_else(|| DEFAULT_RUN_DIR.into()),
             ready_file: path("readyFile", config.get("readyFile"))?,
@@ -148,14 +155,20 @@ fn subnets(value: Option<&Value>) -> Result<Vec<IpNet>> {
     Ok(subnets)
 }
 
-fn mtu(value: Option<&Value>) -> Result<Option<u32>> {
-    match value.map(|value| (value, value.as_u64())) {
-        None | Some((_, Some(0))) => Ok(None),
-        Some((_, Some(mtu))) if MTU_RANGE.contains(&mtu) => Ok(u32::try_from(mtu).ok()),
-        Some((value, _)) => Err(Error::config(
+fn mtu(value: Option<&Value>, subnets: &[IpNet]) -> Result<Option<u32>> {
+    let families = subnets.iter().map(|subnet| Family::of(subnet.addr()));
+    let least = families.map(Family::least_mtu).max().unwrap_or_default();
+    let given = match value {
+        None => Some(0),
+        Some(value) => value.as_u64().and_then(|mtu| u32::try_from(mtu).ok()),
+    };
+    match (given, value) {
+        (Some(0), _) => Ok(None),
+        (Some(mtu), _) if (least..=LARGEST_MTU).contains(&mtu) => Ok(Some(mtu)),
+        (_, value) => Err(Error::config(
             "mtu",
-            &format!("{value} is invalid"),
-            "use 1280 to 65535, or 0 for that of the node's default route",
+            &format!("{} is invalid", value.unwrap_or(&Value::Null)),
+            &format!("use {least} to {LARGEST_MTU}, or 0 for what the node's default routes allow"),
         )),
     }
 }
@@ -228,6 +241,12 @@ mod tests {
         let config = parse(&json!({"mtu": null, "mode": null})).unwrap();
         assert_eq!(config.mtu, None);
         assert_eq!(parse(&json!({"mtu": 0})).unwrap().mtu, None);
+        let four = json!({"mtu": 1200, "subnets": ["10.244.1.0/24"]});
+        assert_eq!(
+            parse(&four).unwrap().mtu,
+            Some(1200),
+            "what IPv4 alone takes"
+        );
     }
 
     #[test]
@@ -247,7 +266,9 @@ mod tests {
                 json!({"subnets": ["10.0.0.0/24", "10.0.1.0/24"]}),
                 "subnets[1]",
             ),
-            (json!({"mtu": 68}), "mtu"),
+            (json!({"mtu": 1279}), "mtu"),
+            (json!({"mtu": 67, "subnets": ["10.244.1.0/24"]}), "mtu"),
+            (json!({"mtu": 65_536}), "mtu"),
             (json!({"mtu": -1}), "mtu"),
             (json!({"mtu": "1500"}), "mtu"),
             (json!({"runDir": "relative"}), "runDir"),

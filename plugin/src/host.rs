@@ -61,21 +61,23 @@ pub(crate) fn refusal(
         .with_details("call DEL for the container before another ADD")
 }
 
-/// The MTU for the pod: as configured, else that of the node's default route.
+/// The MTU for the pod: as configured, else what the node's default routes allow.
 pub(crate) fn mtu(host: &mut Socket, config: &Config) -> Result<u32> {
     if let Some(mtu) = config.mtu {
         return Ok(mtu);
     }
-    let link = host
-        .default_route_link(&[Family::V4, Family::V6])?
-        .ok_or_else(|| {
-            Error::config(
-                "mtu",
-                "is 0, but the node has no default route to take it from",
-                "set mtu, or add a default route",
-            )
-        })?;
-    Ok(link.mtu)
+    let families = config.families();
+    let way = host.way_out(&families)?.ok_or_else(|| {
+        Error::config(
+            "mtu",
+            "is 0, but the node has no default route to take it from",
+            "set mtu, or add a default route",
+        )
+    })?;
+    way.mtu_for(&families).map_err(|fault| {
+        let remedy = "set mtu, or raise that of the interface or route";
+        Error::config("mtu", &format!("is 0, but {fault}"), remedy)
+    })
 }
 
 /// Claims an address of each subnet, and sets the node's end up to reach the pod.

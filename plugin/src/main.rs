@@ -55,7 +55,8 @@ Configuration:
   type        signpost-cni
   mode        ptp (default): a veth pair and a host route for each pod
   subnets     the node's pod CIDRs, at most one of each address family
-  mtu         MTU of the pod's interface; 0 (default) takes it from the node's default route
+  mtu         MTU of the pod's interface; 0 (default) takes the smallest of all ways that the node's
+              default routes lead
   runDir      where the last address given out is remembered (default /run/signpost)
   readyFile   file that says for which subnets the node is ready since it booted: without it ADD
               fails, to be tried again (default: none, always ready)

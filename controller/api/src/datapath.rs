@@ -17,8 +17,8 @@ pub struct Datapath {
     #[serde(default)]
     pub mode: DatapathMode,
 
-    /// Largest packet on a pod's link, in bytes: 0, or 1280 to 65535. 0 means the MTU of the
-    /// interface of the node's default route. Default: 0.
+    /// Largest packet on a pod's link, in bytes: 0, or 1280 to 65535. 0 means the smallest MTU of
+    /// all next hops of the node's default routes. Default: 0.
     #[serde(default)]
     #[x_kube(validation = Rule::new("self == 0 || self >= 1280").message(
         "IPv6 does not work below 1280 bytes: set mtu to 1280 or more, or to 0 for the node's own"

@@ -36,6 +36,12 @@ pub enum ErrorKind {
     /// A listing was disturbed by changes each time it was tried.
     #[error("the listing kept changing while it was read")]
     Unsteady,
+    /// A route has an object as its next hop, and the kernel is set to show no more of it than its number.
+    #[error(
+        "its next hop is an object that the kernel only names: set the sysctl \
+         net.ipv4.nexthop_compat_mode to 1"
+    )]
+    HiddenNextHop,
 }
 
 impl Error {
@@ -76,7 +82,7 @@ impl Error {
     pub fn errno(&self) -> Option<Errno> {
         match self.kind {
             ErrorKind::Kernel { errno, .. } | ErrorKind::System(errno) => Some(errno),
-            ErrorKind::Decode(_) | ErrorKind::Unsteady => None,
+            ErrorKind::Decode(_) | ErrorKind::Unsteady | ErrorKind::HiddenNextHop => None,
         }
     }
 

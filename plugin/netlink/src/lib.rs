@@ -9,6 +9,7 @@
 
 mod address;
 mod channel;
+mod default_route;
 mod error;
 mod link;
 mod monitor;
@@ -20,6 +21,7 @@ mod route_message;
 mod socket;
 
 pub use address::Address;
+pub use default_route::WayOut;
 pub use error::{Error, ErrorKind, Result};
 pub use link::{Link, LinkChange, Mac, VethEnd};
 pub use monitor::{RouteEvent, RouteMonitor};

@@ -1,5 +1,6 @@
 //! Routes: added exclusively, replaced, deleted exactly, listed by table and protocol.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -8,8 +9,9 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteProtocol};
 use nix::errno::Errno;
 
+use crate::channel::Answer;
 use crate::error::Result;
-use crate::link::{Link, absent_is_false};
+use crate::link::absent_is_false;
 use crate::route_message::{look_up_message, read_route, route_message};
 use crate::socket::{Socket, decode};
 
@@ -47,12 +49,29 @@ impl Family {
         }
     }
 
+    /// The least MTU in bytes that the kernel runs the family with.
+    pub fn least_mtu(self) -> u32 {
+        match self {
+            Self::V4 => 68,
+            Self::V6 => 1280,
+        }
+    }
+
     /// The prefix length of a single address: 32 or 128.
     pub fn host_prefix_len(self) -> u8 {
         match self {
             Self::V4 => 32,
             Self::V6 => 128,
         }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
     }
 }
 
@@ -173,6 +192,20 @@ impl Socket {
     /// Lists routes of one family. Routes that cannot be described by [`Route`] (other address
     /// families as destination) are left out; a table that does not exist has no routes.
     pub fn routes(&mut self, family: Family, filter: RouteFilter) -> Result<Vec<Route>> {
+        self.list_routes(family, filter, |answer| match decode(answer) {
+            Ok(RouteNetlinkMessage::NewRoute(message)) => read_route(&message),
+            // One strange route must not hide all others.
+            _ => None,
+        })
+    }
+
+    /// Lists what `read` makes of the routes, and leaves out those of which it makes nothing.
+    pub(crate) fn list_routes<T>(
+        &mut self,
+        family: Family,
+        filter: RouteFilter,
+        mut read: impl FnMut(&Answer<'_>) -> Option<T>,
+    ) -> Result<Vec<T>> {
         let mut message = RouteMessage::default();
         message.header.address_family = match family {
             Family::V4 => netlink_packet_route::AddressFamily::Inet,
@@ -188,11 +221,7 @@ impl Socket {
         let listing = self
             .channel
             .dump(&RouteNetlinkMessage::GetRoute(message), |answer| {
-                // One strange route must not hide all others.
-                Ok(match decode(&answer) {
-                    Ok(RouteNetlinkMessage::NewRoute(message)) => read_route(&message),
-                    _ => None,
-                })
+                Ok(read(&answer))
             });
         match listing {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
@@ -226,30 +255,5 @@ impl Socket {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// The interface of the default route with the lowest metric in the main table, of the first
-    /// family that has one. Never a loopback interface.
-    pub fn default_route_link(&mut self, families: &[Family]) -> Result<Option<Link>> {
-        let filter = RouteFilter {
-            table: Some(table::MAIN),
-            ..RouteFilter::default()
-        };
-        for family in families {
-            let mut candidates = self.routes(*family, filter)?;
-            candidates.retain(|route| {
-                route.destination == family.default_destination()
-                    && route.kind == RouteKind::Unicast
-                    && route.interface.is_some()
-            });
-            candidates.sort_by_key(|route| route.metric);
-            for index in candidates.iter().filter_map(|route| route.interface) {
-                match self.link_by_index(index)? {
-                    Some(link) if !link.loopback => return Ok(Some(link)),
-                    _ => {}
-                }
-            }
-        }
-        Ok(None)
     }
 }

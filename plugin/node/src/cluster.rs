@@ -81,7 +81,7 @@ pub fn internal_ips(node: &Node) -> Vec<IpAddr> {
 pub struct NetworkView {
     /// How pods are connected.
     pub mode: DatapathMode,
-    /// MTU of pods; 0 means that of the node's default route.
+    /// MTU of pods; 0 means what the node's default routes allow.
     pub mtu: u16,
     /// Ranges from which pods get addresses.
     pub pools: Vec<IpNet>,

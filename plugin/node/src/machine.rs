@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use signpost_netlink::{Family, Socket, nftables};
 use tracing::warn;
 
@@ -71,16 +71,12 @@ impl Machine {
 
     /// The configuration comes last: with it the kubelet reports Ready and pods start.
     fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
-        let has = |family| {
-            settings
-                .subnets
-                .iter()
-                .any(|subnet| Family::of(subnet.addr()) == family)
-        };
-        if has(Family::V4) {
+        let subnets = settings.subnets.iter();
+        let families: Vec<_> = subnets.map(|subnet| Family::of(subnet.addr())).collect();
+        if families.contains(&Family::V4) {
             self.sysctl.forward_ipv4()?;
         }
-        if has(Family::V6) {
+        if families.contains(&Family::V6) {
             self.sysctl.forward_ipv6()?;
         }
         let remedy =
@@ -101,7 +97,7 @@ impl Machine {
             self.warn_once(&format!("{error:#}"));
         }
         let mtu = match settings.mtu {
-            0 => default_route_mtu()?,
+            0 => default_route_mtu(&families)?,
             mtu => mtu.into(),
         };
         self.ready.ensure(&settings.subnets)?;
@@ -115,9 +111,12 @@ impl Machine {
     }
 }
 
-fn default_route_mtu() -> anyhow::Result<u32> {
-    let link = Socket::open()?
-        .default_route_link(&[Family::V4, Family::V6])?
+/// The MTU that all ways by the node's default routes allow.
+fn default_route_mtu(families: &[Family]) -> anyhow::Result<u32> {
+    let way = Socket::open()?
+        .way_out(families)
+        .context("take the MTU from the node's default route, or set spec.datapath.mtu")?
         .context("the node has no default route to take the MTU from: set spec.datapath.mtu")?;
-    Ok(link.mtu)
+    way.mtu_for(families)
+        .map_err(|fault| anyhow!("{fault}: raise it, or set spec.datapath.mtu"))
 }

@@ -48,7 +48,7 @@ pub enum Plan {
 pub struct Settings {
     /// The node's pod CIDRs.
     pub subnets: Vec<IpNet>,
-    /// MTU of pods; 0 means that of the node's default route.
+    /// MTU of pods; 0 means what the node's default routes allow.
     pub mtu: u16,
     /// The ranges of all pods, which are to be forwarded.
     pub pods: Vec<IpNet>,

@@ -83,11 +83,30 @@ fn add_takes_the_mtu_of_the_nodes_default_route() {
             .unwrap()
             .contains("default route")
     );
-    run(&node.netns, "ip route add default via 192.0.2.1");
+    // Two ways out: packets must fit through both.
+    run(
+        &node.netns,
+        "ip link add second mtu 1430 type veth peer name far",
+    );
+    run(&node.netns, "ip link set far up");
+    run(&node.netns, "ip link set second up");
+    let ways = "ip route add default nexthop via 192.0.2.1 nexthop dev second";
+    run(&node.netns, ways);
     node.add(&pod);
     assert_eq!(
         listing(&pod.netns, "ip -json link show eth0")[0]["mtu"],
-        1450
+        1430
+    );
+    run(
+        &node.netns,
+        "ip route replace default via 192.0.2.1 mtu 1200",
+    );
+    let refused = node.call("ADD", &Pod::new("two"), &node.config);
+    assert_eq!(refused.json["code"], 7, "{}", refused.json);
+    let message = refused.json["msg"].as_str().unwrap();
+    assert!(
+        message.contains("uplink") && message.contains("IPv6"),
+        "{message}"
     );
 }
 

@@ -205,23 +205,6 @@ fn listings_are_filtered_by_table_protocol_and_interface() {
 }
 
 #[test]
-fn default_route_link_takes_the_lowest_metric_and_never_loopback() {
-    let (netns, mut socket, index) = wired();
-    run(&netns, "ip link set lo up");
-    run(&netns, "ip route add default dev lo metric 1");
-    assert_eq!(
-        socket
-            .default_route_link(&[Family::V4, Family::V6])
-            .unwrap(),
-        None
-    );
-    run(&netns, "ip route add default dev peer0 metric 20");
-    run(&netns, "ip route add default via 192.0.2.9 metric 10");
-    let link = socket.default_route_link(&[Family::V4]).unwrap().unwrap();
-    assert_eq!((link.index, link.mtu), (index, 1500));
-}
-
-#[test]
 fn errors_carry_errno_and_the_kernels_explanation() {
     let (_netns, mut socket, _) = wired();
     let error = socket

@@ -75,7 +75,16 @@ fn machine_gets_its_configuration_last_with_the_mtu_of_the_default_route() {
         "pods must not start half prepared"
     );
     assert!(!folder.path().join("run/ready").exists());
-    run(&world.node, "ip route add default via 192.0.2.9");
+    let ways = "nexthop via 192.0.2.9 nexthop via 192.0.2.8";
+    run(
+        &world.node,
+        &format!("ip route add default mtu 1200 {ways}"),
+    );
+    let fault = carry_out(&plan).unwrap_err().to_string();
+    for word in ["uplink", "IPv6", "spec.datapath.mtu"] {
+        assert!(fault.contains(word), "{fault}");
+    }
+    run(&world.node, &format!("ip route replace default {ways}"));
     carry_out(&plan).unwrap();
     let written = conflist(folder.path()).unwrap();
     assert_eq!(written["plugins"][0]["mtu"], 1460);
