@@ -18,7 +18,7 @@ use crate::objects;
 /// Where the container runtime looks for network configurations.
 pub(super) const CONFIGURATIONS: &str = "/etc/cni/net.d";
 /// The one that the agent writes.
-pub(super) const CONFIGURATION: &str = "10-signpost.conflist";
+pub(super) const CONFIGURATION: &str = "00-signpost.conflist";
 /// Where plugins are.
 const PLUGINS: &str = "/opt/cni/bin";
 /// The protocol number that marks the plugin's routes.

@@ -1,6 +1,7 @@
 //! The network configuration that the container runtime reads.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,26 +12,52 @@ use tracing::{info, warn};
 use crate::file::write_atomically;
 use crate::options::PLUGIN;
 
-/// Name of the file. Runtimes take the first in alphabetical order.
-pub const FILE: &str = "10-signpost.conflist";
+/// Name of the file. Runtimes take the first in alphabetical order, and the names that other networks
+/// usually have begin with 05 or 10.
+pub const FILE: &str = "00-signpost.conflist";
+/// The name that an earlier version gave it.
+pub const FORMER_FILE: &str = "10-signpost.conflist";
+/// What names of files end with that runtimes read (containerd: `loadFromConfDir` of go-cni).
+const READ_BY_RUNTIMES: [&str; 3] = [".conf", ".conflist", ".json"];
+/// The version of the specification that it is written in: what every runtime speaks that a supported
+/// Kubernetes works with.
+pub const CNI_VERSION: &str = "1.0.0";
 /// Name of the network in it.
 pub const NETWORK: &str = "signpost";
 
 /// The configuration's file.
 #[derive(Clone, Debug)]
 pub struct Conflist {
+    folder: PathBuf,
     path: PathBuf,
-    bin_dir: PathBuf,
     ready_file: PathBuf,
 }
 
 impl Conflist {
-    /// The file in `conf_dir`; plugins lie in `bin_dir`, and ours adds pods only by what `ready_file` says.
-    pub fn new(conf_dir: &Path, bin_dir: &Path, ready_file: &Path) -> Self {
+    /// The file in `folder`. By it the plugin adds pods only as `ready_file` says.
+    pub fn new(folder: &Path, ready_file: &Path) -> Self {
         Self {
-            path: conf_dir.join(FILE),
-            bin_dir: bin_dir.to_owned(),
+            folder: folder.to_owned(),
+            path: folder.join(FILE),
             ready_file: ready_file.to_owned(),
+        }
+    }
+
+    /// Gives a file that an earlier version wrote its present name. At no time the runtime finds none.
+    pub fn adopt_former(&self) -> anyhow::Result<()> {
+        let former = self.folder.join(FORMER_FILE);
+        match fs::rename(&former, &self.path) {
+            Ok(()) => {
+                info!(from = %former.display(), to = %self.path.display(), "renamed the network configuration");
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error).with_context(|| {
+                format!(
+                    "{} cannot be renamed to {FILE}: check that its folder is mounted writable",
+                    former.display()
+                )
+            }),
         }
     }
 
@@ -44,9 +71,9 @@ impl Conflist {
             .collect()
     }
 
-    /// Writes the file, if it is not as it should be.
-    pub fn ensure(&self, subnets: &[IpNet], mtu: u32) -> anyhow::Result<()> {
-        let content = self.render(subnets, mtu);
+    /// Writes the file, if it is not as it should be. The plugins `chained` come after Signpost's.
+    pub fn ensure(&self, subnets: &[IpNet], mtu: u32, chained: &[Value]) -> anyhow::Result<()> {
+        let content = self.render(subnets, mtu, chained);
         if fs::read_to_string(&self.path).is_ok_and(|present| present == content) {
             return Ok(());
         }
@@ -65,14 +92,39 @@ impl Conflist {
                 warn!(%path, "removed a network configuration with subnets that are not this node's");
                 Ok(())
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => {
                 Err(error).with_context(|| format!("remove the stale {}", self.path.display()))
             }
         }
     }
 
-    fn render(&self, subnets: &[IpNet], mtu: u32) -> String {
+    /// Says of each file that the runtime takes before this one that it does, and what to do. They are
+    /// somebody else's, so they are left alone.
+    pub fn outranked_by(&self) -> Vec<String> {
+        // A folder that cannot be read is the concern of whoever writes into it.
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut others: Vec<PathBuf> = entries
+            .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()))
+            .map(|entry| entry.path())
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+                let read = |ending: &&str| name.ends_with(ending.as_bytes());
+                READ_BY_RUNTIMES.iter().any(read) && name < FILE.as_bytes()
+            })
+            .collect();
+        others.sort();
+        let told = others.iter().map(|other| {
+            format!(
+                "{} comes before {FILE} in the alphabet, so the container runtime takes it and pods \
+                 are not Signpost's: remove it, unless it calls Signpost in its turn",
+                other.display()
+            )
+        });
+        told.collect()
+    }
+
+    fn render(&self, subnets: &[IpNet], mtu: u32, chained: &[Value]) -> String {
         let mut plugins = vec![json!({
             "type": PLUGIN,
             "mode": "ptp",
@@ -80,12 +132,8 @@ impl Conflist {
             "mtu": mtu,
             "readyFile": self.ready_file,
         })];
-        // Host ports are the work of the reference plugin, where the node has it.
-        if self.bin_dir.join("portmap").exists() {
-            plugins.push(json!({"type": "portmap", "capabilities": {"portMappings": true}}));
-        }
-        // 1.0.0 is what every runtime speaks that a supported Kubernetes works with.
-        let content = json!({"cniVersion": "1.0.0", "name": NETWORK, "plugins": plugins});
+        plugins.extend_from_slice(chained);
+        let content = json!({"cniVersion": CNI_VERSION, "name": NETWORK, "plugins": plugins});
         format!("{content:#}\n")
     }
 }
@@ -102,7 +150,7 @@ mod tests {
     }
 
     fn conflist(folder: &Path) -> Conflist {
-        Conflist::new(folder, folder, Path::new("/run/signpost/ready"))
+        Conflist::new(folder, Path::new("/run/signpost/ready"))
     }
 
     fn read(folder: &Path) -> Value {
@@ -114,34 +162,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
         assert_eq!(conflist.subnets(), None);
-        conflist.ensure(&subnets(), 1460).unwrap();
+        let chained = [json!({"type": "portmap"})];
+        conflist.ensure(&subnets(), 1460, &chained).unwrap();
         assert_eq!(
             read(folder.path()),
             json!({
                 "cniVersion": "1.0.0",
                 "name": "signpost",
-                "plugins": [{
-                    "type": "signpost-cni",
-                    "mode": "ptp",
-                    "subnets": ["10.244.1.0/24", "fd00:0:0:1::/64"],
-                    "mtu": 1460,
-                    "readyFile": "/run/signpost/ready",
-                }],
+                "plugins": [
+                    {
+                        "type": "signpost-cni",
+                        "mode": "ptp",
+                        "subnets": ["10.244.1.0/24", "fd00:0:0:1::/64"],
+                        "mtu": 1460,
+                        "readyFile": "/run/signpost/ready",
+                    },
+                    {"type": "portmap"},
+                ],
             })
         );
         assert_eq!(conflist.subnets(), Some(subnets()));
-    }
-
-    #[test]
-    fn conflist_chains_portmap_where_the_node_has_it() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("portmap"), "").unwrap();
-        conflist(folder.path()).ensure(&subnets(), 1500).unwrap();
-        let plugin = &read(folder.path())["plugins"][1];
-        assert_eq!(
-            plugin,
-            &json!({"type": "portmap", "capabilities": {"portMappings": true}})
-        );
     }
 
     #[test]
@@ -150,14 +190,56 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
         let inode = || fs::metadata(folder.path().join(FILE)).unwrap().ino();
-        conflist.ensure(&subnets(), 1500).unwrap();
+        conflist.ensure(&subnets(), 1500, &[]).unwrap();
         let first = inode();
-        conflist.ensure(&subnets(), 1500).unwrap();
+        conflist.ensure(&subnets(), 1500, &[]).unwrap();
         assert_eq!(inode(), first);
-        conflist.ensure(&subnets(), 9001).unwrap();
+        conflist.ensure(&subnets(), 9001, &[]).unwrap();
         assert_eq!(read(folder.path())["plugins"][0]["mtu"], 9001);
         conflist.remove_stale().unwrap();
         conflist.remove_stale().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn conflist_of_an_earlier_version_gets_the_present_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let conflist = conflist(folder.path());
+        conflist.adopt_former().unwrap();
+        conflist.ensure(&subnets(), 1500, &[]).unwrap();
+        let (present, former) = (folder.path().join(FILE), folder.path().join(FORMER_FILE));
+        fs::rename(&present, &former).unwrap();
+        conflist.adopt_former().unwrap();
+        assert_eq!(conflist.subnets(), Some(subnets()));
+        assert!(!former.exists());
+    }
+
+    #[test]
+    fn conflist_comes_before_the_usual_ones_and_names_those_that_still_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let conflist = conflist(folder.path());
+        conflist.ensure(&subnets(), 1500, &[]).unwrap();
+        for usual in [
+            "05-cilium.conf",
+            "10-aws.conflist",
+            "10-calico.conflist",
+            "10-containerd-net.conflist",
+            "10-flannel.conflist",
+            "87-podman-bridge.conflist",
+            "00-not-read.conflist.bak",
+            "00-also-not.txt",
+        ] {
+            fs::write(folder.path().join(usual), "{}").unwrap();
+        }
+        fs::create_dir(folder.path().join("00-folder.conf")).unwrap();
+        assert_eq!(conflist.outranked_by(), Vec::<String>::new());
+        for winner in ["00-multus.conf", ".hidden.json"] {
+            fs::write(folder.path().join(winner), "{}").unwrap();
+        }
+        let told = conflist.outranked_by();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains(".hidden.json") && told[1].contains("00-multus.conf"));
+        assert!(told.iter().all(|told| told.contains("remove it")));
+        assert!(folder.path().join("00-multus.conf").exists());
     }
 }

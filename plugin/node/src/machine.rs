@@ -6,6 +6,7 @@ use anyhow::{Context as _, anyhow};
 use signpost_netlink::{Family, Socket, nftables};
 use tracing::warn;
 
+use crate::chained::Chained;
 use crate::conflist::{self, Conflist};
 use crate::file::clear_left_over;
 use crate::install::Installer;
@@ -20,8 +21,18 @@ pub struct Machine {
     installer: Installer,
     conflist: Conflist,
     ready: Ready,
+    chained: Chained,
     sysctl: sysctl::Settings,
-    warned: BTreeSet<String>,
+    warnings: Warnings,
+}
+
+/// What is wrong with the node but not the agent's to mend: each is said once, and again after it was
+/// well meanwhile.
+#[derive(Debug, Default)]
+struct Warnings {
+    said: BTreeSet<String>,
+    /// Those of the look at the node that goes on.
+    found: BTreeSet<String>,
 }
 
 impl Machine {
@@ -34,17 +45,21 @@ impl Machine {
         for file in [
             options.cni_bin_dir.join(PLUGIN),
             options.cni_conf_dir.join(conflist::FILE),
+            options.cni_conf_dir.join(conflist::FORMER_FILE),
             ready.path().to_owned(),
         ] {
             clear_left_over(&file);
         }
-        let (conf, bin) = (&options.cni_conf_dir, &options.cni_bin_dir);
+        let conflist = Conflist::new(&options.cni_conf_dir, ready.path());
+        // Before anybody asks what is written. If it fails it is tried again, and told then.
+        let _ = conflist.adopt_former();
         Ok(Self {
-            installer: Installer::new(source, bin),
-            conflist: Conflist::new(conf, bin, ready.path()),
+            installer: Installer::new(source, &options.cni_bin_dir),
+            conflist,
             ready,
+            chained: Chained::new(&options.cni_bin_dir),
             sysctl: sysctl::Settings::new(&options.sysctl_dir),
-            warned: BTreeSet::new(),
+            warnings: Warnings::default(),
         })
     }
 
@@ -59,6 +74,7 @@ impl Machine {
     /// Carries out what is planned, as far as it does not stand yet. Blocks.
     pub fn carry_out(&mut self, plan: &Plan) -> anyhow::Result<()> {
         self.installer.ensure()?;
+        self.conflist.adopt_former()?;
         match plan {
             Plan::Wait {
                 stale_configuration: true,
@@ -88,26 +104,39 @@ impl Machine {
             .and_then(|exempt| masquerade::table(&settings.subnets, exempt));
         masquerade::ensure(&mut netfilter, table.as_ref()).context(remedy)?;
         for chain in forward::ensure(&mut netfilter, &settings.pods).context(remedy)? {
-            self.warn_once(&format!(
+            self.warnings.add(&format!(
                 "nftables chain {chain} drops forwarded packets by policy: \
                  add rules there that accept the pod ranges, or pods are not reachable"
             ));
         }
         if let Err(error) = iptables_legacy::ensure(&settings.pods) {
-            self.warn_once(&format!("{error:#}"));
+            self.warnings.add(&format!("{error:#}"));
         }
         let mtu = match settings.mtu {
             0 => default_route_mtu(&families)?,
             mtu => mtu.into(),
         };
         self.ready.ensure(&settings.subnets)?;
-        self.conflist.ensure(&settings.subnets, mtu)
+        let chained = self.chained.plugins();
+        self.conflist.ensure(&settings.subnets, mtu, &chained)?;
+        for other in self.conflist.outranked_by() {
+            self.warnings.add(&other);
+        }
+        self.warnings.end();
+        Ok(())
     }
+}
 
-    fn warn_once(&mut self, message: &str) {
-        if self.warned.insert(message.to_owned()) {
+impl Warnings {
+    fn add(&mut self, message: &str) {
+        if self.found.insert(message.to_owned()) && !self.said.contains(message) {
             warn!("{message}");
         }
+    }
+
+    /// Ends a look at the whole node: what it has not found is well again.
+    fn end(&mut self) {
+        self.said = std::mem::take(&mut self.found);
     }
 }
 

@@ -41,7 +41,7 @@ fn settings() -> Settings {
 }
 
 fn conflist(folder: &Path) -> Option<Value> {
-    let text = fs::read(folder.join("conf").join("10-signpost.conflist")).ok()?;
+    let text = fs::read(folder.join("conf").join("00-signpost.conflist")).ok()?;
     Some(serde_json::from_slice(&text).unwrap())
 }
 
