@@ -10,6 +10,9 @@ use tracing::info;
 use crate::file::write_atomically;
 use crate::options::PLUGIN;
 
+/// The plugin's permissions on the node.
+const MODE: u32 = 0o755;
+
 /// Keeps the plugin installed.
 #[derive(Debug)]
 pub struct Installer {
@@ -40,8 +43,9 @@ impl Installer {
                 self.source.display()
             )
         })?;
-        if fs::read(&self.target).ok().as_deref() != Some(&wanted) {
-            write_atomically(&self.target, &wanted, 0o755)?;
+        let right_mode = fs::metadata(&self.target).is_ok_and(|it| it.mode() & 0o7777 == MODE);
+        if !right_mode || fs::read(&self.target).ok().as_deref() != Some(&wanted) {
+            write_atomically(&self.target, &wanted, MODE)?;
             info!(path = %self.target.display(), bytes = wanted.len(), "installed the plugin");
         }
         self.known_good = self.stamp();
@@ -56,6 +60,9 @@ impl Installer {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -84,6 +91,10 @@ mod tests {
         fs::remove_file(&target).unwrap();
         installer.ensure().unwrap();
         assert!(target.exists());
+
+        fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
+        installer.ensure().unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().mode() & 0o777, 0o755);
     }
 
     #[test]

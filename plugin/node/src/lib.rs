@@ -19,5 +19,6 @@ pub mod machine;
 pub mod masquerade;
 pub mod options;
 pub mod plan;
+mod probe;
 pub mod ready;
 pub mod sysctl;

@@ -117,10 +117,11 @@ impl Machine {
             mtu => mtu.into(),
         };
         self.ready.ensure(&settings.subnets)?;
-        let chained = self.chained.plugins();
-        self.conflist.ensure(&settings.subnets, mtu, &chained)?;
-        for other in self.conflist.outranked_by() {
-            self.warnings.add(&other);
+        let chain = self.chained.look();
+        self.conflist
+            .ensure(&settings.subnets, mtu, &chain.plugins)?;
+        for warning in chain.warnings.iter().chain(&self.conflist.outranked_by()) {
+            self.warnings.add(warning);
         }
         self.warnings.end();
         Ok(())
