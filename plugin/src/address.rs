@@ -9,13 +9,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_netlink::{Errno, Family, Route, RouteFilter, RouteKind, Scope, Socket, table};
+use signpost_netlink::{Errno, Family, RouteFilter, RouteKind, Socket, pod_route, table};
 
 use crate::error::{Error, ErrorCode, Result};
-
-/// Protocol number of the host routes to pods: the mark by which they are known as Signpost's. The
-/// number is not in use by any routing program that iproute2 lists in `rt_protos`.
-pub(crate) const ROUTE_PROTOCOL: u8 = 144;
 
 /// How many addresses are tried one after the other before the table is read to skip those in use.
 const BLIND_TRIES: usize = 8;
@@ -69,30 +65,25 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
-/// The host route to `address` over `interface`.
-pub(crate) fn host_route(address: IpAddr, interface: u32) -> Route {
-    let scope = match address {
-        IpAddr::V4(_) => Scope::Link,
-        IpAddr::V6(_) => Scope::Universe,
-    };
-    Route {
-        protocol: ROUTE_PROTOCOL,
-        interface: Some(interface),
-        scope,
-        ..Route::to(IpNet::from(address))
-    }
+/// Who claims addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claimant {
+    /// Index of the node's interface to the pod.
+    pub(crate) interface: u32,
+    /// The address from which the node talks to the pod.
+    pub(crate) source: Option<IpAddr>,
 }
 
-/// Claims a free address of `subnet` for the pod behind `interface`, and adds the route to it.
+/// Claims a free address of `subnet` for the pod, and adds the route to it.
 pub(crate) fn claim(
     host: &mut Socket,
     subnet: IpNet,
-    interface: u32,
+    pod: Claimant,
     last_given: Option<IpAddr>,
 ) -> Result<IpAddr> {
     let pool = Pool::new(subnet);
     for address in pool.candidates(last_given).take(BLIND_TRIES) {
-        if try_claim(host, address, interface)? {
+        if try_claim(host, address, pod)? {
             return Ok(address);
         }
     }
@@ -108,7 +99,7 @@ pub(crate) fn claim(
             return Err(exhausted(subnet, claimed.union(&refused).count()));
         }
         for address in free {
-            if try_claim(host, address, interface)? {
+            if try_claim(host, address, pod)? {
                 return Ok(address);
             }
             refused.insert(address);
@@ -117,7 +108,8 @@ pub(crate) fn claim(
 }
 
 /// Claims the address unless somebody has it, which is no error.
-fn try_claim(host: &mut Socket, address: IpAddr, interface: u32) -> Result<bool> {
+fn try_claim(host: &mut Socket, address: IpAddr, pod: Claimant) -> Result<bool> {
+    let interface = pod.interface;
     if is_used(host, address)? {
         return Ok(false);
     }
@@ -132,8 +124,18 @@ fn try_claim(host: &mut Socket, address: IpAddr, interface: u32) -> Result<bool>
         }
         Err(error) => return Err(error.into()),
     }
-    match host.add_route(&host_route(address, interface)) {
+    let mut added = host.add_route(&pod_route(address, interface, pod.source));
+    if added
+        .as_ref()
+        .is_err_and(|error| error.errno() == Some(Errno::EINVAL))
+    {
+        // The source is no address of this machine, which the agent says.
+        added = host.add_route(&pod_route(address, interface, None));
+    }
+    match added {
         Ok(()) => Ok(true),
+        // The agent restores the route to a claimed address.
+        Err(error) if error.is_exists() && is_routed(host, address, interface)? => Ok(true),
         Err(error) if error.is_exists() => {
             // Somebody was faster who claims nothing, or has a route that drops what it matches.
             host.remove_alternative_name(interface, &name)?;
@@ -141,6 +143,13 @@ fn try_claim(host: &mut Socket, address: IpAddr, interface: u32) -> Result<bool>
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn is_routed(host: &mut Socket, address: IpAddr, interface: u32) -> Result<bool> {
+    let route = host.route_to(address)?;
+    Ok(route.is_some_and(|route| {
+        route.destination.addr() == address && route.interface == Some(interface)
+    }))
 }
 
 /// Whether the address is the node's own, or packets to it go somewhere already: over a route to it alone, or

@@ -4,9 +4,8 @@
 
 use std::net::IpAddr;
 
-use signpost_netlink::{Family, Link, RouteFilter, RouteKind, Socket, table};
+use signpost_netlink::{Family, Link, RouteFilter, RouteKind, Socket, pod_route, table};
 
-use crate::address::host_route;
 use crate::attachment::Attachment;
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
@@ -176,7 +175,7 @@ fn check_host(
                 "{name} has lost its claim to {address}, an alternative name"
             ));
         }
-        let wanted = host_route(*address, link.index);
+        let wanted = pod_route(*address, link.index, None);
         let filter = RouteFilter {
             table: Some(wanted.table),
             interface: wanted.interface,

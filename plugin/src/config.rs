@@ -1,5 +1,6 @@
 //! The network configuration on standard input.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) subnets: Vec<IpNet>,
     /// MTU of the pod's interface; `None` means what the node's default routes allow.
     pub(crate) mtu: Option<u32>,
+    /// The node's addresses, from which it talks to its pods.
+    node_addresses: Vec<IpAddr>,
     pub(crate) run_dir: PathBuf,
     /// Without it no pod is added; see [`ready`](crate::ready).
     pub(crate) ready_file: Option<PathBuf>,
@@ -61,6 +64,12 @@ pub(crate) fn network_name(input: &str) -> Result<String> {
 }
 
 impl Config {
+    /// The node's first address of the family.
+    pub(crate) fn node_address(&self, family: Family) -> Option<IpAddr> {
+        let mut addresses = self.node_addresses.iter().copied();
+        addresses.find(|address| Family::of(*address) == family)
+    }
+
     /// Whether pods have IPv6 addresses.
     pub(crate) fn has_ipv6(&self) -> bool {
         self.subnets.iter().any(|subnet| subnet.addr().is_ipv6())
@@ -80,6 +89,7 @@ impl Config {
             name: network_name(input)?,
             mtu: mtu(config.get("mtu"), &subnets)?,
             subnets,
+            node_addresses: node_addresses(config.get("nodeAddresses"))?,
             run_dir: path("runDir", config.get("runDir"))?
                 .unwrap_or_else(|| DEFAULT_RUN_DIR.into()),
             ready_file: path("readyFile", config.get("readyFile"))?,
@@ -153,6 +163,18 @@ fn subnets(value: Option<&Value>) -> Result<Vec<IpNet>> {
         subnets.push(subnet);
     }
     Ok(subnets)
+}
+
+fn node_addresses(value: Option<&Value>) -> Result<Vec<IpAddr>> {
+    let Some(value) = value else {
+        return Ok(Vec::new());
+    };
+    let texts = value.as_array().into_iter().flatten().map(Value::as_str);
+    let addresses: Option<Vec<IpAddr>> = texts.map(|text| text?.parse().ok()).collect();
+    addresses.filter(|_| value.is_array()).ok_or_else(|| {
+        let remedy = "list addresses of the node, such as [\"192.0.2.10\"]";
+        Error::config("nodeAddresses", &format!("{value} is invalid"), remedy)
+    })
 }
 
 fn mtu(value: Option<&Value>, subnets: &[IpNet]) -> Result<Option<u32>> {
@@ -272,6 +294,8 @@ mod tests {
             (json!({"mtu": -1}), "mtu"),
             (json!({"mtu": "1500"}), "mtu"),
             (json!({"runDir": "relative"}), "runDir"),
+            (json!({"nodeAddresses": "192.0.2.10"}), "nodeAddresses"),
+            (json!({"nodeAddresses": ["192.0.2.10/24"]}), "nodeAddresses"),
             (json!({"readyFile": 1}), "readyFile"),
             (json!({"prevResult": {"ips": 7}}), "prevResult"),
         ] {

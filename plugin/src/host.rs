@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use signpost_netlink::{Family, LinkChange, Netns, Socket, VethEnd};
+use signpost_netlink::{Family, LinkChange, Netns, PodLabel, Socket, VethEnd};
 
-use crate::address::claim;
+use crate::address::{Claimant, claim};
 use crate::attachment::Attachment;
 use crate::config::Config;
 use crate::cursor::Cursor;
@@ -93,9 +93,13 @@ pub(crate) fn connect(
         .ok_or_else(|| Error::new(ErrorCode::Io, format!("interface {name} vanished")))?
         .index;
     // People look for the pod behind an interface: `ip link` shows this.
-    let alias = format!("{} {}", attachment.container_id, attachment.interface);
+    let label = PodLabel {
+        mac: attachment.mac,
+        interface: attachment.interface.clone(),
+        container_id: attachment.container_id.clone(),
+    };
     let label = LinkChange {
-        alias: Some(alias.chars().take(255).collect()),
+        alias: Some(label.to_string()),
         ..LinkChange::default()
     };
     if let Err(error) = host.change_link(index, &label) {
@@ -109,7 +113,11 @@ pub(crate) fn connect(
     for subnet in &config.subnets {
         let family = Family::of(subnet.addr());
         let cursor = Cursor::take(&config.run_dir, &config.name, family);
-        let address = claim(host, *subnet, index, cursor.read())?;
+        let pod = Claimant {
+            interface: index,
+            source: config.node_address(family),
+        };
+        let address = claim(host, *subnet, pod, cursor.read())?;
         if let Err(fault) = cursor.write(address) {
             log.warn(&fault);
         }

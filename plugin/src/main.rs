@@ -57,6 +57,8 @@ Configuration:
   subnets     the node's pod CIDRs, at most one of each address family
   mtu         MTU of the pod's interface; 0 (default) takes the smallest of all ways that the node's
               default routes lead
+  nodeAddresses  addresses from which the node talks to its pods (default: what the kernel
+              chooses)
   runDir      where the last address given out is remembered (default /run/signpost)
   readyFile   file that says for which subnets the node is ready since it booted: without it ADD
               fails, to be tried again (default: none, always ready)

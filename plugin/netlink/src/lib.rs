@@ -19,6 +19,7 @@ pub mod nftables;
 mod route;
 mod route_message;
 mod socket;
+mod wiring;
 
 pub use address::Address;
 pub use default_route::WayOut;
@@ -30,3 +31,4 @@ pub use netns::Netns;
 pub use nix::errno::Errno;
 pub use route::{Family, Route, RouteFilter, RouteKind, Scope, table};
 pub use socket::Socket;
+pub use wiring::{PodLabel, ROUTE_PROTOCOL, pod_route};

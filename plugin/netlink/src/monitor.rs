@@ -37,6 +37,8 @@ pub enum RouteEvent {
     /// An interface was set down or removed, and with it went the IPv4 routes over it: the kernel
     /// says nothing about those.
     LinkGone,
+    /// An interface was set up.
+    LinkUp,
     /// Something changed, but what is not known: more changed at once than the socket could hold, or
     /// a notification could not be decoded. List the routes again.
     Overrun,
@@ -47,7 +49,9 @@ pub enum RouteEvent {
 pub struct RouteMonitor {
     socket: Socket,
     ignored_port: Option<u32>,
-    queue: VecDeque<RouteEvent>,
+    queue: VecDeque<(RouteEvent, u32)>,
+    /// Who made the change that was told last.
+    told_port: u32,
     buffer: Vec<u8>,
 }
 
@@ -67,6 +71,7 @@ impl RouteMonitor {
             socket,
             ignored_port: None,
             queue: VecDeque::new(),
+            told_port: 0,
             buffer: Vec::new(),
         })
     }
@@ -83,11 +88,18 @@ impl RouteMonitor {
         self.ignored_port = Some(port);
     }
 
+    /// The netlink port through which the change was made that [`next`](Self::next) told last: 0 is the kernel
+    /// itself, and the first port of a process has mostly its id.
+    pub fn made_by(&self) -> u32 {
+        self.told_port
+    }
+
     /// Waits for the next change, at most for `timeout`; `None` after that time without one.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<RouteEvent>> {
         let deadline = std::time::Instant::now() + timeout;
         loop {
-            if let Some(event) = self.queue.pop_front() {
+            if let Some((event, port)) = self.queue.pop_front() {
+                self.told_port = port;
                 return Ok(Some(event));
             }
             let left = deadline.saturating_duration_since(std::time::Instant::now());
@@ -116,7 +128,7 @@ impl RouteMonitor {
             Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
                 Errno::EINTR => return Ok(()),
                 Errno::ENOBUFS => {
-                    self.queue.push_back(RouteEvent::Overrun);
+                    self.queue.push_back((RouteEvent::Overrun, 0));
                     return Ok(());
                 }
                 errno => return Err(Error::system("read route changes", errno)),
@@ -125,7 +137,7 @@ impl RouteMonitor {
         let mut rest = self.buffer.as_slice();
         while !rest.is_empty() {
             let Ok((header, payload, next)) = split_message(rest) else {
-                self.queue.push_back(RouteEvent::Overrun);
+                self.queue.push_back((RouteEvent::Overrun, 0));
                 return Ok(());
             };
             rest = next;
@@ -142,13 +154,18 @@ impl RouteMonitor {
                 }
                 Ok(RouteNetlinkMessage::DelLink(_)) => Some(RouteEvent::LinkGone),
                 Ok(RouteNetlinkMessage::NewLink(link)) => {
-                    let down = !link.header.flags.contains(LinkFlags::Up);
-                    down.then_some(RouteEvent::LinkGone)
+                    let changed = link.header.change_mask.contains(LinkFlags::Up);
+                    if link.header.flags.contains(LinkFlags::Up) {
+                        changed.then_some(RouteEvent::LinkUp)
+                    } else {
+                        Some(RouteEvent::LinkGone)
+                    }
                 }
                 Ok(_) => None,
                 Err(_) => Some(RouteEvent::Overrun),
             };
-            self.queue.extend(event);
+            self.queue
+                .extend(event.map(|event| (event, header.port_number)));
         }
         Ok(())
     }

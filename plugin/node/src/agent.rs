@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, error, info};
 
+use crate::claims::Changes;
 use crate::cluster::{NetworkView, NodeView, internal_ips};
 use crate::health::{self, Health};
 use crate::kubernetes::{Seen, client, follow};
@@ -94,6 +95,7 @@ struct Agent {
     node_name: String,
     client: Client,
     machine: Machine,
+    kernel: Changes,
     node: watch::Receiver<Seen<NodeView>>,
     network: watch::Receiver<Seen<Result<NetworkView, String>>>,
     node_addresses: Option<NodeAddresses>,
@@ -121,6 +123,7 @@ impl Agent {
         Self {
             node_name: options.node_name.clone(),
             client,
+            kernel: machine.changes(),
             machine,
             node,
             network,
@@ -129,7 +132,7 @@ impl Agent {
         }
     }
 
-    /// Ends when something of the cluster has changed.
+    /// Ends when something has changed, of the cluster or on the node.
     async fn changed(&mut self) {
         let addresses = async {
             match &mut self.node_addresses {
@@ -141,6 +144,7 @@ impl Agent {
             outcome = self.node.changed() => outcome,
             outcome = self.network.changed() => outcome,
             outcome = addresses => outcome,
+            () = self.kernel.changed() => Ok(()),
         };
         // The senders live as long as their tasks, which end only with this one.
         if outcome.is_err() {

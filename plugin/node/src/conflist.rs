@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::file::write_atomically;
 use crate::options::PLUGIN;
+use crate::plan::Settings;
 
 /// Name of the file. Runtimes take the first in alphabetical order, and the names that other networks
 /// usually have begin with 05 or 10.
@@ -72,13 +73,14 @@ impl Conflist {
     }
 
     /// Writes the file, if it is not as it should be. The plugins `chained` come after Signpost's.
-    pub fn ensure(&self, subnets: &[IpNet], mtu: u32, chained: &[Value]) -> anyhow::Result<()> {
-        let content = self.render(subnets, mtu, chained);
+    pub fn ensure(&self, settings: &Settings, mtu: u32, chained: &[Value]) -> anyhow::Result<()> {
+        let content = self.render(settings, mtu, chained);
         if fs::read_to_string(&self.path).is_ok_and(|present| present == content) {
             return Ok(());
         }
         write_atomically(&self.path, content.as_bytes(), 0o644)?;
         let path = self.path.display();
+        let subnets = &settings.subnets;
         info!(%path, ?subnets, mtu, "wrote the network configuration: pods can start");
         Ok(())
     }
@@ -124,11 +126,12 @@ impl Conflist {
         told.collect()
     }
 
-    fn render(&self, subnets: &[IpNet], mtu: u32, chained: &[Value]) -> String {
+    fn render(&self, settings: &Settings, mtu: u32, chained: &[Value]) -> String {
         let mut plugins = vec![json!({
             "type": PLUGIN,
             "mode": "ptp",
-            "subnets": subnets,
+            "subnets": settings.subnets,
+            "nodeAddresses": settings.node_addresses,
             "mtu": mtu,
             "readyFile": self.ready_file,
         })];
@@ -141,6 +144,16 @@ impl Conflist {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            subnets: subnets(),
+            node_addresses: vec!["192.0.2.10".parse().unwrap()],
+            mtu: 0,
+            pods: Vec::new(),
+            exempt: None,
+        }
+    }
 
     fn subnets() -> Vec<IpNet> {
         vec![
@@ -163,7 +176,7 @@ mod tests {
         let conflist = conflist(folder.path());
         assert_eq!(conflist.subnets(), None);
         let chained = [json!({"type": "portmap"})];
-        conflist.ensure(&subnets(), 1460, &chained).unwrap();
+        conflist.ensure(&settings(), 1460, &chained).unwrap();
         assert_eq!(
             read(folder.path()),
             json!({
@@ -174,6 +187,7 @@ mod tests {
                         "type": "signpost-cni",
                         "mode": "ptp",
                         "subnets": ["10.244.1.0/24", "fd00:0:0:1::/64"],
+                        "nodeAddresses": ["192.0.2.10"],
                         "mtu": 1460,
                         "readyFile": "/run/signpost/ready",
                     },
@@ -190,11 +204,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
         let inode = || fs::metadata(folder.path().join(FILE)).unwrap().ino();
-        conflist.ensure(&subnets(), 1500, &[]).unwrap();
+        conflist.ensure(&settings(), 1500, &[]).unwrap();
         let first = inode();
-        conflist.ensure(&subnets(), 1500, &[]).unwrap();
+        conflist.ensure(&settings(), 1500, &[]).unwrap();
         assert_eq!(inode(), first);
-        conflist.ensure(&subnets(), 9001, &[]).unwrap();
+        conflist.ensure(&settings(), 9001, &[]).unwrap();
         assert_eq!(read(folder.path())["plugins"][0]["mtu"], 9001);
         conflist.remove_stale().unwrap();
         conflist.remove_stale().unwrap();
@@ -206,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
         conflist.adopt_former().unwrap();
-        conflist.ensure(&subnets(), 1500, &[]).unwrap();
+        conflist.ensure(&settings(), 1500, &[]).unwrap();
         let (present, former) = (folder.path().join(FILE), folder.path().join(FORMER_FILE));
         fs::rename(&present, &former).unwrap();
         conflist.adopt_former().unwrap();
@@ -218,7 +232,7 @@ mod tests {
     fn conflist_comes_before_the_usual_ones_and_names_those_that_still_win() {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
-        conflist.ensure(&subnets(), 1500, &[]).unwrap();
+        conflist.ensure(&settings(), 1500, &[]).unwrap();
         for usual in [
             "05-cilium.conf",
             "10-aws.conflist",

@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod chained;
+pub mod claims;
 pub mod cluster;
 pub mod conflist;
 pub mod file;

@@ -7,6 +7,7 @@ use signpost_netlink::{Family, Socket, nftables};
 use tracing::warn;
 
 use crate::chained::Chained;
+use crate::claims::{self, Changes};
 use crate::conflist::{self, Conflist};
 use crate::file::clear_left_over;
 use crate::install::Installer;
@@ -23,6 +24,7 @@ pub struct Machine {
     ready: Ready,
     chained: Chained,
     sysctl: sysctl::Settings,
+    changes: Changes,
     warnings: Warnings,
 }
 
@@ -59,8 +61,14 @@ impl Machine {
             ready,
             chained: Chained::new(&options.cni_bin_dir),
             sysctl: sysctl::Settings::new(&options.sysctl_dir),
+            changes: Changes::follow()?,
             warnings: Warnings::default(),
         })
+    }
+
+    /// Tells of changes in the kernel, after which it has to be seen whether everything still stands.
+    pub fn changes(&self) -> Changes {
+        self.changes.clone()
     }
 
     /// What there is on the node.
@@ -73,6 +81,15 @@ impl Machine {
 
     /// Carries out what is planned, as far as it does not stand yet. Blocks.
     pub fn carry_out(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        let node_addresses = match plan {
+            Plan::Apply(settings) => Some(settings.node_addresses.as_slice()),
+            Plan::Wait { .. } => None,
+        };
+        // Pods that live come first.
+        let mut kernel = Socket::open()?;
+        for warning in claims::restore(&mut kernel, node_addresses, &self.changes)? {
+            self.warnings.add(&warning);
+        }
         self.installer.ensure()?;
         self.conflist.adopt_former()?;
         match plan {
@@ -118,8 +135,7 @@ impl Machine {
         };
         self.ready.ensure(&settings.subnets)?;
         let chain = self.chained.look();
-        self.conflist
-            .ensure(&settings.subnets, mtu, &chain.plugins)?;
+        self.conflist.ensure(settings, mtu, &chain.plugins)?;
         for warning in chain.warnings.iter().chain(&self.conflist.outranked_by()) {
             self.warnings.add(warning);
         }

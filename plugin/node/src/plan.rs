@@ -48,6 +48,8 @@ pub enum Plan {
 pub struct Settings {
     /// The node's pod CIDRs.
     pub subnets: Vec<IpNet>,
+    /// The addresses from which the node talks to its pods: its first of each family.
+    pub node_addresses: Vec<IpAddr>,
     /// MTU of pods; 0 means what the node's default routes allow.
     pub mtu: u16,
     /// The ranges of all pods, which are to be forwarded.
@@ -138,10 +140,21 @@ fn settings(knowledge: &Knowledge, on_node: &OnNode) -> Result<Settings, String>
     };
     Ok(Settings {
         subnets: node.pod_cidrs.clone(),
+        node_addresses: first_of_each_family(&node.internal_ips),
         mtu: network.mtu,
         pods: network.pools.clone(),
         exempt,
     })
+}
+
+fn first_of_each_family(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let first = |family| {
+        addresses
+            .iter()
+            .find(|address| Family::of(**address) == family)
+    };
+    let families = [Family::V4, Family::V6];
+    families.into_iter().filter_map(first).copied().collect()
 }
 
 fn exempt(

@@ -45,7 +45,8 @@ fn add_answers_what_it_has_made() {
         (&shown["address"], &shown["mtu"]),
         (&host["mac"], &json!(1400))
     );
-    assert_eq!(shown["ifalias"], "one eth0");
+    let label = format!("eth0 {} one", inner["mac"].as_str().unwrap());
+    assert_eq!(shown["ifalias"], label);
     assert_eq!(
         result["ips"],
         json!([

@@ -113,3 +113,22 @@ fn freed_addresses_come_back_last_while_many_come_and_go_at_once() {
         );
     }
 }
+
+#[test]
+fn the_node_talks_to_its_pods_from_its_own_address() {
+    let mut node = Node::new();
+    // Lower numbers, and first in line.
+    run(&node.netns, "ip address add 10.0.0.1/32 dev lo");
+    run(&node.netns, "ip address add 2001:db8::1/128 dev lo");
+    node.config["nodeAddresses"] = json!(["192.0.2.10", "2001:db8::10"]);
+    let given = addresses(&node.add(&Pod::new("one")));
+    for (address, source) in given.iter().zip(["192.0.2.10", "2001:db8::10"]) {
+        let way = run(&node.netns, &format!("ip route get {address}"));
+        assert!(way.contains(&format!("src {source}")), "{way}");
+    }
+    // One that the machine has not, or not yet, is no reason to have no pods.
+    node.config["nodeAddresses"] = json!(["198.51.100.1", "2001:db8::99"]);
+    let two = Pod::new("two");
+    node.add(&two);
+    assert!(two.pings("192.0.2.10") && two.pings("2001:db8::10"));
+}

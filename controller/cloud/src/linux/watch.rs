@@ -23,7 +23,7 @@ pub(super) fn start(
     let watching = move || {
         while !sender.is_closed() {
             let changed = match monitor.next(PATIENCE) {
-                Ok(None) => false,
+                Ok(None | Some(RouteEvent::LinkUp)) => false,
                 Ok(Some(RouteEvent::Added(route) | RouteEvent::Removed(route))) => {
                     route.table == table
                 }

@@ -192,6 +192,27 @@ impl World {
             .await;
     }
 
+    /// A route that somebody removes while its pod lives comes back, and the log says who it was.
+    async fn a_removed_route_is_restored(&self) {
+        for command in [
+            "ip link add wire type veth peer name eth0",
+            "ip link set wire alias eth0_02:00:00:00:00:07_one",
+            "ip link property add dev wire altname 10.244.1.5",
+            "ip link set eth0 up",
+            "ip link set wire up",
+        ] {
+            let words = command.split(' ').map(|word| word.replace('_', " "));
+            run_words(&words.collect::<Vec<_>>());
+        }
+        let route = || run("ip route show 10.244.1.5");
+        self.eventually("a route", || route().contains("src 192.0.2.1"))
+            .await;
+        run("ip route del 10.244.1.5");
+        self.eventually("the route again", || !route().is_empty())
+            .await;
+        self.logs("removed_by=\"netlink port").await;
+    }
+
     /// Ends the agent like a kubelet does, and returns whether it called that success.
     fn terminate(&mut self) -> bool {
         run(&format!("kill -TERM {}", self.agent.id()));
@@ -236,13 +257,14 @@ fn document<T: DeserializeOwned>(index: usize) -> T {
 
 /// Runs a program, which must succeed. Returns what it prints.
 fn run(command: &str) -> String {
-    let mut words = command.split_whitespace();
-    let output = Command::new(words.next().unwrap())
-        .args(words)
-        .output()
-        .unwrap();
+    let words: Vec<_> = command.split_whitespace().map(str::to_owned).collect();
+    run_words(&words)
+}
+
+fn run_words(words: &[String]) -> String {
+    let output = Command::new(&words[0]).args(&words[1..]).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command}: {errors}");
+    assert!(output.status.success(), "{words:?}: {errors}");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -332,6 +354,8 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
                 world.conflist().unwrap()["plugins"][0]["mtu"] == 1400
             })
             .await;
+
+        world.a_removed_route_is_restored().await;
 
         // Losing routes or the API server does not undo anything, and changes are still followed.
         world.set_unavailable("n1", "True").await;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Parser as _;
+use ipnet::IpNet;
 use serde_json::Value;
 use signpost_node::machine::Machine;
 use signpost_node::options::Options;
@@ -34,6 +35,7 @@ fn machine(folder: &Path) -> Machine {
 fn settings() -> Settings {
     Settings {
         subnets: nets(&["10.244.1.0/24", "fd00:1::/64"]),
+        node_addresses: nets(&["192.0.2.1/32"]).iter().map(IpNet::addr).collect(),
         mtu: 0,
         pods: nets(&["10.244.0.0/16", "fd00::/16"]),
         exempt: Some(nets(&["10.244.0.0/16", "fd00::/16"])),

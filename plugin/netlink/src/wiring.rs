@@ -1,0 +1,97 @@
+//! What tells a pod's interface on the node: known to the plugin, which makes it, and to the agent, which
+//! restores what somebody takes away.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+use crate::link::Mac;
+use crate::route::{Route, Scope};
+
+/// Protocol number of the host routes to pods: the mark by which they are known as Signpost's. The
+/// number is not in use by any routing program that iproute2 lists in `rt_protos`.
+pub const ROUTE_PROTOCOL: u8 = 144;
+/// Longest text that the kernel keeps as an interface's alias (`IFALIASZ`).
+const ALIAS_BYTES: usize = 255;
+
+/// The host route to a pod's `address` over `interface`. The node talks to the pod from `source`, or from what
+/// the kernel takes for the best of its addresses.
+pub fn pod_route(address: IpAddr, interface: u32, source: Option<IpAddr>) -> Route {
+    let scope = match address {
+        IpAddr::V4(_) => Scope::Link,
+        IpAddr::V6(_) => Scope::Universe,
+    };
+    Route {
+        protocol: ROUTE_PROTOCOL,
+        interface: Some(interface),
+        scope,
+        source,
+        ..Route::to(IpNet::from(address))
+    }
+}
+
+/// Whose an interface is: its alias, which `ip link` shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodLabel {
+    /// Hardware address of the interface in the pod.
+    pub mac: Mac,
+    /// Name of the interface in the pod.
+    pub interface: String,
+    /// The container.
+    pub container_id: String,
+}
+
+impl fmt::Display for PodLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            mac,
+            interface,
+            container_id,
+        } = self;
+        let text = format!("{interface} {mac} {container_id}");
+        f.write_str(text.get(..ALIAS_BYTES).unwrap_or(&text))
+    }
+}
+
+impl FromStr for PodLabel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.splitn(3, ' ');
+        let mut next = || {
+            words
+                .next()
+                .ok_or_else(|| format!("{text:?} is no pod's label"))
+        };
+        Ok(Self {
+            interface: next()?.to_owned(),
+            mac: next()?.parse()?,
+            container_id: next()?.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_read_as_they_are_written_and_fit() {
+        let label = |container_id: &str| PodLabel {
+            mac: Mac([2, 0, 0, 0, 0, 1]),
+            interface: "eth0".into(),
+            container_id: container_id.into(),
+        };
+        let text = label("one").to_string();
+        assert_eq!(text, "eth0 02:00:00:00:00:01 one");
+        assert_eq!(text.parse(), Ok(label("one")));
+        let long = label(&"x".repeat(400)).to_string();
+        assert_eq!(long.len(), 255);
+        assert_eq!(long.parse::<PodLabel>().unwrap().mac, label("").mac);
+        for other in ["", "one eth0", "eth0 a:b one"] {
+            assert!(other.parse::<PodLabel>().is_err(), "{other:?}");
+        }
+    }
+}
