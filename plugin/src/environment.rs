@@ -50,14 +50,29 @@ impl Environment {
             interface: text("CNI_IFNAME"),
         };
         if verb != Verb::Version {
-            check_container_id(&environment.container_id)?;
-            check_interface(&environment.interface)?;
-            if verb != Verb::Del && environment.netns.is_empty() {
-                return Err(fault("CNI_NETNS", "is missing")
-                    .with_details("give the path of the pod's network namespace"));
-            }
+            environment.check()?;
         }
         Ok(environment)
+    }
+
+    /// The error names every variable that is wrong, as the specification demands.
+    fn check(&self) -> Result<()> {
+        let netns = if self.verb != Verb::Del && self.netns.is_empty() {
+            let fault = fault("CNI_NETNS", "is missing");
+            Err(fault.with_details("give the path of the pod's network namespace"))
+        } else {
+            Ok(())
+        };
+        let checks = [
+            check_container_id(&self.container_id),
+            check_interface(&self.interface),
+            netns,
+        ];
+        let faults = checks.into_iter().filter_map(Result::err);
+        match faults.reduce(|all, next| all.and(&next)) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 }
 
@@ -144,6 +159,24 @@ mod tests {
             assert_eq!(error["code"], 4, "{variable}={value}");
             assert!(error["msg"].as_str().unwrap().contains(variable), "{error}");
             assert_ne!(error["details"], "", "{variable}={value}");
+        }
+    }
+
+    #[test]
+    fn environment_faults_are_all_told_at_once() {
+        let error = Environment::read(|name| (name == "CNI_COMMAND").then(|| "ADD".to_owned()));
+        let error = error.unwrap_err().to_json("1.1.0");
+        assert_eq!(error["code"], 4);
+        for (variable, remedy) in [
+            ("CNI_CONTAINERID", "letters"),
+            ("CNI_IFNAME", "15 bytes"),
+            ("CNI_NETNS", "path"),
+        ] {
+            assert!(error["msg"].as_str().unwrap().contains(variable), "{error}");
+            assert!(
+                error["details"].as_str().unwrap().contains(remedy),
+                "{error}"
+            );
         }
     }
 

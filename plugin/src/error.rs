@@ -63,6 +63,15 @@ impl Error {
         self
     }
 
+    /// Both errors in one, with the code of the first.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        Self {
+            code: self.code,
+            message: format!("{}; {}", self.message, other.message),
+            details: format!("{}; {}", self.details, other.details),
+        }
+    }
+
     /// The error as the runtime reads it on standard output.
     pub(crate) fn to_json(&self, version: &str) -> Value {
         json!({

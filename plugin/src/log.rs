@@ -2,11 +2,15 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Instant, SystemTime};
 
-use crate::config::decode;
+use nix::fcntl::OFlag;
+use serde_json::Value;
+
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::input::Input;
 
 /// Where log lines go.
 #[derive(Debug)]
@@ -18,31 +22,25 @@ pub(crate) struct Log {
 impl Log {
     /// Opens the configured file. If that fails, standard error gets the lines: a log is no reason to
     /// leave a pod without network.
-    pub(crate) fn open(input: &str) -> Self {
-        let started = Instant::now();
-        let configured = decode(input)
-            .ok()
-            .and_then(|config| config.get("logFile")?.as_str().map(str::to_owned));
-        let Some(path) = configured.filter(|path| !path.is_empty()) else {
-            return Self {
-                file: None,
-                started,
-            };
+    pub(crate) fn open(input: &Input) -> Self {
+        let mut log = Self {
+            file: None,
+            started: Instant::now(),
         };
-        match OpenOptions::new().append(true).create(true).open(&path) {
-            Ok(file) => Self {
-                file: Some(file),
-                started,
-            },
-            Err(error) => {
-                let log = Self {
-                    file: None,
-                    started,
-                };
-                log.warn(&format!("logFile {path} cannot be opened: {error}"));
-                log
-            }
+        let opened = match input.get("logFile") {
+            None => return log,
+            Some(Value::String(path)) if path.is_empty() => return log,
+            Some(Value::String(path)) => open(path),
+            Some(_) => Err(std::io::Error::other("give a path")),
+        };
+        match opened {
+            Ok(file) => log.file = Some(file),
+            Err(error) => log.warn(&format!(
+                "logFile {} is not used: {error}",
+                input.get("logFile").unwrap_or(&Value::Null)
+            )),
         }
+        log
     }
 
     /// Something that did not fail the request, but that people should know.
@@ -79,5 +77,19 @@ impl Log {
             Some(file) => (&*file).write_all(line.as_bytes()),
             None => std::io::stderr().write_all(line.as_bytes()),
         };
+    }
+}
+
+/// Opens a file to append to. What is none, such as a FIFO that nobody reads, could make the plugin wait.
+fn open(path: &str) -> std::io::Result<File> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(std::io::Error::other("it is no regular file"))
     }
 }

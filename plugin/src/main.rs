@@ -15,14 +15,16 @@ mod del;
 mod environment;
 mod error;
 mod host;
+mod input;
 mod log;
 mod pod;
 mod ready;
 mod result;
+mod subnets;
 mod sysctl;
 mod version;
 
-use std::io::{Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -32,6 +34,7 @@ use crate::attachment::Attachment;
 use crate::config::Config;
 use crate::environment::{Environment, Verb};
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::Input;
 use crate::log::Log;
 use crate::version::Version;
 
@@ -62,7 +65,9 @@ Configuration:
   runDir      where the last address given out is remembered (default /run/signpost)
   readyFile   file that says for which subnets the node is ready since it booted: without it ADD
               fails, to be tried again (default: none, always ready)
-  logFile     file to append the log to (default: standard error)
+  logFile     regular file to append the log to (default: standard error)
+
+A key whose value is null counts as one that is not there.
 
 Options:
 
@@ -79,16 +84,15 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
-    let mut input = String::new();
-    let read = std::io::stdin().read_to_string(&mut input);
-    let spoken = Version::requested(&input);
-    let outcome = match read {
-        Ok(_) => guarded(|| run(&input)),
-        Err(error) => Err(Error::new(
-            ErrorCode::Io,
-            format!("standard input cannot be read: {error}"),
-        )),
-    };
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() && std::env::var_os("CNI_COMMAND").is_none() {
+        // Standard output is for results alone.
+        let _ = std::io::stderr().write_all(HELP.as_bytes());
+        return ExitCode::from(2);
+    }
+    let input = input::read(stdin.lock());
+    let spoken = Version::requested(input.as_ref().ok().and_then(Option::as_ref));
+    let outcome = guarded(|| run(input));
     match outcome {
         Ok(Some(answer)) => print(&format!("{answer}\n"), ExitCode::SUCCESS),
         Ok(None) => ExitCode::SUCCESS,
@@ -105,14 +109,17 @@ fn guarded<T>(serve: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T> {
 }
 
 /// Serves the verb; the value is what standard output gets.
-fn run(input: &str) -> Result<Option<Value>> {
-    let environment = Environment::read(|name| std::env::var(name).ok())?;
+fn run(input: Result<Option<Input>>) -> Result<Option<Value>> {
+    let variable = |name: &str| std::env::var_os(name).map(|it| it.to_string_lossy().into_owned());
+    let environment = Environment::read(variable)?;
+    let input = input?;
     if environment.verb == Verb::Version {
-        return version::answer(input).map(Some);
+        return Ok(Some(version::answer(input.as_ref())));
     }
-    let version = Version::of_config(input)?;
-    let log = Log::open(input);
-    let outcome = serve(&environment, version, input, &log);
+    let input = input.ok_or_else(|| input::no_object(&"it is empty"))?;
+    let version = Version::of_config(&input)?;
+    let log = Log::open(&input);
+    let outcome = serve(&environment, version, &input, &log);
     log.outcome(&environment, outcome.as_ref().err());
     outcome
 }
@@ -120,7 +127,7 @@ fn run(input: &str) -> Result<Option<Value>> {
 fn serve(
     environment: &Environment,
     version: Version,
-    input: &str,
+    input: &Input,
     log: &Log,
 ) -> Result<Option<Value>> {
     let attachment = Attachment::new(&config::network_name(input)?, environment);

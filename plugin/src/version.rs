@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::config::decode;
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::Input;
 
 /// A version of the specification that is spoken here. They are ordered from old to new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,11 +38,15 @@ impl Version {
     }
 
     /// The version that the configuration asks for. Without the field it means 0.1.0.
-    pub(crate) fn of_config(input: &str) -> Result<Self> {
-        let asked = match decode(input)?.get("cniVersion") {
-            None => "0.1.0".to_owned(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
+    pub(crate) fn of_config(input: &Input) -> Result<Self> {
+        let asked = match input.get("cniVersion") {
+            None => "0.1.0",
+            Some(Value::String(text)) => text,
+            Some(other) => {
+                let message = format!("network configuration: cniVersion {other} is no string");
+                return Err(Error::new(ErrorCode::Decode, message)
+                    .with_details("write it as in \"cniVersion\": \"1.0.0\""));
+            }
         };
         Self::ALL
             .into_iter()
@@ -57,12 +61,10 @@ impl Version {
             })
     }
 
-    /// The version to name in an error: the one asked for if that can be read, else the newest.
-    pub(crate) fn requested(input: &str) -> String {
-        decode(input)
-            .ok()
-            .and_then(|config| config.get("cniVersion")?.as_str().map(str::to_owned))
-            .unwrap_or_else(|| Self::NEWEST.as_str().to_owned())
+    /// The version to name in an answer: the one asked for if that can be read, else the newest.
+    pub(crate) fn requested(input: Option<&Input>) -> String {
+        let asked = input.and_then(|input| input.get("cniVersion")?.as_str());
+        asked.unwrap_or(Self::NEWEST.as_str()).to_owned()
     }
 }
 
@@ -72,30 +74,27 @@ impl fmt::Display for Version {
     }
 }
 
-/// What VERSION answers: the version that the runtime speaks, and those spoken here.
-pub(crate) fn answer(input: &str) -> Result<Value> {
-    // Older runtimes send nothing at all.
-    let version = if input.trim().is_empty() {
-        Version::NEWEST.as_str().to_owned()
-    } else {
-        decode(input)?;
-        Version::requested(input)
-    };
-    Ok(json!({
-        "cniVersion": version,
+/// What VERSION answers: the version that the runtime speaks, and those spoken here. Older runtimes send
+/// nothing at all.
+pub(crate) fn answer(input: Option<&Input>) -> Value {
+    json!({
+        "cniVersion": Version::requested(input),
         "supportedVersions": Version::ALL.map(Version::as_str),
-    }))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn input(value: &Value) -> Input {
+        value.as_object().unwrap().clone()
+    }
+
     #[test]
     fn version_answers_in_the_version_of_the_runtime() {
-        let answer = answer(r#"{"cniVersion":"0.4.0"}"#).unwrap();
         assert_eq!(
-            answer,
+            answer(Some(&input(&json!({"cniVersion": "0.4.0"})))),
             json!({
                 "cniVersion": "0.4.0",
                 "supportedVersions": ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"],
@@ -105,24 +104,24 @@ mod tests {
 
     #[test]
     fn version_answers_runtimes_that_send_nothing() {
-        assert_eq!(answer("\n").unwrap()["cniVersion"], "1.1.0");
+        assert_eq!(answer(None)["cniVersion"], "1.1.0");
     }
 
     #[test]
     fn version_of_a_configuration_must_be_spoken() {
-        for (input, named) in [
-            (r#"{"cniVersion":"0.2.0"}"#, "0.2.0"),
-            (r#"{"cniVersion":"2.0.0"}"#, "2.0.0"),
-            (r#"{"cniVersion":1}"#, "1"),
-            ("{}", "0.1.0"),
+        for (config, code, named) in [
+            (json!({"cniVersion": "0.2.0"}), 1, "0.2.0"),
+            (json!({"cniVersion": "2.0.0"}), 1, "2.0.0"),
+            (json!({"cniVersion": 1}), 6, "cniVersion 1 "),
+            (json!({}), 1, "0.1.0"),
         ] {
-            let error = Version::of_config(input).unwrap_err().to_json("1.1.0");
-            assert_eq!(error["code"], 1, "{input}");
+            let error = Version::of_config(&input(&config)).unwrap_err();
+            let error = error.to_json("1.1.0");
+            assert_eq!(error["code"], code, "{config}");
             assert!(error["msg"].as_str().unwrap().contains(named), "{error}");
+            assert_ne!(error["details"], "", "{config}");
         }
-        assert_eq!(
-            Version::of_config(r#"{"cniVersion":"0.3.1"}"#).unwrap(),
-            Version::V0_3_1
-        );
+        let config = input(&json!({"cniVersion": "0.3.1"}));
+        assert_eq!(Version::of_config(&config).unwrap(), Version::V0_3_1);
     }
 }

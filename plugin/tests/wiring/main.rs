@@ -7,6 +7,7 @@ mod add;
 mod check;
 mod claims;
 mod del;
+mod input;
 mod node;
 mod ready;
 mod scarce;
