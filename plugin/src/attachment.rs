@@ -5,8 +5,11 @@ use signpost_netlink::Mac;
 
 use crate::environment::Environment;
 
-/// What names of host-side interfaces begin with.
-pub(crate) const HOST_INTERFACE_PREFIX: &str = "pod";
+/// What names of host-side interfaces begin with: as no other program's do, so that whoever goes by names
+/// (`pod*` is podman's, `veth*` and `cali*` others') neither takes them for his nor the other way round.
+const HOST_INTERFACE_PREFIX: &str = "sgn";
+/// What they began with in an earlier version, whose pods may run still. As long as the one above.
+const FORMER_PREFIX: &str = "pod";
 /// Digits after the prefix; each stands for five bits of the digest.
 const HOST_INTERFACE_DIGITS: usize = 12;
 
@@ -43,6 +46,15 @@ impl Attachment {
             mac: local_mac(&digest[12..18]),
             host_interface: host_interface(&digest),
             host_mac: local_mac(&digest[18..24]),
+        }
+    }
+
+    /// The attachment as an earlier version made it.
+    pub(crate) fn formerly(&self) -> Self {
+        let digits = self.host_interface.strip_prefix(HOST_INTERFACE_PREFIX);
+        Self {
+            host_interface: format!("{FORMER_PREFIX}{}", digits.unwrap_or_default()),
+            ..self.clone()
         }
     }
 }
@@ -85,7 +97,8 @@ mod tests {
     fn names_stay_the_same_between_releases() {
         // Pods that an older release has wired are removed by a newer one.
         let attachment = attachment("signpost", "container-1", "eth0");
-        assert_eq!(attachment.host_interface, "podkf3ezzfcbshu");
+        assert_eq!(attachment.host_interface, "sgnkf3ezzfcbshu");
+        assert_eq!(attachment.formerly().host_interface, "podkf3ezzfcbshu");
         assert_eq!(attachment.mac.to_string(), "72:4d:e6:13:24:91");
         assert_eq!(attachment.host_mac.to_string(), "92:d6:4c:3d:e9:b1");
     }

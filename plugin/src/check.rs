@@ -29,6 +29,12 @@ pub(crate) fn check(attachment: &Attachment, config: &Config, version: Version) 
         )
     })?;
     let addresses = recorded_addresses(attachment, previous)?;
+    let mut host = Socket::open()?;
+    let former = attachment.formerly();
+    let attachment = match host.link_by_name(&former.host_interface)? {
+        Some(_) => &former,
+        None => attachment,
+    };
     let netns = pod::open(attachment)?;
     let mut faults = Vec::new();
     let inner = check_pod(
@@ -38,7 +44,7 @@ pub(crate) fn check(attachment: &Attachment, config: &Config, version: Version) 
         &mut faults,
     )?;
     check_host(
-        &mut Socket::open()?,
+        &mut host,
         attachment,
         &addresses,
         inner.as_ref(),

@@ -9,7 +9,9 @@ use crate::error::Result;
 pub(crate) fn del(attachment: &Attachment) -> Result<()> {
     // The node's end is known by name, so the pod's namespace need not exist any more. With the pair
     // go the addresses and routes on both sides, and with the host route the claim to the address.
-    let removed = Socket::open()?.delete_link(&attachment.host_interface)?;
+    let mut node = Socket::open()?;
+    let removed = node.delete_link(&attachment.host_interface)?
+        || node.delete_link(&attachment.formerly().host_interface)?;
     if removed || attachment.netns.is_empty() {
         return Ok(());
     }

@@ -133,7 +133,7 @@ mod tests {
         };
         CniResult {
             interfaces: vec![
-                interface("podx", "02:00:00:00:00:01", ""),
+                interface("sgnx", "02:00:00:00:00:01", ""),
                 interface("eth0", "02:00:00:00:00:02", "/run/netns/x"),
             ],
             ips: vec![
@@ -157,7 +157,7 @@ mod tests {
                 json!({
                     "cniVersion": version.as_str(),
                     "interfaces": [
-                        {"name": "podx", "mac": "02:00:00:00:00:01"},
+                        {"name": "sgnx", "mac": "02:00:00:00:00:01"},
                         {"name": "eth0", "mac": "02:00:00:00:00:02", "sandbox": "/run/netns/x"},
                     ],
                     "ips": [
@@ -228,7 +228,7 @@ mod tests {
             .iter()
             .map(|i| &i["name"])
             .collect();
-        assert_eq!(names, ["dummy0", "podx", "eth0"]);
+        assert_eq!(names, ["dummy0", "sgnx", "eth0"]);
         let positions: Vec<_> = json["ips"]
             .as_array()
             .unwrap()

@@ -128,3 +128,30 @@ fn del_and_version_answer_as_the_specification_says() {
     );
     assert_eq!((answer.success, answer.json), (true, Value::Null));
 }
+
+#[test]
+fn check_and_del_find_what_an_earlier_version_has_made() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    let mut result = node.add(&pod);
+    let name = node.pod_interfaces().remove(0);
+    let former = name.replace("sgn", "pod");
+    // The kernel renames no interface that is up, and takes its routes when it goes down.
+    for command in [
+        format!("ip link set {name} down"),
+        format!("ip link set {name} name {former}"),
+        format!("ip link set {former} up"),
+        format!("ip route add 10.244.1.2/32 dev {former} proto 144 scope link"),
+        format!("ip -6 route add fd00:0:0:1::2/128 dev {former} proto 144"),
+    ] {
+        run(&node.netns, &command);
+    }
+    result["interfaces"][0]["name"] = former.clone().into();
+    let checked = node.check(&pod, &result);
+    assert!(checked.success, "{}", checked.json);
+    // The runtime may know no namespace any more: then nothing but the name is left to go by.
+    let child = node.spawn_with("DEL", &pod, &node.config, "");
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(!run(&node.netns, "ip link show").contains(&former));
+    assert!(node.pod_routes().is_empty());
+}

@@ -147,7 +147,7 @@ impl Node {
             .iter()
             .map(|link| link["ifname"].as_str().unwrap());
         names
-            .filter(|name| name.starts_with("pod"))
+            .filter(|name| name.starts_with("sgn"))
             .map(str::to_owned)
             .collect()
     }
