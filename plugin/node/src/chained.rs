@@ -69,7 +69,8 @@ impl Chained {
         let mut chain = Chain::default();
         for (kind, known) in KINDS.iter().zip(&mut self.known) {
             let path = self.folder.join(kind.name);
-            let metadata = fs::metadata(&path).ok();
+            let metadata = fs::metadata(&path).or_else(|_| fs::symlink_metadata(&path));
+            let metadata = metadata.ok();
             let stamp = metadata.as_ref().map(stamp);
             let verdict = match known {
                 Some((seen, verdict)) if *seen == stamp => verdict.clone(),
@@ -211,6 +212,18 @@ mod tests {
         assert_eq!(runs(), 2);
         fs::remove_file(world.folder.path().join("portmap")).unwrap();
         assert!(world.look().0.is_empty());
+    }
+
+    #[test]
+    fn chained_is_no_link_that_leads_out_of_the_folders_of_the_container() {
+        let mut world = World::new();
+        let link = world.folder.path().join("portmap");
+        std::os::unix::fs::symlink("/no/such/portmap", link).unwrap();
+        let (names, said) = world.look();
+        assert!(
+            names.is_empty() && said.contains("put a copy there"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub(crate) fn judge(path: &Path, metadata: Option<&Metadata>) -> Verdict {
     let Some(metadata) = metadata else {
         return Verdict::Absent;
     };
+    if metadata.is_symlink() {
+        let why = "it is a link to what the agent does not see; put a copy there";
+        return Verdict::Bad(why.to_owned());
+    }
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
         return Verdict::Bad("it is no executable file; chmod 755 it".to_owned());
     }
