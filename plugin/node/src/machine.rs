@@ -146,9 +146,14 @@ impl Machine {
 
 impl Warnings {
     fn add(&mut self, message: &str) {
-        if self.found.insert(message.to_owned()) && !self.said.contains(message) {
+        if self.is_news(message) {
             warn!("{message}");
         }
+    }
+
+    /// Notes a warning, and tells whether it has not been said of this state yet.
+    fn is_news(&mut self, message: &str) -> bool {
+        self.found.insert(message.to_owned()) && !self.said.contains(message)
     }
 
     /// Ends a look at the whole node: what it has not found is well again.
@@ -165,4 +170,22 @@ fn default_route_mtu(families: &[Family]) -> anyhow::Result<u32> {
         .context("the node has no default route to take the MTU from: set spec.datapath.mtu")?;
     way.mtu_for(families)
         .map_err(|fault| anyhow!("{fault}: raise it, or set spec.datapath.mtu"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_said_once_and_again_after_all_was_well() {
+        let mut warnings = Warnings::default();
+        assert!(warnings.is_news("a") && warnings.is_news("b"));
+        assert!(!warnings.is_news("a"));
+        warnings.end();
+        assert!(!warnings.is_news("a"));
+        // A look that failed half-way proves nothing well.
+        assert!(!warnings.is_news("a"));
+        warnings.end();
+        assert!(warnings.is_news("b") && !warnings.is_news("a"));
+    }
 }
