@@ -19,6 +19,7 @@ pub mod nftables;
 mod route;
 mod route_message;
 mod socket;
+mod subscription;
 mod wiring;
 
 pub use address::Address;
