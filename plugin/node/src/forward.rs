@@ -90,7 +90,7 @@ fn accept(
         batch.delete_rule(chain.family, &chain.table, &chain.name, rule.handle);
     }
     for rule in wanted {
-        batch.append_rule(chain.family, &chain.table, &chain.name, rule);
+        batch.add_rule(chain.family, &chain.table, &chain.name, rule, None);
     }
     socket.commit(batch)?;
     info!(

@@ -2,9 +2,7 @@
 //!
 //! One table of nftables, `inet signpost`: packets from this node's pods get the node's address,
 //! unless they go to an exempt destination. It is replaced as a whole in one batch, so that packets
-//! never meet half of it, and only if it does not stand as wanted.
-
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+//! never meet half of it, and only if it does not stand as wanted, down to each expression and element.
 
 use ipnet::IpNet;
 use signpost_netlink::Family as AddressFamily;
@@ -59,22 +57,17 @@ pub fn table(pods: &[IpNet], exempt: &[IpNet]) -> Option<Table> {
         priority: SOURCE_NAT,
         policy: Policy::Accept,
     };
-    let mut table = Table {
+    Some(Table {
         family: Family::Inet,
         name: TABLE.to_owned(),
-        comment: String::new(),
+        comment: "kept by signpost-node".to_owned(),
         sets,
         chains: vec![Chain {
             name: CHAIN.to_owned(),
             base: Some(base),
             rules,
         }],
-    };
-    // The kernel keeps the comment, by which a later look sees whose table it is and of which content.
-    let mut hasher = DefaultHasher::new();
-    format!("{table:?}").hash(&mut hasher);
-    table.comment = format!("kept by signpost-node, revision {:016x}", hasher.finish());
-    Some(table)
+    })
 }
 
 fn multicast(family: AddressFamily) -> IpNet {
@@ -88,7 +81,7 @@ fn multicast(family: AddressFamily) -> IpNet {
 pub fn ensure(socket: &mut Socket, wanted: Option<&Table>) -> signpost_netlink::Result<()> {
     let mut batch = Batch::new();
     match wanted {
-        Some(table) if stands(socket, table)? => {}
+        Some(table) if socket.stands(table)? => {}
         Some(table) => {
             batch.replace_table(table);
             socket.commit(batch)?;
@@ -114,32 +107,4 @@ fn is_there(socket: &mut Socket) -> signpost_netlink::Result<bool> {
     Ok(tables
         .iter()
         .any(|table| table.family == Family::Inet && table.name == TABLE))
-}
-
-/// Whether the table in the kernel is the one that was written: the comment tells what was written,
-/// the numbers of rules and elements whether somebody has taken parts out of it.
-fn stands(socket: &mut Socket, wanted: &Table) -> signpost_netlink::Result<bool> {
-    let same = socket.tables()?.iter().any(|table| {
-        (table.family, &table.name, &table.comment)
-            == (wanted.family, &wanted.name, &wanted.comment)
-    });
-    if !same {
-        return Ok(false);
-    }
-    for chain in &wanted.chains {
-        if socket
-            .rules(wanted.family, &wanted.name, &chain.name)?
-            .len()
-            != chain.rules.len()
-        {
-            return Ok(false);
-        }
-    }
-    for set in &wanted.sets {
-        let size = socket.set_size(wanted.family, &wanted.name, &set.name)?;
-        if size != set.ranges.element_count() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

@@ -13,12 +13,12 @@ use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProto
 use super::Socket;
 use super::expression::lower;
 use super::list::comment_data;
-use super::model::{BaseChain, Chain, ChainKind, Family, Hook, Policy, Rule, Set, Table};
+use super::model::{BaseChain, Chain, Family, Hook, Policy, Rule, Set, Table};
 use crate::error::Result;
 use crate::route::Family as AddressFamily;
 
 /// `NFNL_SUBSYS_NFTABLES`, which a batch names in its first and last message.
-const SUBSYSTEM: u16 = 10;
+pub(super) const SUBSYSTEM: u16 = 10;
 /// Elements sent in one message: the list must stay below the 64 KiB of an attribute.
 const ELEMENTS_PER_MESSAGE: usize = 1000;
 
@@ -52,7 +52,7 @@ impl Batch {
         }
         for chain in &table.chains {
             for rule in &chain.rules {
-                self.append_rule(table.family, &table.name, &chain.name, rule);
+                self.add_rule(table.family, &table.name, &chain.name, rule, None);
             }
         }
     }
@@ -72,8 +72,15 @@ impl Batch {
         );
     }
 
-    /// Adds a rule at the end of a chain.
-    pub fn append_rule(&mut self, family: Family, table: &str, chain: &str, rule: &Rule) {
+    /// Adds a rule to a chain: before the one with the handle `before`, or without one at the end.
+    pub fn add_rule(
+        &mut self,
+        family: Family,
+        table: &str,
+        chain: &str,
+        rule: &Rule,
+        before: Option<u64>,
+    ) {
         let mut attributes = vec![
             RuleAttribute::Table(table.to_owned()),
             RuleAttribute::Chain(chain.to_owned()),
@@ -82,8 +89,16 @@ impl Batch {
         if !rule.comment.is_empty() {
             attributes.push(RuleAttribute::UserData(comment_data(&rule.comment)));
         }
+        // Without NLM_F_APPEND a position is the rule that comes after.
+        let place = match before {
+            Some(handle) => {
+                attributes.push(RuleAttribute::Position(handle));
+                0
+            }
+            None => NLM_F_APPEND,
+        };
         let message = NfTablesMessage::NewRule(RuleMessage { attributes });
-        self.push(family, message, NLM_F_CREATE | NLM_F_APPEND);
+        self.push(family, message, NLM_F_CREATE | place);
     }
 
     /// Deletes the rule with this handle.
@@ -106,11 +121,7 @@ impl Batch {
     }
 
     fn add_set(&mut self, table: &Table, set: &Set) {
-        // The data types are `nft`'s numbers for ipv4_addr and ipv6_addr.
-        let (data_type, length) = match set.ranges.family() {
-            AddressFamily::V4 => (7, 4),
-            AddressFamily::V6 => (8, 16),
-        };
+        let (data_type, length) = key_type(set.ranges.family());
         self.sets += 1;
         let attributes = vec![
             SetAttribute::Table(table.name.clone()),
@@ -177,27 +188,35 @@ impl Socket {
     }
 }
 
+/// The type of a set's keys and their length in bytes; the types are `nft`'s numbers for `ipv4_addr` and
+/// `ipv6_addr`.
+pub(super) fn key_type(family: AddressFamily) -> (u32, u32) {
+    match family {
+        AddressFamily::V4 => (7, 4),
+        AddressFamily::V6 => (8, 16),
+    }
+}
+
 fn base_attributes(base: BaseChain) -> [ChainAttribute; 3] {
-    let hook = match base.hook {
-        Hook::Forward => InetHookNumber::Forward,
-        Hook::Postrouting => InetHookNumber::PostRouting,
-    };
-    let kind = match base.kind {
-        ChainKind::Filter => "filter",
-        ChainKind::Nat => "nat",
-    };
     let policy = match base.policy {
         Policy::Drop => 0,
         Policy::Accept => 1,
     };
     [
         ChainAttribute::Hook(vec![
-            HookAttribute::Number(HookNumber::Inet(hook)),
+            HookAttribute::Number(HookNumber::Inet(hook_number(base.hook))),
             HookAttribute::Priority(base.priority.cast_unsigned()),
         ]),
-        ChainAttribute::Type(kind.to_owned()),
+        ChainAttribute::Type(base.kind.name().to_owned()),
         ChainAttribute::Policy(policy),
     ]
+}
+
+pub(super) fn hook_number(hook: Hook) -> InetHookNumber {
+    match hook {
+        Hook::Forward => InetHookNumber::Forward,
+        Hook::Postrouting => InetHookNumber::PostRouting,
+    }
 }
 
 pub(super) fn protocol_family(family: Family) -> NetfilterProtoFamily {

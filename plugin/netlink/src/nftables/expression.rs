@@ -26,6 +26,16 @@ const ACCEPT: u32 = 1;
 const MASQUERADE_FLAGS: u16 = 1;
 /// `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
 const RANDOM_FULLY: u32 = 1 << 4;
+/// `NFTA_MATCH_NAME`, `NFTA_MATCH_REV` and `NFTA_MATCH_INFO`.
+const MATCH_FIELDS: [u16; 3] = [1, 2, 3];
+/// Revision of `struct xt_conntrack_mtinfo3`.
+const CONNTRACK_REVISION: u32 = 3;
+/// Its size, rounded up as iptables does.
+const CONNTRACK_BYTES: usize = 168;
+/// Its `match_flags`, and `XT_CONNTRACK_STATE` in them.
+const CONNTRACK_ASKED: (usize, u16) = (146, 1);
+/// Its `state_mask`, and `XT_CONNTRACK_STATE_DNAT` in it.
+const CONNTRACK_STATES: (usize, u16) = (150, 1 << 7);
 /// `NFTA_COUNTER_BYTES` and `NFTA_COUNTER_PACKETS`.
 const COUNTER_FIELDS: [u16; 2] = [1, 2];
 
@@ -47,6 +57,7 @@ fn lower_one(family: Family, expression: &Expression) -> Vec<Expressions> {
         Expression::NotInSet(direction, address_family, set) => {
             in_set(family, *direction, *address_family, set, true)
         }
+        Expression::DestinationTranslated => vec![destination_translated()],
         Expression::Counter => vec![counter()],
         Expression::Accept => vec![verdict(ACCEPT)],
         Expression::Masquerade => vec![Expressions::Other {
@@ -101,11 +112,9 @@ fn load_address(
     direction: Direction,
     address_family: AddressFamily,
 ) -> Vec<Expressions> {
-    let (protocol, offset, length) = match (address_family, direction) {
-        (AddressFamily::V4, Direction::Source) => (PROTOCOL_IPV4, 12, 4),
-        (AddressFamily::V4, Direction::Destination) => (PROTOCOL_IPV4, 16, 4),
-        (AddressFamily::V6, Direction::Source) => (PROTOCOL_IPV6, 8, 16),
-        (AddressFamily::V6, Direction::Destination) => (PROTOCOL_IPV6, 24, 16),
+    let (protocol, length) = match address_family {
+        AddressFamily::V4 => (PROTOCOL_IPV4, 4),
+        AddressFamily::V6 => (PROTOCOL_IPV6, 16),
     };
     let mut lowered = Vec::new();
     if family == Family::Inet {
@@ -118,10 +127,27 @@ fn load_address(
     lowered.push(Expressions::Payload(vec![
         Payload::DestinationRegister(Register::Reg1),
         Payload::Base(NETWORK_HEADER),
-        Payload::Offset(offset),
+        Payload::Offset(offset(address_family, direction)),
         Payload::Len(length),
     ]));
     lowered
+}
+
+/// Where an address lies in the network header.
+fn offset(family: AddressFamily, direction: Direction) -> u32 {
+    match (family, direction) {
+        (AddressFamily::V4, Direction::Source) => 12,
+        (AddressFamily::V4, Direction::Destination) => 16,
+        (AddressFamily::V6, Direction::Source) => 8,
+        (AddressFamily::V6, Direction::Destination) => 24,
+    }
+}
+
+/// Base and offset of the addresses of a packet that can be in `network`.
+pub(super) fn addresses(network: &IpNet) -> [(u32, u32); 2] {
+    let family = AddressFamily::of(network.addr());
+    [Direction::Source, Direction::Destination]
+        .map(|direction| (NETWORK_HEADER, offset(family, direction)))
 }
 
 fn equals(value: Vec<u8>) -> Expressions {
@@ -141,6 +167,22 @@ fn verdict(code: u32) -> Expressions {
     ])
 }
 
+fn destination_translated() -> Expressions {
+    let mut info = vec![0; CONNTRACK_BYTES];
+    for (offset, value) in [CONNTRACK_ASKED, CONNTRACK_STATES] {
+        info[offset..offset + 2].copy_from_slice(&value.to_ne_bytes());
+    }
+    let [name, revision, content] = MATCH_FIELDS;
+    Expressions::Other {
+        expression_type: "match".to_owned(),
+        attributes: vec![
+            DefaultNla::new(name, b"conntrack\0".to_vec()),
+            DefaultNla::new(revision, CONNTRACK_REVISION.to_be_bytes().to_vec()),
+            DefaultNla::new(content, info),
+        ],
+    }
+}
+
 fn counter() -> Expressions {
     Expressions::Other {
         expression_type: "counter".to_owned(),
@@ -151,7 +193,7 @@ fn counter() -> Expressions {
     }
 }
 
-fn octets(address: IpAddr) -> Vec<u8> {
+pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(ip) => ip.octets().to_vec(),
         IpAddr::V6(ip) => ip.octets().to_vec(),

@@ -1,24 +1,27 @@
-//! Tables, chains and rules as they stand in the kernel.
-//!
-//! Answers are read attribute by attribute instead of by the typed decoder, so that an expression of
-//! somebody else's rule that the decoder does not know cannot hide that rule.
+//! Tables, chains, rules and elements as they stand in the kernel.
 
-use netlink_packet_core::{NLA_TYPE_MASK, NlasIterator};
 use netlink_packet_netfilter::nftables::{
-    ChainMessage, NfTablesMessage, RuleAttribute, RuleMessage, SetElementList, SetElementMessage,
-    TableMessage,
+    ChainAttribute, ChainMessage, NfTablesMessage, RuleAttribute, RuleMessage, SetElementList,
+    SetElementMessage, TableMessage,
 };
 use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProtoFamily};
 
 use super::Socket;
+use super::attributes::{Attribute, find, number, of_message, read, text};
 use super::batch::protocol_family;
 use super::model::{Family, Policy};
+use super::rule::RuleEntry;
 use crate::error::Result;
 
-/// Length in bytes of the netfilter header in front of the attributes.
-const HEADER_BYTES: usize = 4;
 /// `NFTNL_UDATA_*_COMMENT`, alike for tables and rules.
 const COMMENT: u8 = 0;
+/// `NFT_TABLE_F_DORMANT`.
+const DORMANT: u32 = 1;
+/// `NFT_SET_ELEM_INTERVAL_END`.
+const INTERVAL_END: u32 = 1;
+
+/// The key of a set's element, and whether it is the end of a range instead of its begin.
+pub(super) type Element = (Vec<u8>, bool);
 
 /// A table in the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,17 @@ pub struct TableEntry {
     pub name: String,
     /// Comment, empty if there is none.
     pub comment: String,
+    /// Flags; 1 is a dormant table, whose chains see no packets.
+    pub flags: u32,
+    /// Number of chains, sets and other objects in it.
+    pub size: u32,
+}
+
+impl TableEntry {
+    /// Whether its chains see no packets.
+    pub fn is_dormant(&self) -> bool {
+        self.flags & DORMANT != 0
+    }
 }
 
 /// A chain in the kernel.
@@ -40,19 +54,14 @@ pub struct ChainEntry {
     pub table: String,
     /// Name.
     pub name: String,
+    /// Its type, such as `filter`; empty if it is no base chain.
+    pub kind: String,
     /// Number of its hook (2 is forward, 4 postrouting); absent if it is no base chain.
     pub hook: Option<u32>,
+    /// Order among the chains of its hook; absent if it is no base chain.
+    pub priority: Option<i32>,
     /// Policy; absent if it is no base chain.
     pub policy: Option<Policy>,
-}
-
-/// A rule in the kernel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleEntry {
-    /// Handle, by which it can be deleted.
-    pub handle: u64,
-    /// Comment, empty if there is none.
-    pub comment: String,
 }
 
 impl Socket {
@@ -61,18 +70,8 @@ impl Socket {
         let message = NfTablesMessage::GetTable(TableMessage {
             attributes: Vec::new(),
         });
-        self.list(
-            NetfilterProtoFamily::Unspec,
-            message,
-            |family, attributes| {
-                Some(TableEntry {
-                    family: family?,
-                    name: text(find(attributes, 1)?),
-                    comment: comment(find(attributes, 6)),
-                })
-            },
-        )
-        .map_err(|error| error.during("list nftables tables"))
+        self.list(NetfilterProtoFamily::Unspec, message, read_table)
+            .map_err(|error| error.during("list nftables tables"))
     }
 
     /// All chains of the families `inet`, `ip` and `ip6`.
@@ -80,56 +79,67 @@ impl Socket {
         let message = NfTablesMessage::GetChain(ChainMessage {
             attributes: Vec::new(),
         });
-        self.list(
-            NetfilterProtoFamily::Unspec,
-            message,
-            |family, attributes| {
-                let hook = find(attributes, 4).map(|nested| read_attributes(nested));
-                Some(ChainEntry {
-                    family: family?,
-                    table: text(find(attributes, 1)?),
-                    name: text(find(attributes, 3)?),
-                    hook: hook.and_then(|hook| find(&hook, 1).and_then(number)),
-                    policy: find(attributes, 5)
-                        .and_then(number)
-                        .map(|policy| match policy {
-                            0 => Policy::Drop,
-                            _ => Policy::Accept,
-                        }),
-                })
-            },
-        )
-        .map_err(|error| error.during("list nftables chains"))
+        self.list(NetfilterProtoFamily::Unspec, message, read_chain)
+            .map_err(|error| error.during("list nftables chains"))
+    }
+
+    /// A chain by its name; `None` if there is none.
+    pub(super) fn chain(
+        &mut self,
+        of: Family,
+        table: &str,
+        name: &str,
+    ) -> Result<Option<ChainEntry>> {
+        let message = NfTablesMessage::GetChain(ChainMessage {
+            attributes: vec![
+                ChainAttribute::Table(table.to_owned()),
+                ChainAttribute::Name(name.to_owned()),
+            ],
+        });
+        self.get(of, message, read_chain)
+            .map_err(|error| error.during(format!("look up the nftables chain {table} {name}")))
     }
 
     /// The rules of a chain in order; none if the chain does not exist.
     pub fn rules(&mut self, family: Family, table: &str, chain: &str) -> Result<Vec<RuleEntry>> {
-        let message = NfTablesMessage::GetRule(RuleMessage {
-            attributes: vec![
-                RuleAttribute::Table(table.to_owned()),
-                RuleAttribute::Chain(chain.to_owned()),
-            ],
-        });
-        let listing = self.list(protocol_family(family), message, |_, attributes| {
-            let handle = find(attributes, 3)?.first_chunk().copied()?;
-            // Older kernels ignore the filter and list every chain of the family.
-            let ours = find(attributes, 1).map(text).as_deref() == Some(table)
-                && find(attributes, 2).map(text).as_deref() == Some(chain);
-            let comment = comment(find(attributes, 7));
-            ours.then_some(RuleEntry {
-                handle: u64::from_be_bytes(handle),
-                comment,
-            })
-        });
-        match listing {
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            other => other
-                .map_err(|error| error.during(format!("list nftables rules of {table} {chain}"))),
-        }
+        let name = RuleAttribute::Chain(chain.to_owned());
+        let listing = self.list_rules(family, table, vec![name], Some(chain));
+        absent_is_empty(listing)
+            .map_err(|error| error.during(format!("list nftables rules of {table} {chain}")))
     }
 
-    /// Number of elements of a set, counting the two bounds of a range each; 0 if it does not exist.
-    pub fn set_size(&mut self, family: Family, table: &str, set: &str) -> Result<usize> {
+    /// The rules of all chains of a table; none if the table does not exist.
+    pub fn rules_of_table(&mut self, family: Family, table: &str) -> Result<Vec<RuleEntry>> {
+        let listing = self.list_rules(family, table, Vec::new(), None);
+        absent_is_empty(listing)
+            .map_err(|error| error.during(format!("list nftables rules of {table}")))
+    }
+
+    fn list_rules(
+        &mut self,
+        family: Family,
+        table: &str,
+        mut filter: Vec<RuleAttribute>,
+        chain: Option<&str>,
+    ) -> Result<Vec<RuleEntry>> {
+        filter.push(RuleAttribute::Table(table.to_owned()));
+        let message = NfTablesMessage::GetRule(RuleMessage { attributes: filter });
+        self.list(protocol_family(family), message, |_, attributes| {
+            // Older kernels ignore the filter and list every chain of the family.
+            let wanted = find(attributes, 1).map(text).as_deref() == Some(table)
+                && (chain.is_none() || find(attributes, 2).map(text).as_deref() == chain);
+            wanted.then(|| RuleEntry::read(attributes)).flatten()
+        })
+    }
+
+    /// Elements of a set; `None` in the place of one with more to it than [`Element`] tells, such as a
+    /// time after which it goes. None at all if there is no such set.
+    pub(super) fn elements(
+        &mut self,
+        family: Family,
+        table: &str,
+        set: &str,
+    ) -> Result<Vec<Option<Element>>> {
         let message = NfTablesMessage::GetSetElement(SetElementMessage {
             attributes: vec![
                 SetElementList::Table(table.to_owned()),
@@ -137,13 +147,37 @@ impl Socket {
             ],
         });
         let listing = self.list(protocol_family(family), message, |_, attributes| {
-            Some(find(attributes, 3).map_or(0, |nested| read_attributes(nested).len()))
+            let elements = read(find(attributes, 3).unwrap_or_default());
+            Some(
+                elements
+                    .into_iter()
+                    .map(|(_, element)| read_element(element))
+                    .collect::<Vec<_>>(),
+            )
         });
-        match listing {
-            Err(error) if error.is_not_found() => Ok(0),
-            other => other
-                .map(|counts| counts.into_iter().sum())
-                .map_err(|error| error.during(format!("list nftables set {table} {set}"))),
+        absent_is_empty(listing)
+            .map(|messages| messages.into_iter().flatten().collect())
+            .map_err(|error| error.during(format!("list nftables set {table} {set}")))
+    }
+
+    /// The attributes of one thing as `read` reads them; `None` if it does not exist.
+    pub(super) fn get<T>(
+        &mut self,
+        family: Family,
+        message: NfTablesMessage,
+        mut read: impl FnMut(Option<Family>, &[Attribute<'_>]) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let header = NetfilterHeader::new(protocol_family(family), 0, 0);
+        let mut found = None;
+        let outcome = self
+            .channel
+            .request(NetfilterMessage::new(header, message), 0, |answer| {
+                found = read(self::family(answer.payload), &of_message(answer.payload));
+                Ok(())
+            });
+        match outcome {
+            Err(error) if error.is_not_found() => Ok(None),
+            other => other.map(|()| found),
         }
     }
 
@@ -151,51 +185,74 @@ impl Socket {
         &mut self,
         family: NetfilterProtoFamily,
         message: NfTablesMessage,
-        mut read: impl FnMut(Option<Family>, &[(u16, &[u8])]) -> Option<T>,
+        mut read: impl FnMut(Option<Family>, &[Attribute<'_>]) -> Option<T>,
     ) -> Result<Vec<T>> {
         let request = NetfilterMessage::new(NetfilterHeader::new(family, 0, 0), message);
         self.channel.dump(&request, |answer| {
-            let family = match answer.payload.first() {
-                Some(1) => Some(Family::Inet),
-                Some(2) => Some(Family::Ip),
-                Some(10) => Some(Family::Ip6),
-                _ => None,
-            };
-            let attributes = answer.payload.get(HEADER_BYTES..).unwrap_or_default();
-            Ok(read(family, &read_attributes(attributes)))
+            Ok(read(
+                self::family(answer.payload),
+                &of_message(answer.payload),
+            ))
         })
     }
 }
 
-fn read_attributes(bytes: &[u8]) -> Vec<(u16, &[u8])> {
-    NlasIterator::new(bytes)
-        .map_while(std::result::Result::ok)
-        .map(|attribute| {
-            let length = usize::from(attribute.length());
-            (
-                attribute.kind() & NLA_TYPE_MASK,
-                attribute.into_inner().get(4..length),
-            )
-        })
-        .filter_map(|(kind, value)| Some((kind, value?)))
-        .collect()
+/// The family that a message names, if it is one of those that matter here.
+pub(super) fn family(payload: &[u8]) -> Option<Family> {
+    match payload.first() {
+        Some(1) => Some(Family::Inet),
+        Some(2) => Some(Family::Ip),
+        Some(10) => Some(Family::Ip6),
+        _ => None,
+    }
 }
 
-fn find<'a>(attributes: &[(u16, &'a [u8])], kind: u16) -> Option<&'a [u8]> {
-    attributes
-        .iter()
-        .find(|(found, _)| *found == kind)
-        .map(|(_, value)| *value)
+fn absent_is_empty<T>(listing: Result<Vec<T>>) -> Result<Vec<T>> {
+    match listing {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        other => other,
+    }
 }
 
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value)
-        .trim_end_matches('\0')
-        .to_owned()
+pub(super) fn read_table(
+    family: Option<Family>,
+    attributes: &[Attribute<'_>],
+) -> Option<TableEntry> {
+    Some(TableEntry {
+        family: family?,
+        name: text(find(attributes, 1)?),
+        comment: comment(find(attributes, 6)),
+        flags: find(attributes, 2).and_then(number).unwrap_or_default(),
+        size: find(attributes, 3).and_then(number).unwrap_or_default(),
+    })
 }
 
-fn number(value: &[u8]) -> Option<u32> {
-    value.first_chunk().copied().map(u32::from_be_bytes)
+fn read_chain(family: Option<Family>, attributes: &[Attribute<'_>]) -> Option<ChainEntry> {
+    let hook = find(attributes, 4).map(read).unwrap_or_default();
+    let priority = find(&hook, 2).and_then(number);
+    Some(ChainEntry {
+        family: family?,
+        table: text(find(attributes, 1)?),
+        name: text(find(attributes, 3)?),
+        kind: find(attributes, 7).map(text).unwrap_or_default(),
+        hook: find(&hook, 1).and_then(number),
+        priority: priority.map(u32::cast_signed),
+        policy: find(attributes, 5)
+            .and_then(number)
+            .map(|policy| match policy {
+                0 => Policy::Drop,
+                _ => Policy::Accept,
+            }),
+    })
+}
+
+fn read_element(bytes: &[u8]) -> Option<Element> {
+    let attributes = read(bytes);
+    let key = find(&read(find(&attributes, 1)?), 1)?.to_vec();
+    let flags = find(&attributes, 3).and_then(number).unwrap_or_default();
+    // Beside key and flags only what a user noted (6) is without effect.
+    let plain = attributes.iter().all(|(kind, _)| [1, 3, 6].contains(kind));
+    (plain && flags <= INTERVAL_END).then_some((key, flags == INTERVAL_END))
 }
 
 /// User data as `nft` lays it out: type, length, value, here one comment.
@@ -212,7 +269,7 @@ pub(super) fn comment_data(comment: &str) -> Vec<u8> {
     data
 }
 
-fn comment(user_data: Option<&[u8]>) -> String {
+pub(super) fn comment(user_data: Option<&[u8]>) -> String {
     let mut rest = user_data.unwrap_or_default();
     while let [kind, length, tail @ ..] = rest {
         let value = tail.get(..usize::from(*length)).unwrap_or_default();

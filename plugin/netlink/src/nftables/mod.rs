@@ -2,18 +2,22 @@
 //!
 //! A batch is applied by the kernel as a whole or not at all, so packets never meet half a table.
 
+mod attributes;
 mod batch;
 mod expression;
 mod list;
 mod model;
 mod ranges;
+mod rule;
+mod stands;
 
 pub use batch::Batch;
-pub use list::{ChainEntry, RuleEntry, TableEntry};
+pub use list::{ChainEntry, TableEntry};
 pub use model::{
     BaseChain, Chain, ChainKind, Direction, Expression, Family, Hook, Policy, Rule, Set, Table,
 };
 pub use ranges::AddressRanges;
+pub use rule::{RuleEntry, Verdict};
 
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
@@ -36,5 +40,11 @@ impl Socket {
     /// Opens a socket in `netns`; it can then be used from any thread.
     pub fn open_in(netns: &Netns) -> Result<Self> {
         netns.run(Self::open)?
+    }
+
+    /// The number under which the kernel knows this socket in its namespace. Notifications carry that
+    /// of the socket through which the change was made.
+    pub fn port(&self) -> u32 {
+        self.channel.port()
     }
 }

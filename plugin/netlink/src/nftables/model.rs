@@ -73,6 +73,15 @@ pub enum ChainKind {
     Nat,
 }
 
+impl ChainKind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Filter => "filter",
+            Self::Nat => "nat",
+        }
+    }
+}
+
 /// A point in the path of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
@@ -118,6 +127,9 @@ pub enum Expression {
     InSet(Direction, AddressFamily, String),
     /// `ip daddr != @name`: the address is not in the named set of the same table.
     NotInSet(Direction, AddressFamily, String),
+    /// `-m conntrack --ctstate DNAT`: the connection's destination was translated. For chains of
+    /// iptables, in its own words: it refuses to list a chain that has nftables' `ct status dnat`.
+    DestinationTranslated,
     /// Counts packets and bytes.
     Counter,
     /// Ends this chain's hook with acceptance; chains of other tables at the same hook still decide.

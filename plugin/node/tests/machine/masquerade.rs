@@ -1,6 +1,7 @@
 //! Masquerading, as the outside sees it.
 
 use std::net::{IpAddr, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 use signpost_netlink::{Netns, nftables};
@@ -114,15 +115,71 @@ fn masquerade_rules_are_mended_and_otherwise_left_as_they_are() {
     let first = listing();
     ensure(&world.node, Some(&exempt));
     assert_eq!(listing(), first, "handles show that nothing was written");
+    let text = || run(&world.node, "nft --stateless list ruleset");
+    let written = text();
+    let of_chain = |priority: i32, masquerade: &str| {
+        let rules = [
+            "ip saddr 10.244.1.0/24 ip daddr != @exempt4",
+            "ip6 saddr fd00:1::/64 ip6 daddr != @exempt6",
+        ]
+        .map(|condition| {
+            format!(
+                "add rule inet signpost postrouting {condition} counter {masquerade} \
+                     comment \"pods of this node to outside the pod network\"\n"
+            )
+        });
+        format!(
+            "delete chain inet signpost postrouting\n\
+             add chain inet signpost postrouting {{ type nat hook postrouting priority {priority}; }}\n{}",
+            rules.concat()
+        )
+    };
     for damage in [
-        "nft flush ruleset",
-        "nft flush chain inet signpost postrouting",
-        "nft delete element inet signpost exempt4 { 172.16.0.0/12 }",
+        "flush ruleset".to_owned(),
+        "flush chain inet signpost postrouting".to_owned(),
+        "delete element inet signpost exempt4 { 172.16.0.0/12 }".to_owned(),
+        "delete element inet signpost exempt4 { 172.16.0.0/12 }\n\
+         add element inet signpost exempt4 { 192.0.2.0/24 }"
+            .to_owned(),
+        "add table inet signpost { flags dormant; }".to_owned(),
+        "add chain inet signpost postrouting { policy drop; }".to_owned(),
+        "add chain inet signpost routed { type filter hook forward priority 0; policy drop; }"
+            .to_owned(),
+        of_chain(100, "accept"),
+        of_chain(100, "masquerade"),
+        of_chain(-100, "masquerade fully-random"),
     ] {
-        run(&world.node, damage);
+        run_nft(&world.node, &damage);
+        assert_ne!(text(), written, "{damage}");
         ensure(&world.node, Some(&exempt));
-        let text = run(&world.node, "nft list ruleset");
-        assert_eq!(text.matches("masquerade").count(), 2, "{damage}: {text}");
-        assert!(text.contains("172.16.0.0/12"), "{damage}: {text}");
+        assert_eq!(text(), written, "{damage}");
     }
+    assert_eq!(sources(&world), addresses(NODE));
+}
+
+#[test]
+fn masquerade_is_mended_where_the_table_sleeps_or_a_rule_was_replaced() {
+    let world = World::forwarding();
+    let exempt = ["10.244.0.0/16", "fd00::/16"];
+    for damage in [
+        "add table inet signpost { flags dormant; }",
+        "flush chain inet signpost postrouting\n\
+         add rule inet signpost postrouting accept\n\
+         add rule inet signpost postrouting accept",
+    ] {
+        ensure(&world.node, Some(&exempt));
+        run_nft(&world.node, damage);
+        assert_eq!(sources(&world), addresses(POD), "{damage}");
+        ensure(&world.node, Some(&exempt));
+        assert_eq!(sources(&world), addresses(NODE), "{damage}");
+    }
+}
+
+/// Carries out commands of `nft` as one batch.
+fn run_nft(netns: &Netns, commands: &str) {
+    let mut nft = Command::new("nft");
+    nft.arg(commands);
+    let output = netns.run(move || nft.output()).unwrap().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{commands}: {errors}");
 }
