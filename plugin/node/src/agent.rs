@@ -54,7 +54,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     loop {
         let missing = agent.act();
         let done = !matches!(missing, Some(Missing::Failed(_)));
-        health.looked(missing.as_ref().map(Missing::text));
+        health.looked(missing.as_ref().map(Missing::text), agent.machine.remarks());
         if done {
             retry = RETRY;
         }

@@ -25,6 +25,8 @@ struct State {
     beat: Instant,
     /// Why the node is not as planned.
     missing: Option<String>,
+    /// What may stop packets all the same, and is others' to change.
+    remarks: Vec<String>,
 }
 
 impl Health {
@@ -33,6 +35,7 @@ impl Health {
         let state = State {
             beat: Instant::now(),
             missing: Some("starting".to_owned()),
+            remarks: Vec::new(),
         };
         Self {
             check_period,
@@ -40,30 +43,34 @@ impl Health {
         }
     }
 
-    /// The agent has looked at the node, and found it as planned or said what is missing.
-    pub fn looked(&self, missing: Option<&str>) {
+    /// The agent has looked at the node, and found it as planned or said what is missing. Remarks change
+    /// nothing of that.
+    pub fn looked(&self, missing: Option<&str>, remarks: impl IntoIterator<Item = String>) {
         // No holder can panic between two changes that belong together.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.beat = Instant::now();
         state.missing = missing.map(str::to_owned);
+        state.remarks = remarks.into_iter().collect();
     }
 
-    fn live(&self) -> Result<&'static str, String> {
+    fn live(&self) -> Result<String, String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let silent = state.beat.elapsed();
         if silent > self.check_period + LONGEST_SILENCE {
             return Err(format!("the agent is stuck since {} s", silent.as_secs()));
         }
-        Ok("alive")
+        Ok("alive".to_owned())
     }
 
-    fn ready(&self) -> Result<&'static str, String> {
+    fn ready(&self) -> Result<String, String> {
         self.live()?;
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match &state.missing {
-            Some(missing) => Err(missing.clone()),
-            None => Ok("the node is set up"),
+        if let Some(missing) = &state.missing {
+            return Err(missing.clone());
         }
+        let set_up = std::iter::once("the node is set up");
+        let remarks = state.remarks.iter().map(String::as_str);
+        Ok(set_up.chain(remarks).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -91,7 +98,7 @@ pub async fn serve(address: SocketAddr, health: Arc<Health>) -> anyhow::Result<(
 
 fn page<F>(text: F) -> MethodRouter
 where
-    F: Fn() -> Result<&'static str, String> + Clone + Send + Sync + 'static,
+    F: Fn() -> Result<String, String> + Clone + Send + Sync + 'static,
 {
     get(async move || match text() {
         Ok(text) => (StatusCode::OK, format!("{text}\n")),
@@ -107,11 +114,20 @@ mod tests {
     fn an_agent_is_ready_while_the_node_is_as_planned() {
         let health = Health::new(Duration::from_secs(10));
         assert_eq!(health.ready().unwrap_err(), "starting");
-        health.looked(None);
-        assert_eq!(health.ready(), Ok("the node is set up"));
-        health.looked(Some("waiting for a pod CIDR"));
+        health.looked(None, []);
+        assert_eq!(health.ready().unwrap(), "the node is set up");
+        health.looked(None, ["a firewall drops".to_owned()]);
+        assert_eq!(
+            health.ready().unwrap(),
+            "the node is set up\na firewall drops"
+        );
+        health.looked(Some("waiting for a pod CIDR"), []);
         assert_eq!(health.ready().unwrap_err(), "waiting for a pod CIDR");
-        assert_eq!(health.live(), Ok("alive"), "that is no fault of the agent");
+        assert_eq!(
+            health.live().unwrap(),
+            "alive",
+            "that is no fault of the agent"
+        );
     }
 
     #[test]

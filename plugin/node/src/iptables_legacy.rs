@@ -1,9 +1,8 @@
 //! FORWARD chains of the legacy `iptables`, which the kernel keeps apart from nftables.
 //!
 //! There is no netlink interface to them, so the `iptables` program is called, and only if such a
-//! table exists and its FORWARD policy is DROP.
+//! table exists. What is done there is what [`crate::forward`] does to chains of nftables.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::process::Command;
@@ -16,7 +15,8 @@ use tracing::info;
 /// Comment of the rules that this agent has added.
 const MARK: &str = "signpost";
 
-/// Lets packets from and to `pods` pass the legacy FORWARD chains that drop by policy.
+/// Lets packets from and to `pods`, and those of translated connections, pass the legacy FORWARD chains
+/// that drop by policy or by a rule without a condition.
 pub fn ensure(pods: &[IpNet]) -> anyhow::Result<()> {
     for (family, names, programs) in [
         (
@@ -57,59 +57,101 @@ fn legacy_program(programs: [&'static str; 2]) -> anyhow::Result<&'static str> {
     }
     bail!(
         "the node has legacy iptables tables, but no {} to look into them: install it, or see to it \
-         that their FORWARD policy is ACCEPT",
+         that their FORWARD chains drop nothing",
         programs[0]
     )
 }
 
 fn accept(program: &str, pods: &[&IpNet]) -> anyhow::Result<()> {
     let listing = run(program, "-S FORWARD")?;
-    if !listing.lines().any(|line| line == "-P FORWARD DROP") {
+    let Some(change) = change(&listing, pods) else {
         return Ok(());
+    };
+    for rule in &change.stale {
+        run(program, &format!("-D FORWARD {rule}"))?;
     }
-    let (stale, missing) = difference(&listing, pods);
-    for rule in &stale {
-        run(program, &format!("-D {rule}"))?;
+    for (number, rule) in (change.place..).zip(&change.wanted) {
+        run(program, &format!("-I FORWARD {number} {rule}"))?;
     }
-    for rule in &missing {
-        run(program, &format!("-A {rule}"))?;
-    }
-    if !missing.is_empty() {
-        let rules = missing.len();
+    if change.wanted.is_empty() {
         info!(
             program,
-            rules, "the policy of FORWARD is DROP: added rules that accept pod traffic"
+            "FORWARD drops no more: removed the rules that accept pod traffic"
+        );
+    } else {
+        let rules = change.wanted.len();
+        info!(
+            program,
+            rules, "FORWARD drops: wrote rules that accept pod traffic"
         );
     }
     Ok(())
 }
 
-/// What to delete from the chain and what to append to it, as `iptables -S` prints rules.
-fn difference(listing: &str, pods: &[&IpNet]) -> (Vec<String>, Vec<String>) {
-    let wanted: Vec<String> = pods
-        .iter()
-        .flat_map(|pods| {
-            ["-s", "-d"]
-                .map(|side| format!("FORWARD {side} {pods} -m comment --comment {MARK} -j ACCEPT"))
-        })
-        .collect();
-    let mark = format!("-m comment --comment {MARK} -j ACCEPT");
-    let present: BTreeSet<String> = listing
+/// How a chain becomes as wanted.
+#[derive(Debug, PartialEq, Eq)]
+struct Change {
+    /// Rules of this agent to delete.
+    stale: Vec<String>,
+    /// Where the wanted ones begin after that, counted from 1.
+    place: usize,
+    wanted: Vec<String>,
+}
+
+/// What to change in a chain as `iptables -S` prints it; `None` if it is as wanted.
+fn change(listing: &str, pods: &[&IpNet]) -> Option<Change> {
+    let rules: Vec<&str> = listing
         .lines()
-        .filter_map(|line| line.strip_prefix("-A "))
-        .filter(|rule| rule.ends_with(&mark))
-        .map(str::to_owned)
+        .filter_map(|line| line.strip_prefix("-A FORWARD "))
         .collect();
-    let stale = present
+    let ends = |rule: &str| ["ACCEPT", "DROP", "REJECT", "RETURN"].contains(&target_of_all(rule));
+    let end = rules.iter().position(|rule| ends(rule));
+    let drops = match end.map(|end| target_of_all(rules[end])) {
+        None | Some("RETURN") => listing.lines().any(|line| line == "-P FORWARD DROP"),
+        Some(target) => target != "ACCEPT",
+    };
+    let wanted = if drops { wanted(pods) } else { Vec::new() };
+    let before = &rules[..end.unwrap_or(rules.len())];
+    let is_ours = |rule: &&&str| rule.ends_with(&accepts());
+    let ours = || rules.iter().filter(is_ours);
+    let place = &before[before.len().saturating_sub(wanted.len())..];
+    if ours().count() == wanted.len() && place == wanted {
+        return None;
+    }
+    Some(Change {
+        stale: ours().map(|rule| (*rule).to_owned()).collect(),
+        place: before.len() - before.iter().filter(is_ours).count() + 1,
+        wanted,
+    })
+}
+
+/// The rules that let packets pass, as `iptables -S` prints them.
+fn wanted(pods: &[&IpNet]) -> Vec<String> {
+    let of_pods = pods
         .iter()
-        .filter(|rule| !wanted.contains(rule))
-        .cloned()
-        .collect();
-    let missing = wanted
-        .into_iter()
-        .filter(|rule| !present.contains(rule))
-        .collect();
-    (stale, missing)
+        .flat_map(|pods| ["-s", "-d"].map(|side| format!("{side} {pods}")));
+    let translated = (!pods.is_empty()).then(|| "-m conntrack --ctstate DNAT".to_owned());
+    of_pods
+        .chain(translated)
+        .map(|condition| condition + &accepts())
+        .collect()
+}
+
+/// How the rules of this agent end.
+fn accepts() -> String {
+    format!(" -m comment --comment {MARK} -j ACCEPT")
+}
+
+/// The target of a rule that has no condition, but for a comment; empty if it has one.
+fn target_of_all(rule: &str) -> &str {
+    let rule = match rule.strip_prefix("-m comment --comment ") {
+        Some(commented) => commented
+            .rfind("-j ")
+            .map_or("", |start| &commented[start..]),
+        None => rule,
+    };
+    let target = rule.strip_prefix("-j ").unwrap_or_default();
+    target.split(' ').next().unwrap_or_default()
 }
 
 fn run(program: &str, arguments: &str) -> anyhow::Result<String> {
@@ -129,21 +171,65 @@ fn run(program: &str, arguments: &str) -> anyhow::Result<String> {
 mod tests {
     use super::*;
 
+    const WANTED: [&str; 3] = [
+        "-s 10.244.0.0/16 -m comment --comment signpost -j ACCEPT",
+        "-d 10.244.0.0/16 -m comment --comment signpost -j ACCEPT",
+        "-m conntrack --ctstate DNAT -m comment --comment signpost -j ACCEPT",
+    ];
+
+    fn change_of(listing: &str) -> Option<Change> {
+        change(listing, &[&"10.244.0.0/16".parse().unwrap()])
+    }
+
+    fn place(listing: &str) -> Option<(usize, usize)> {
+        change_of(listing).map(|change| (change.place, change.wanted.len()))
+    }
+
     #[test]
     fn legacy_rules_are_compared_as_iptables_prints_them() {
-        let listing = "-P FORWARD DROP\n\
-            -A FORWARD -j DOCKER-USER\n\
-            -A FORWARD -s 10.9.0.0/16 -m comment --comment signpost -j ACCEPT\n\
-            -A FORWARD -s 10.244.0.0/16 -m comment --comment signpost -j ACCEPT\n";
-        let pods = "10.244.0.0/16".parse().unwrap();
-        let (stale, missing) = difference(listing, &[&pods]);
+        let stale = "-s 10.9.0.0/16 -m comment --comment signpost -j ACCEPT";
+        let listing = format!("-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n-A FORWARD {stale}\n");
+        let change = change_of(&listing).unwrap();
+        assert_eq!(change.stale, [stale]);
         assert_eq!(
-            stale,
-            ["FORWARD -s 10.9.0.0/16 -m comment --comment signpost -j ACCEPT"]
+            (change.place, change.wanted),
+            (2, WANTED.map(str::to_owned).to_vec())
         );
+
+        let rules = WANTED.map(|rule| format!("-A FORWARD {rule}\n")).concat();
+        assert_eq!(change_of(&format!("-P FORWARD DROP\n{rules}")), None);
+        assert_eq!(place(&format!("-P FORWARD ACCEPT\n{rules}")), Some((1, 0)));
+    }
+
+    #[test]
+    fn legacy_rules_stand_before_the_rule_that_drops_all() {
+        let reject = "-A FORWARD -m comment --comment \"all else\" -j REJECT --reject-with icmp-host-prohibited";
+        let rules = WANTED.map(|rule| format!("-A FORWARD {rule}\n")).concat();
+        for policy in ["-P FORWARD ACCEPT", "-P FORWARD DROP"] {
+            let first = "-A FORWARD -p tcp -j DROP";
+            assert_eq!(
+                place(&format!("{policy}\n{first}\n{reject}\n")),
+                Some((2, 3))
+            );
+            assert_eq!(
+                place(&format!("{policy}\n{first}\n{rules}{reject}\n")),
+                None
+            );
+            assert_eq!(place(&format!("{policy}\n{reject}\n{rules}")), Some((1, 3)));
+            let last = "-A FORWARD -p udp -j DROP";
+            assert_eq!(
+                place(&format!("{policy}\n{rules}{last}\n{reject}\n")),
+                Some((2, 3)),
+                "rules of others decide first"
+            );
+            assert_eq!(
+                place(&format!("{policy}\n-A FORWARD -j ACCEPT\n{reject}\n")),
+                None
+            );
+        }
         assert_eq!(
-            missing,
-            ["FORWARD -d 10.244.0.0/16 -m comment --comment signpost -j ACCEPT"]
+            place("-P FORWARD ACCEPT\n-A FORWARD -p tcp -j DROP\n"),
+            None
         );
     }
 }

@@ -79,6 +79,11 @@ impl Machine {
         }
     }
 
+    /// What may stop pods' packets although the node is as planned, with the remedies.
+    pub fn remarks(&self) -> impl Iterator<Item = String> + '_ {
+        self.warnings.said.iter().cloned()
+    }
+
     /// Carries out what is planned, as far as it does not stand yet. Blocks.
     pub fn carry_out(&mut self, plan: &Plan) -> anyhow::Result<()> {
         let node_addresses = match plan {
@@ -120,11 +125,8 @@ impl Machine {
             .as_ref()
             .and_then(|exempt| masquerade::table(&settings.subnets, exempt));
         masquerade::ensure(&mut netfilter, table.as_ref()).context(remedy)?;
-        for chain in forward::ensure(&mut netfilter, &settings.pods).context(remedy)? {
-            self.warnings.add(&format!(
-                "nftables chain {chain} drops forwarded packets by policy: \
-                 add rules there that accept the pod ranges, or pods are not reachable"
-            ));
+        for remark in forward::ensure(&mut netfilter, &settings.pods).context(remedy)? {
+            self.warnings.add(&remark);
         }
         if let Err(error) = iptables_legacy::ensure(&settings.pods) {
             self.warnings.add(&format!("{error:#}"));

@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long)]
     pub plugin: Option<PathBuf>,
     /// Where /healthz and /readyz are served; port 0 takes a free one. The second says what is missing
-    /// while the node is not as planned.
+    /// while the node is not as planned, and then which firewall of others may drop pods' packets.
     #[arg(
         long,
         env = "SIGNPOST_HTTP_ADDRESS",

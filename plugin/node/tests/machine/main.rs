@@ -5,6 +5,7 @@
 
 mod claims;
 mod forward;
+mod legacy;
 mod masquerade;
 mod sysctl;
 mod whole;

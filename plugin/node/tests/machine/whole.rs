@@ -103,3 +103,34 @@ fn machine_gets_its_configuration_last_with_the_mtu_of_the_default_route() {
         "the watched folder stays"
     );
 }
+
+#[test]
+fn machine_remarks_on_firewalls_of_others_as_long_as_they_may_drop() {
+    let world = World::forwarding();
+    run(&world.node, "ip route add default via 192.0.2.9");
+    let folder = tempfile::tempdir().unwrap();
+    let mut machine = machine(folder.path());
+    let plan = Plan::Apply(settings());
+    let mut remarks = || -> Vec<String> {
+        world
+            .node
+            .run(|| machine.carry_out(&plan))
+            .unwrap()
+            .unwrap();
+        assert!(conflist(folder.path()).is_some(), "pods start all the same");
+        machine.remarks().collect()
+    };
+    assert!(remarks().is_empty());
+    run(&world.node, "nft add table inet firewalld");
+    run(
+        &world.node,
+        "nft add chain inet firewalld filter_FORWARD { type filter hook forward priority 10 ; policy drop ; }",
+    );
+    let said = remarks();
+    assert!(
+        said.len() == 1 && said[0].contains("firewall-cmd"),
+        "{said:?}"
+    );
+    run(&world.node, "nft delete table inet firewalld");
+    assert!(remarks().is_empty());
+}
