@@ -23,3 +23,4 @@ pub mod plan;
 mod probe;
 pub mod ready;
 pub mod sysctl;
+pub mod uplink;

@@ -1,6 +1,7 @@
 //! The node's kernel and files, made to be as planned.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use signpost_netlink::{Family, Socket, nftables};
@@ -14,7 +15,7 @@ use crate::install::Installer;
 use crate::options::{Options, PLUGIN};
 use crate::plan::{OnNode, Plan, Settings};
 use crate::ready::Ready;
-use crate::{forward, iptables_legacy, masquerade, sysctl};
+use crate::{forward, iptables_legacy, masquerade, sysctl, uplink};
 
 /// The node on which the agent runs.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Machine {
     ready: Ready,
     chained: Chained,
     sysctl: sysctl::Settings,
+    sysctl_dir: PathBuf,
     changes: Changes,
     warnings: Warnings,
 }
@@ -61,6 +63,7 @@ impl Machine {
             ready,
             chained: Chained::new(&options.cni_bin_dir),
             sysctl: sysctl::Settings::new(&options.sysctl_dir),
+            sysctl_dir: options.sysctl_dir.clone(),
             changes: Changes::follow()?,
             warnings: Warnings::default(),
         })
@@ -128,7 +131,13 @@ impl Machine {
         for remark in forward::ensure(&mut netfilter, &settings.pods).context(remedy)? {
             self.warnings.add(&remark);
         }
-        if let Err(error) = iptables_legacy::ensure(&settings.pods) {
+        let legacy = iptables_legacy::ensure(&settings.pods);
+        let uplink = if families.contains(&Family::V4) {
+            uplink::forward_ipv4(&self.sysctl_dir)
+        } else {
+            Ok(())
+        };
+        for error in [legacy, uplink].into_iter().filter_map(Result::err) {
             self.warnings.add(&format!("{error:#}"));
         }
         let mtu = match settings.mtu {

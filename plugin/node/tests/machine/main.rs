@@ -8,6 +8,7 @@ mod forward;
 mod legacy;
 mod masquerade;
 mod sysctl;
+mod uplink;
 mod whole;
 
 use std::process::{Command, Stdio};

@@ -1,0 +1,34 @@
+//! Forwarding of what comes in from the network.
+
+use std::path::Path;
+
+use signpost_node::uplink;
+
+use crate::{World, run};
+
+#[test]
+fn uplink_forwards_again_and_other_interfaces_stay_as_they_are() {
+    let world = World::forwarding();
+    let forward = || {
+        world
+            .node
+            .run(|| uplink::forward_ipv4(Path::new("/proc/sys/net")))
+            .unwrap()
+            .unwrap();
+    };
+    forward();
+    run(&world.node, "ip route add default via 192.0.2.9");
+    run(&world.node, "ip link add other type veth peer name far");
+    run(
+        &world.node,
+        "busybox sysctl -qw net.ipv4.conf.uplink.forwarding=0 net.ipv4.conf.other.forwarding=0",
+    );
+    assert_eq!(world.pings(), (false, true), "replies do not come in");
+    forward();
+    assert_eq!(world.pings(), (true, true));
+    let other = run(
+        &world.node,
+        "busybox sysctl -n net.ipv4.conf.other.forwarding",
+    );
+    assert_eq!(other.trim(), "0");
+}
