@@ -42,6 +42,10 @@ impl Subscription {
         })
     }
 
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
     /// Leaves out from now on what the socket with this number has caused.
     pub(crate) fn ignore_changes_of(&mut self, port: u32) {
         self.ignored_port = Some(port);

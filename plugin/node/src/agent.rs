@@ -15,13 +15,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, error, info};
 
-use crate::claims::Changes;
+use crate::claims::RouteChanges;
 use crate::cluster::{NetworkView, NodeView, internal_ips};
 use crate::health::{self, Health};
 use crate::kubernetes::{Seen, client, follow};
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::plan::{Knowledge, Plan, needs_node_addresses, plan};
+use crate::rule_changes::RuleChanges;
 
 /// How long changes are gathered before they are acted upon.
 const GATHERING: Duration = Duration::from_millis(100);
@@ -46,6 +47,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     health::serve(options.http_address, Arc::clone(&health)).await?;
     let client = client(options.kubeconfig.as_deref()).await?;
     let mut agent = Agent::new(&options, machine, client);
+    let mut rules = RuleChanges::follow();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut ticks = interval_at(Instant::now() + period, period);
@@ -55,11 +57,15 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         let missing = agent.act();
         let done = !matches!(missing, Some(Missing::Failed(_)));
         health.looked(missing.as_ref().map(Missing::text), agent.machine.remarks());
+        if let Some(port) = agent.machine.netfilter_port() {
+            rules.ignore_changes_of(port);
+        }
         if done {
             retry = RETRY;
         }
         tokio::select! {
             () = agent.changed() => sleep(GATHERING).await,
+            () = rules.gathered(GATHERING) => {}
             _ = ticks.tick() => {}
             () = sleep(retry), if !done => retry = retry.saturating_mul(2).min(period),
             _ = terminate.recv() => break,
@@ -95,7 +101,7 @@ struct Agent {
     node_name: String,
     client: Client,
     machine: Machine,
-    kernel: Changes,
+    routes: RouteChanges,
     node: watch::Receiver<Seen<NodeView>>,
     network: watch::Receiver<Seen<Result<NetworkView, String>>>,
     node_addresses: Option<NodeAddresses>,
@@ -123,7 +129,7 @@ impl Agent {
         Self {
             node_name: options.node_name.clone(),
             client,
-            kernel: machine.changes(),
+            routes: machine.route_changes(),
             machine,
             node,
             network,
@@ -144,7 +150,7 @@ impl Agent {
             outcome = self.node.changed() => outcome,
             outcome = self.network.changed() => outcome,
             outcome = addresses => outcome,
-            () = self.kernel.changed() => Ok(()),
+            () = self.routes.changed() => Ok(()),
         };
         // The senders live as long as their tasks, which end only with this one.
         if outcome.is_err() {

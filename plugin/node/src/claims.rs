@@ -26,13 +26,13 @@ const REMEMBERED: usize = 1000;
 
 /// What happens to the routes to pods.
 #[derive(Clone, Debug)]
-pub struct Changes {
+pub struct RouteChanges {
     changed: watch::Receiver<()>,
     /// Through which port of netlink a route was removed.
     removed: Arc<Mutex<BTreeMap<IpNet, u32>>>,
 }
 
-impl Changes {
+impl RouteChanges {
     /// Follows them, in the network namespace of the calling thread, as long as somebody listens.
     pub fn follow() -> anyhow::Result<Self> {
         let mut monitor = RouteMonitor::open()?;
@@ -85,7 +85,7 @@ impl Changes {
 pub fn restore(
     socket: &mut Socket,
     node_addresses: Option<&[IpAddr]>,
-    changes: &Changes,
+    changes: &RouteChanges,
 ) -> signpost_netlink::Result<Vec<String>> {
     let removed = changes.forget();
     let mut routes = pod_routes(socket)?;

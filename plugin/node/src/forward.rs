@@ -27,7 +27,7 @@ use tracing::info;
 /// What the comments of rules begin with that this agent has added.
 const MARK: &str = "signpost: ";
 /// Number of the hook for forwarded packets.
-pub const HOOK: u32 = 2;
+const HOOK: u32 = 2;
 /// How deep chains are followed; the kernel allows no deeper jumps.
 const DEEPEST: usize = 16;
 

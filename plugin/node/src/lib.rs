@@ -22,5 +22,6 @@ pub mod options;
 pub mod plan;
 mod probe;
 pub mod ready;
+pub mod rule_changes;
 pub mod sysctl;
 pub mod uplink;

@@ -8,7 +8,7 @@ use signpost_netlink::{Family, Socket, nftables};
 use tracing::warn;
 
 use crate::chained::Chained;
-use crate::claims::{self, Changes};
+use crate::claims::{self, RouteChanges};
 use crate::conflist::{self, Conflist};
 use crate::file::clear_left_over;
 use crate::install::Installer;
@@ -26,7 +26,9 @@ pub struct Machine {
     chained: Chained,
     sysctl: sysctl::Settings,
     sysctl_dir: PathBuf,
-    changes: Changes,
+    /// One for all looks, so that the kernel's notifications tell by its number who changed something.
+    netfilter: Option<nftables::Socket>,
+    routes: RouteChanges,
     warnings: Warnings,
 }
 
@@ -64,14 +66,15 @@ impl Machine {
             chained: Chained::new(&options.cni_bin_dir),
             sysctl: sysctl::Settings::new(&options.sysctl_dir),
             sysctl_dir: options.sysctl_dir.clone(),
-            changes: Changes::follow()?,
+            netfilter: None,
+            routes: RouteChanges::follow()?,
             warnings: Warnings::default(),
         })
     }
 
-    /// Tells of changes in the kernel, after which it has to be seen whether everything still stands.
-    pub fn changes(&self) -> Changes {
-        self.changes.clone()
+    /// Tells of what happens to the routes to pods.
+    pub fn route_changes(&self) -> RouteChanges {
+        self.routes.clone()
     }
 
     /// What there is on the node.
@@ -80,6 +83,11 @@ impl Machine {
             configured: self.conflist.subnets(),
             ready: self.ready.subnets(),
         }
+    }
+
+    /// The number of the socket through which rules are changed, once there is one.
+    pub fn netfilter_port(&self) -> Option<u32> {
+        self.netfilter.as_ref().map(nftables::Socket::port)
     }
 
     /// What may stop pods' packets although the node is as planned, with the remedies.
@@ -95,7 +103,7 @@ impl Machine {
         };
         // Pods that live come first.
         let mut kernel = Socket::open()?;
-        for warning in claims::restore(&mut kernel, node_addresses, &self.changes)? {
+        for warning in claims::restore(&mut kernel, node_addresses, &self.routes)? {
             self.warnings.add(&warning);
         }
         self.installer.ensure()?;
@@ -122,13 +130,16 @@ impl Machine {
         }
         let remedy =
             "netfilter: the agent needs the capability NET_ADMIN, and the kernel nf_tables";
-        let mut netfilter = nftables::Socket::open().context(remedy)?;
+        let netfilter = match &mut self.netfilter {
+            Some(socket) => socket,
+            none => none.insert(nftables::Socket::open().context(remedy)?),
+        };
         let table = settings
             .exempt
             .as_ref()
             .and_then(|exempt| masquerade::table(&settings.subnets, exempt));
-        masquerade::ensure(&mut netfilter, table.as_ref()).context(remedy)?;
-        for remark in forward::ensure(&mut netfilter, &settings.pods).context(remedy)? {
+        masquerade::ensure(netfilter, table.as_ref()).context(remedy)?;
+        for remark in forward::ensure(netfilter, &settings.pods).context(remedy)? {
             self.warnings.add(&remark);
         }
         let legacy = iptables_legacy::ensure(&settings.pods);

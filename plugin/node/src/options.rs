@@ -49,7 +49,8 @@ pub struct Options {
         default_value = "127.0.0.1:9451"
     )]
     pub http_address: SocketAddr,
-    /// How often to see whether everything still stands, in seconds.
+    /// How often to see whether everything still stands, in seconds. Changes of nftables by others are
+    /// seen at once.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub check_period: u64,
 }

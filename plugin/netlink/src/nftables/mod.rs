@@ -7,6 +7,7 @@ mod batch;
 mod expression;
 mod list;
 mod model;
+mod monitor;
 mod ranges;
 mod rule;
 mod stands;
@@ -16,6 +17,7 @@ pub use list::{ChainEntry, TableEntry};
 pub use model::{
     BaseChain, Chain, ChainKind, Direction, Expression, Family, Hook, Policy, Rule, Set, Table,
 };
+pub use monitor::{Change, Event, Monitor};
 pub use ranges::AddressRanges;
 pub use rule::{RuleEntry, Verdict};
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use signpost_netlink::{Route, RouteEvent, RouteMonitor};
+use signpost_netlink::nftables::{
+    AddressRanges, Batch, Change, Event, Family, Monitor, Set, Socket, Table,
+};
+use signpost_netlink::{Family as AddressFamily, Netns, Route, RouteEvent, RouteMonitor};
 
 use crate::{net, run, wired};
 
@@ -103,4 +106,85 @@ fn more_changes_than_the_socket_holds_are_an_overrun() {
     run(&netns, "ip route del 10.0.0.0/24");
     let event = monitor.next(PATIENCE).unwrap();
     assert!(matches!(event, Some(RouteEvent::Removed(_))), "{event:?}");
+}
+
+fn table(name: &str, elements: u32) -> Table {
+    let networks: Vec<_> = (0..elements)
+        .map(|number| net(&format!("10.{}.{}.0/25", number / 256, number % 256)))
+        .collect();
+    Table {
+        family: Family::Inet,
+        name: name.into(),
+        comment: String::new(),
+        sets: vec![Set {
+            name: "addresses".into(),
+            ranges: AddressRanges::new(AddressFamily::V4, &networks),
+        }],
+        chains: Vec::new(),
+    }
+}
+
+fn write(socket: &mut Socket, table: &Table) {
+    let mut batch = Batch::new();
+    batch.replace_table(table);
+    socket.commit(batch).unwrap();
+}
+
+#[test]
+fn changes_of_nftables_tell_where_they_are_and_those_of_an_ignored_socket_nothing() {
+    let netns = Netns::create().unwrap();
+    let mut monitor = Monitor::open_in(&netns).unwrap();
+    let mut socket = Socket::open_in(&netns).unwrap();
+    monitor.ignore_changes_of(socket.port());
+    write(&mut socket, &table("own", 3));
+    run(&netns, "nft add table bridge other");
+    run(&netns, "nft add table ip filter");
+    run(&netns, "nft add chain ip filter FORWARD");
+    run(&netns, "nft add rule ip filter FORWARD accept");
+    run(&netns, "nft flush set inet own addresses");
+    let mut changes = Vec::new();
+    while changes
+        .last()
+        .is_none_or(|change: &Change| change.table != "own")
+    {
+        match monitor.next(PATIENCE).unwrap().expect("an event in time") {
+            Event::Changed(change) => changes.push(change),
+            Event::Overrun => panic!("overrun"),
+        }
+    }
+    let change = |family, table: &str, chain: Option<&str>| Change {
+        family,
+        table: table.into(),
+        chain: chain.map(str::to_owned),
+    };
+    let forward = change(Family::Ip, "filter", Some("FORWARD"));
+    assert_eq!(
+        changes,
+        [
+            change(Family::Ip, "filter", None),
+            forward.clone(),
+            forward,
+            change(Family::Inet, "own", None),
+        ],
+        "the table, the chain, the rule in it, and the elements"
+    );
+}
+
+#[test]
+fn more_changes_of_nftables_than_the_socket_holds_are_an_overrun() {
+    let netns = Netns::create().unwrap();
+    let mut monitor = Monitor::open_in(&netns).unwrap();
+    let mut socket = Socket::open_in(&netns).unwrap();
+    let many = table("many", 5000);
+    for _ in 0..40 {
+        write(&mut socket, &many);
+    }
+    let mut overrun = false;
+    while let Some(event) = monitor.next(Duration::from_millis(200)).unwrap() {
+        overrun |= event == Event::Overrun;
+    }
+    assert!(overrun);
+    write(&mut socket, &table("few", 1));
+    let event = monitor.next(PATIENCE).unwrap();
+    assert!(matches!(event, Some(Event::Changed(_))), "{event:?}");
 }

@@ -236,7 +236,8 @@ fn start_agent(control_plane: &ControlPlane) -> Child {
         .open(folder.join("agent.log"))
         .unwrap();
     Command::new(env!("CARGO_BIN_EXE_signpost-node"))
-        .args(["--node-name", "n1", "--check-period", "1"])
+        // A check comes too late for any test: what happens before is a reaction to something.
+        .args(["--node-name", "n1", "--check-period", "600"])
         .args(["--kubeconfig".as_ref(), kubeconfig.as_os_str()])
         .args(["--plugin".as_ref(), folder.join("plugin").as_os_str()])
         .args(["--cni-bin-dir".as_ref(), folder.join("bin").as_os_str()])
@@ -361,6 +362,7 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
         world.set_unavailable("n1", "True").await;
         world.control_plane.restart_apiserver().await.unwrap();
         world.client = world.control_plane.client().await.unwrap();
+        // The kernel tells of what others do to the rules.
         run("nft flush ruleset");
         world
             .eventually("mended rules", || {

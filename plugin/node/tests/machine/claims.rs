@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use signpost_netlink::{LinkChange, Mac, Netns, PodLabel, Socket, VethEnd};
-use signpost_node::claims::{Changes, restore};
+use signpost_node::claims::{RouteChanges, restore};
 
 use crate::run;
 
@@ -15,7 +15,7 @@ struct World {
     node: Netns,
     _pod: Netns,
     socket: Socket,
-    changes: Changes,
+    changes: RouteChanges,
 }
 
 impl World {
@@ -55,7 +55,7 @@ impl World {
         for claim in claims {
             socket.add_alternative_name(index, claim).unwrap();
         }
-        let changes = node.run(Changes::follow).unwrap().unwrap();
+        let changes = node.run(RouteChanges::follow).unwrap().unwrap();
         Self {
             node,
             _pod: pod,

@@ -7,6 +7,7 @@ mod claims;
 mod forward;
 mod legacy;
 mod masquerade;
+mod rule_changes;
 mod sysctl;
 mod uplink;
 mod whole;
