@@ -107,13 +107,13 @@ impl World {
             command
                 .args(["ping", "-q", "-c4", "-i0.3", "-W1", address])
                 .stdout(Stdio::null());
-            self.pod
-                .run(move || command.status())
-                .unwrap()
-                .unwrap()
-                .success()
+            self.pod.run(move || command.spawn()).unwrap().unwrap()
         };
-        (ping("192.0.2.9"), ping("2001:db8::9"))
+        let (mut four, mut six) = (ping("192.0.2.9"), ping("2001:db8::9"));
+        (
+            four.wait().unwrap().success(),
+            six.wait().unwrap().success(),
+        )
     }
 }
 
