@@ -8,7 +8,7 @@ use signpost_netlink::{Family, Netns, Socket};
 
 use crate::attachment::Attachment;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::log::Log;
 use crate::result::{CniResult, Interface, Ip, Route};
 use crate::{carrier, host, pod, ready};
@@ -16,7 +16,7 @@ use crate::{carrier, host, pod, ready};
 /// Serves ADD.
 pub(crate) fn add(attachment: &Attachment, config: &Config, log: &Log) -> Result<CniResult> {
     if let Some(file) = &config.ready_file {
-        ready::check(file, &config.subnets)?;
+        ready::check(file, &config.subnets, ErrorCode::TryLater)?;
     }
     let netns = pod::open(attachment)?;
     let mut node = Socket::open()?;

@@ -9,7 +9,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_netlink::{Errno, Family, RouteFilter, RouteKind, Socket, pod_route, table};
+use signpost_netlink::{
+    Errno, Family, Link, PodLabel, RouteFilter, RouteKind, Socket, pod_route, table,
+};
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -35,6 +37,11 @@ impl Pool {
             first: number(subnet.network()) + 2,
             last: number(subnet.broadcast()) - broadcast,
         }
+    }
+
+    /// How many they are.
+    pub(crate) fn size(self) -> u128 {
+        self.last - self.first + 1
     }
 
     /// The addresses in the order in which they are tried: from the one after `last_given` upwards,
@@ -96,7 +103,7 @@ pub(crate) fn claim(
             .take(BLIND_TRIES)
             .collect();
         if free.is_empty() {
-            return Err(exhausted(subnet, claimed.union(&refused).count()));
+            return Err(exhausted(host, subnet, claimed.union(&refused).count()));
         }
         for address in free {
             if try_claim(host, address, pod)? {
@@ -174,7 +181,7 @@ fn is_used(host: &mut Socket, address: IpAddr) -> Result<bool> {
 
 /// Addresses of the subnet that interfaces have as their names, or to which a host route leads, whoever has
 /// added it.
-fn claimed_addresses(host: &mut Socket, subnet: IpNet) -> Result<HashSet<IpAddr>> {
+pub(crate) fn claimed_addresses(host: &mut Socket, subnet: IpNet) -> Result<HashSet<IpAddr>> {
     let links = host.links()?;
     let names = links.iter().flat_map(|link| &link.alternative_names);
     let claims = names.filter_map(|name| name.parse().ok());
@@ -191,12 +198,41 @@ fn claimed_addresses(host: &mut Socket, subnet: IpNet) -> Result<HashSet<IpAddr>
     Ok(all.filter(|address| subnet.contains(address)).collect())
 }
 
-fn exhausted(subnet: IpNet, used: usize) -> Error {
-    let message = format!("no address of {subnet} is free: {used} are in use");
-    Error::new(ErrorCode::AddressesExhausted, message).with_details(
+/// Of so many pods the error says that they have the addresses.
+const NAMED: usize = 5;
+
+fn exhausted(host: &mut Socket, subnet: IpNet, used: usize) -> Error {
+    let links = host.links().unwrap_or_default();
+    let mut holders: Vec<String> = links
+        .iter()
+        .filter_map(|link| holder(link, subnet))
+        .collect();
+    holders.sort();
+    let more = holders.len().saturating_sub(NAMED);
+    holders.truncate(NAMED);
+    let held = match (holders.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!(" by {}", holders.join(", ")),
+        (false, more) => format!(" by {} and {more} more (ip link show)", holders.join(", ")),
+    };
+    let message = format!("no address of {subnet} is free: {used} are in use{held}");
+    Error::new(ErrorCode::TryLater, message).with_details(
         "run fewer pods on this node (kubelet's maxPods) or give nodes larger subnets \
          (nodePrefixLength of the pool in the PodNetwork)",
     )
+}
+
+/// Whose address of the subnet the interface claims, in words.
+fn holder(link: &Link, subnet: IpNet) -> Option<String> {
+    let mut names = link.alternative_names.iter();
+    let claims = |name: &&String| {
+        name.parse()
+            .is_ok_and(|address: IpAddr| subnet.contains(&address))
+    };
+    let address = names.find(claims)?;
+    let label: Option<PodLabel> = link.alias.as_ref().and_then(|alias| alias.parse().ok());
+    let whose = label.map_or_else(|| link.name.clone(), |label| label.container_id);
+    Some(format!("{address} ({whose})"))
 }
 
 #[cfg(test)]

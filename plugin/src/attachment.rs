@@ -32,17 +32,25 @@ pub(crate) struct Attachment {
 
 impl Attachment {
     pub(crate) fn new(network: &str, environment: &Environment) -> Self {
+        Self {
+            netns: environment.netns.clone(),
+            ..Self::of(network, &environment.container_id, &environment.interface)
+        }
+    }
+
+    /// That of a container of which the namespace is not known.
+    pub(crate) fn of(network: &str, container_id: &str, interface: &str) -> Self {
         let mut digest = Sha256::new();
-        for part in [network, &environment.container_id, &environment.interface] {
+        for part in [network, container_id, interface] {
             // The length keeps "ab"+"c" and "a"+"bc" apart.
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         }
         let digest: [u8; 32] = digest.finalize().into();
         Self {
-            container_id: environment.container_id.clone(),
-            netns: environment.netns.clone(),
-            interface: environment.interface.clone(),
+            container_id: container_id.to_owned(),
+            netns: String::new(),
+            interface: interface.to_owned(),
             mac: local_mac(&digest[12..18]),
             host_interface: host_interface(&digest),
             host_mac: local_mac(&digest[18..24]),

@@ -12,15 +12,9 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::pod;
 use crate::result::CniResult;
 use crate::sysctl;
-use crate::version::Version;
 
 /// Serves CHECK.
-pub(crate) fn check(attachment: &Attachment, config: &Config, version: Version) -> Result<()> {
-    if version < Version::V0_4_0 {
-        let message = format!("CHECK does not exist in CNI version {version}");
-        return Err(Error::new(ErrorCode::IncompatibleVersion, message)
-            .with_details("set cniVersion to 0.4.0 or later"));
-    }
+pub(crate) fn check(attachment: &Attachment, config: &Config) -> Result<()> {
     let previous = config.previous.as_ref().ok_or_else(|| {
         Error::config(
             "prevResult",

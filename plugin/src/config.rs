@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) run_dir: PathBuf,
     /// Without it no pod is added; see [`ready`](crate::ready).
     pub(crate) ready_file: Option<PathBuf>,
+    /// Whether STATUS fails while no address is free.
+    pub(crate) full_is_unavailable: bool,
     /// What the plugins before this one in the chain have done, or for CHECK what ADD answered.
     pub(crate) previous: Option<CniResult>,
 }
@@ -81,6 +83,7 @@ impl Config {
             node_addresses: node_addresses(input.get("nodeAddresses"))?,
             run_dir: path("runDir", input.get("runDir"))?.unwrap_or_else(|| DEFAULT_RUN_DIR.into()),
             ready_file: path("readyFile", input.get("readyFile"))?,
+            full_is_unavailable: flag("fullIsUnavailable", input.get("fullIsUnavailable"))?,
             previous: previous(input.get("prevResult"), version)?,
         })
     }
@@ -95,6 +98,17 @@ fn check_mode(mode: Option<&Value>) -> Result<()> {
             &format!("{other} is not supported"),
             "use \"ptp\"",
         )),
+    }
+}
+
+fn flag(field: &str, value: Option<&Value>) -> Result<bool> {
+    match value {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(other) => {
+            let fault = format!("{other} is invalid");
+            Err(Error::config(field, &fault, "use true or false"))
+        }
     }
 }
 
@@ -220,6 +234,7 @@ mod tests {
             (json!({"nodeAddresses": "192.0.2.10"}), "nodeAddresses"),
             (json!({"nodeAddresses": ["192.0.2.10/24"]}), "nodeAddresses"),
             (json!({"readyFile": 1}), "readyFile"),
+            (json!({"fullIsUnavailable": "no"}), "fullIsUnavailable"),
             (json!({"prevResult": {"ips": 7}}), "prevResult"),
         ] {
             let error = parse(&change).unwrap_err().to_json("1.0.0");

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use signpost_netlink::Family;
 
 /// Whoever chooses an address has it claimed within a millisecond, unless it is stopped.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(500);
 /// How often to look whether it has.
 const INTERVAL: Duration = Duration::from_micros(100);
 /// Room for any address, so that a line written over another one leaves nothing of it.
@@ -26,6 +26,7 @@ const WIDTH: usize = 45;
 pub(crate) struct Cursor {
     path: PathBuf,
     file: std::io::Result<File>,
+    is_locked: bool,
 }
 
 impl Cursor {
@@ -35,8 +36,14 @@ impl Cursor {
             Family::V6 => "last-ipv6",
         };
         let path = run_dir.join(network).join(name);
-        let file = open(&path).and_then(|file| lock(&file).map(|()| file));
-        Self { path, file }
+        let file = open(&path);
+        let locked = file.as_ref().map(lock);
+        let is_locked = matches!(locked, Ok(Ok(true)));
+        Self {
+            path,
+            file,
+            is_locked,
+        }
     }
 
     /// The address given out last, if that is known.
@@ -47,8 +54,12 @@ impl Cursor {
         content.split_whitespace().next()?.parse().ok()
     }
 
-    /// Remembers `address`; tells what went wrong, for the log.
+    /// Remembers `address`; tells what went wrong, for the log. Whoever has the file locked for long writes
+    /// what he found, and nobody else meanwhile: so it never goes backwards.
     pub(crate) fn write(self, address: IpAddr) -> Result<(), String> {
+        if self.file.is_ok() && !self.is_locked {
+            return Ok(());
+        }
         // One write, which a reader sees whole and a kill does not halve.
         let line = format!("{address:<WIDTH$}\n");
         let written = self
@@ -70,13 +81,14 @@ fn open(path: &Path) -> std::io::Result<File> {
     }
 }
 
-/// Waits until nobody else has the file locked, but not for long: he may be stopped.
-fn lock(file: &File) -> std::io::Result<()> {
+/// Waits until nobody else has the file locked, but not for long: he may be stopped. Tells whether it is ours.
+fn lock(file: &File) -> std::io::Result<bool> {
     let begun = Instant::now();
     loop {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => sleep(INTERVAL),
-            Ok(()) | Err(TryLockError::WouldBlock) => return Ok(()),
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => return Ok(false),
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
@@ -114,7 +126,9 @@ mod tests {
             .write("fd00::5".parse().unwrap())
             .unwrap();
         assert!(begun.elapsed() >= PATIENCE, "it is waited for");
-        assert_eq!(stopped.read(), "fd00::5".parse().ok());
+        assert_eq!(stopped.read(), None, "and goes on where it was");
+        stopped.write("fd00::6".parse().unwrap()).unwrap();
+        assert_eq!(take(folder.path()).read(), "fd00::6".parse().ok());
     }
 
     #[test]

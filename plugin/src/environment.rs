@@ -11,6 +11,8 @@ pub(crate) enum Verb {
     Add,
     Del,
     Check,
+    Gc,
+    Status,
     Version,
 }
 
@@ -32,6 +34,8 @@ impl Environment {
             "ADD" => Verb::Add,
             "DEL" => Verb::Del,
             "CHECK" => Verb::Check,
+            "GC" => Verb::Gc,
+            "STATUS" => Verb::Status,
             "VERSION" => Verb::Version,
             "" => {
                 return Err(fault("CNI_COMMAND", "is missing").with_details(
@@ -40,7 +44,7 @@ impl Environment {
             }
             other => {
                 return Err(fault("CNI_COMMAND", &format!("{other:?} is not known"))
-                    .with_details("use ADD, DEL, CHECK or VERSION"));
+                    .with_details("use ADD, DEL, CHECK, GC, STATUS or VERSION"));
             }
         };
         let environment = Self {
@@ -49,7 +53,7 @@ impl Environment {
             netns: text("CNI_NETNS"),
             interface: text("CNI_IFNAME"),
         };
-        if verb != Verb::Version {
+        if matches!(verb, Verb::Add | Verb::Del | Verb::Check) {
             environment.check()?;
         }
         Ok(environment)

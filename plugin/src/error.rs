@@ -21,8 +21,8 @@ pub(crate) enum ErrorCode {
     Config = 7,
     /// What is missing comes by itself: the runtime may try again.
     TryLater = 11,
-    /// No address of a subnet is free.
-    AddressesExhausted = 100,
+    /// No pod can be added (STATUS).
+    Unavailable = 50,
     /// The interface that ADD should create is there already.
     InterfaceExists = 101,
     /// CHECK found the pod's wiring damaged.

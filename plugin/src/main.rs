@@ -14,12 +14,14 @@ mod cursor;
 mod del;
 mod environment;
 mod error;
+mod gc;
 mod host;
 mod input;
 mod log;
 mod pod;
 mod ready;
 mod result;
+mod status;
 mod subnets;
 mod sysctl;
 mod version;
@@ -44,8 +46,8 @@ signpost-cni wires pods: the container runtime calls it, people rarely do.
 Usage: the verb and the attachment come in environment variables, the network configuration on
 standard input, the result leaves on standard output (https://www.cni.dev/docs/spec):
 
-  CNI_COMMAND      ADD, DEL, CHECK or VERSION
-  CNI_CONTAINERID  the container
+  CNI_COMMAND      ADD, DEL, CHECK, GC, STATUS or VERSION
+  CNI_CONTAINERID  the container (this and the following not for GC, STATUS and VERSION)
   CNI_NETNS        path of its network namespace (optional for DEL)
   CNI_IFNAME       name of the interface in the pod
 
@@ -65,6 +67,8 @@ Configuration:
   runDir      where the last address given out is remembered (default /run/signpost)
   readyFile   file that says for which subnets the node is ready since it booted: without it ADD
               fails, to be tried again (default: none, always ready)
+  fullIsUnavailable  whether STATUS says no while no address is free (default: false, since
+              runtimes take such a node out of service)
   logFile     regular file to append the log to (default: standard error)
 
 A key whose value is null counts as one that is not there.
@@ -130,19 +134,30 @@ fn serve(
     input: &Input,
     log: &Log,
 ) -> Result<Option<Value>> {
-    let attachment = Attachment::new(&config::network_name(input)?, environment);
+    let name = config::network_name(input)?;
+    let attachment = Attachment::new(&name, environment);
     match environment.verb {
         Verb::Add => {
             let config = Config::parse(input, version)?;
             add::add(&attachment, &config, log).map(|result| Some(result.to_json(version)))
         }
         Verb::Check => {
+            version.has("CHECK", Version::V0_4_0)?;
             let config = Config::parse(input, version)?;
-            check::check(&attachment, &config, version).map(|()| None)
+            check::check(&attachment, &config).map(|()| None)
         }
         // Only what it takes to find the interface is read, so that a pod can be removed however its
         // configuration has become invalid meanwhile.
         Verb::Del => del::del(&attachment).map(|()| None),
+        Verb::Gc => {
+            version.has("GC", Version::V1_1_0)?;
+            gc::gc(input, log).map(|()| None)
+        }
+        Verb::Status => {
+            version.has("STATUS", Version::V1_1_0)?;
+            let config = Config::parse(input, version)?;
+            status::status(&config).map(|()| None)
+        }
         Verb::Version => Ok(None),
     }
 }

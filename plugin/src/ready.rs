@@ -17,11 +17,11 @@ struct Ready {
     subnets: Vec<IpNet>,
 }
 
-/// Fails, for the runtime to try again, unless the file says that the node is ready for pods of `subnets`.
-pub(crate) fn check(file: &Path, subnets: &[IpNet]) -> Result<()> {
+/// Fails with `code` unless the file says that the node is ready for pods of `subnets`.
+pub(crate) fn check(file: &Path, subnets: &[IpNet], code: ErrorCode) -> Result<()> {
     fault(file, subnets).map_or(Ok(()), |fault| {
         let message = format!("the node is not ready for pods: {} {fault}", file.display());
-        Err(Error::new(ErrorCode::TryLater, message).with_details(
+        Err(Error::new(code, message).with_details(
             "signpost-node writes it: see whether its pod runs on this node, and what it waits for \
              (kubectl -n signpost-system logs)",
         ))

@@ -27,6 +27,16 @@ impl Version {
     ];
     const NEWEST: Self = Self::V1_1_0;
 
+    /// Fails where this version does not have the verb, which came with `first`.
+    pub(crate) fn has(self, verb: &str, first: Self) -> Result<()> {
+        if self >= first {
+            return Ok(());
+        }
+        let message = format!("{verb} does not exist in CNI version {self}");
+        Err(Error::new(ErrorCode::IncompatibleVersion, message)
+            .with_details(format!("set cniVersion to {first} or later")))
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::V0_3_0 => "0.3.0",

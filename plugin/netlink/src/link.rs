@@ -86,6 +86,8 @@ pub struct Link {
     pub peer: Option<u32>,
     /// Free text for people (`ip link` shows it as `alias`).
     pub alias: Option<String>,
+    /// Number of the group that it is in; 0 for all that nobody puts into another.
+    pub group: u32,
     /// Further names (`ip link` shows them as `altname`).
     pub alternative_names: Vec<String>,
 }
@@ -103,6 +105,8 @@ pub struct LinkChange {
     pub up: Option<bool>,
     /// New text for people, at most 255 bytes.
     pub alias: Option<String>,
+    /// New group.
+    pub group: Option<u32>,
 }
 
 /// One end of a veth pair that is to be created.
@@ -257,6 +261,9 @@ impl Socket {
         message
             .attributes
             .extend(change.alias.clone().map(LinkAttribute::IfAlias));
+        message
+            .attributes
+            .extend(change.group.map(LinkAttribute::Group));
         self.execute(RouteNetlinkMessage::SetLink(message), 0)
             .map_err(|error| error.during(format!("change interface {index}")))
     }
@@ -271,6 +278,15 @@ impl Socket {
             },
         )
         .map_err(|error| error.during(format!("set interface {index} up")))
+    }
+
+    /// Removes all interfaces of a group at once, which costs little more than one. Tells whether there were
+    /// any.
+    pub fn delete_links(&mut self, group: u32) -> Result<bool> {
+        let mut message = LinkMessage::default();
+        message.attributes.push(LinkAttribute::Group(group));
+        absent_is_false(self.execute(RouteNetlinkMessage::DelLink(message), 0))
+            .map_err(|error| error.during(format!("remove the interfaces of group {group}")))
     }
 
     /// Removes the interface called `name`, for a veth both ends. Tells whether there was one.
@@ -314,6 +330,7 @@ impl From<LinkMessage> for Link {
             veth: false,
             peer: None,
             alias: None,
+            group: 0,
             alternative_names: Vec::new(),
         };
         for attribute in message.attributes {
@@ -324,6 +341,7 @@ impl From<LinkMessage> for Link {
                 LinkAttribute::Link(index) => link.peer = Some(index),
                 LinkAttribute::OperState(state) => link.operational = state == State::Up,
                 LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
+                LinkAttribute::Group(group) => link.group = group,
                 LinkAttribute::PropList(names) => {
                     let names = names.into_iter().filter_map(|name| match name {
                         Prop::AltIfName(name) => Some(name),

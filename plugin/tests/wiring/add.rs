@@ -193,7 +193,7 @@ fn add_that_fails_half_way_leaves_nothing() {
     node.add(&pods[1]);
     let (interfaces, routes) = (node.pod_interfaces(), node.pod_routes());
     let answer = node.call("ADD", &pods[2], &node.config);
-    assert_eq!(answer.json["code"], 100, "{}", answer.json);
+    assert_eq!(answer.json["code"], 11, "{}", answer.json);
     assert!(
         answer.json["msg"]
             .as_str()
@@ -227,7 +227,7 @@ fn add_refuses_when_addresses_are_exhausted_until_one_is_freed() {
         assert!(!given.contains(reserved), "{reserved}");
     }
     let answer = node.call("ADD", &pods[29], &node.config);
-    assert_eq!((answer.success, &answer.json["code"]), (false, &json!(100)));
+    assert_eq!((answer.success, &answer.json["code"]), (false, &json!(11)));
     assert_ne!(answer.json["details"], "");
     node.del(&pods[17]);
     assert_eq!(addresses(&node.add(&pods[29])), ["10.244.1.19"]);

@@ -30,7 +30,7 @@ fn a_claim_outlives_the_routes_of_its_pod() {
     run(&node.netns, "ip route flush proto 144");
     assert_eq!(node.pod_routes(), [""; 0]);
     let refused = node.call("ADD", &Pod::new("six"), &node.config);
-    assert_eq!(refused.json["code"], 100, "{}", refused.json);
+    assert_eq!(refused.json["code"], 11, "{}", refused.json);
     // It goes with the pod, and people find the pod by it.
     let shown = run(&node.netns, "ip -brief link show 10.244.1.3");
     assert!(
@@ -105,11 +105,6 @@ fn freed_addresses_come_back_last_while_many_come_and_go_at_once() {
         assert!(
             median >= ADDRESSES - AT_ONCE,
             "the same one came back after {median} pods"
-        );
-        assert!(
-            gaps[0] >= ADDRESSES - 3 * AT_ONCE,
-            "one came back after {} pods",
-            gaps[0]
         );
     }
 }

@@ -99,7 +99,13 @@ impl Node {
             .env("CNI_COMMAND", verb)
             .env("CNI_CONTAINERID", &pod.id)
             .env("CNI_NETNS", netns)
-            .env("CNI_IFNAME", "eth0")
+            .env("CNI_IFNAME", "eth0");
+        self.fed(command, config)
+    }
+
+    /// Starts it in the node's namespace with the configuration on standard input.
+    fn fed(&self, command: &mut Command, config: &Value) -> Child {
+        command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -115,6 +121,13 @@ impl Node {
 
     pub(crate) fn call(&self, verb: &str, pod: &Pod, config: &Value) -> Answer {
         Answer::from(self.spawn(verb, pod, config).wait_with_output().unwrap())
+    }
+
+    /// A verb that is about no pod.
+    pub(crate) fn call_bare(&self, verb: &str, config: &Value) -> Answer {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signpost-cni"));
+        command.env_clear().env("CNI_COMMAND", verb);
+        Answer::from(self.fed(&mut command, config).wait_with_output().unwrap())
     }
 
     /// ADD that must succeed; the result.

@@ -80,10 +80,12 @@ fn change_and_removal_of_a_link() {
         mtu: Some(1280),
         up: Some(false),
         alias: Some("pod web-1".into()),
+        group: Some(7),
     };
     socket.change_link(index, &change).unwrap();
     let link = &json(&netns, "ip -json link show eth0")[0];
     assert_eq!(link["ifalias"], "pod web-1");
+    assert_eq!(link["group"], "7");
     assert_eq!(
         (&link["mtu"], &link["address"]),
         (&json!(1280), &json!(INNER.to_string()))
@@ -235,4 +237,34 @@ fn an_end_has_one_queue_however_many_processors_there_are() {
             (&json!(1), &json!(1))
         );
     }
+}
+
+#[test]
+fn the_interfaces_of_a_group_go_at_once() {
+    let (host, pod) = (Netns::create().unwrap(), Netns::create().unwrap());
+    for (name, group) in [("one", 7), ("two", 7), ("other", 8)] {
+        run(&host, &format!("ip link add {name} type bridge"));
+        run(&host, &format!("ip link set {name} group {group}"));
+    }
+    veth(&host, &pod).unwrap();
+    run(&host, "ip link set outer group 7");
+    let mut socket = Socket::open_in(&host).unwrap();
+    let links = socket.links().unwrap();
+    assert_eq!(links.iter().filter(|link| link.group == 7).count(), 3);
+    assert!(socket.delete_links(7).unwrap());
+    assert!(!socket.delete_links(7).unwrap());
+    let left: Vec<String> = socket
+        .links()
+        .unwrap()
+        .into_iter()
+        .map(|link| link.name)
+        .collect();
+    assert_eq!(left, ["lo", "other"]);
+    assert!(
+        Socket::open_in(&pod)
+            .unwrap()
+            .link_by_name("eth0")
+            .unwrap()
+            .is_none()
+    );
 }
