@@ -47,12 +47,23 @@ pub struct Chained {
 }
 
 /// What there is to chain.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Chain {
     /// Entries for the network configuration.
     pub plugins: Vec<Value>,
+    /// Whether all of them speak the newest version.
+    pub newest: bool,
     /// What people should know.
     pub warnings: Vec<String>,
+}
+
+impl Chain {
+    /// Nothing.
+    pub const EMPTY: Self = Self {
+        plugins: Vec::new(),
+        newest: true,
+        warnings: Vec::new(),
+    };
 }
 
 impl Chained {
@@ -66,7 +77,7 @@ impl Chained {
 
     /// Those that can be used. A plugin is tried once, and again when its file has changed.
     pub fn look(&mut self) -> Chain {
-        let mut chain = Chain::default();
+        let mut chain = Chain::EMPTY;
         for (kind, known) in KINDS.iter().zip(&mut self.known) {
             let path = self.folder.join(kind.name);
             let metadata = fs::metadata(&path).or_else(|_| fs::symlink_metadata(&path));
@@ -79,10 +90,13 @@ impl Chained {
             *known = Some((stamp, verdict.clone()));
             let Kind { name, without, .. } = kind;
             match verdict {
-                Verdict::Good | Verdict::Unproven => chain.plugins.push(json!({
-                    "type": name,
-                    "capabilities": {kind.capability: true},
-                })),
+                Verdict::Good { .. } | Verdict::Unproven => {
+                    chain.newest &= matches!(verdict, Verdict::Good { newest: true });
+                    chain.plugins.push(json!({
+                        "type": name,
+                        "capabilities": {kind.capability: true},
+                    }));
+                }
                 Verdict::Absent if kind.missed => chain.warnings.push(format!(
                     "{} is not there, so {without}: install the plugins of {SOURCE}",
                     path.display()
@@ -114,6 +128,8 @@ mod tests {
 
     const NEW: &str = r#"echo '{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]}'"#;
     const OLD: &str = r#"echo '{"cniVersion":"0.4.0","supportedVersions":["0.3.1","0.4.0"]}'"#;
+
+    const NEWEST: &str = r#"echo '{"cniVersion":"1.1.0","supportedVersions":["1.0.0","1.1.0"]}'"#;
 
     struct World {
         folder: tempfile::TempDir,
@@ -160,7 +176,13 @@ mod tests {
                 json!({"type": "bandwidth", "capabilities": {"bandwidth": true}}),
             ]
         );
-        assert!(chain.warnings.is_empty(), "{chain:?}");
+        assert!(chain.warnings.is_empty() && !chain.newest, "{chain:?}");
+        world.script("portmap", NEWEST);
+        assert!(!world.chained.look().newest, "bandwidth is older");
+        world.script("bandwidth", NEWEST);
+        assert!(world.chained.look().newest);
+        world.write("bandwidth", "#!/no/such/loader\n", 0o755);
+        assert!(!world.chained.look().newest, "nobody knows");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
+use crate::chained::Chain;
 use crate::file::write_atomically;
 use crate::options::PLUGIN;
 use crate::plan::Settings;
@@ -23,6 +24,9 @@ const READ_BY_RUNTIMES: [&str; 3] = [".conf", ".conflist", ".json"];
 /// The version of the specification that it is written in: what every runtime speaks that a supported
 /// Kubernetes works with.
 pub const CNI_VERSION: &str = "1.0.0";
+/// A version for runtimes that know `cniVersions`, of which they take the newest that they speak: from 1.1.0 on
+/// they ask by STATUS whether the node is ready, and say GC.
+pub const NEWEST_CNI_VERSION: &str = "1.1.0";
 /// Name of the network in it.
 pub const NETWORK: &str = "signpost";
 
@@ -73,8 +77,8 @@ impl Conflist {
     }
 
     /// Writes the file, if it is not as it should be. The plugins `chained` come after Signpost's.
-    pub fn ensure(&self, settings: &Settings, mtu: u32, chained: &[Value]) -> anyhow::Result<()> {
-        let content = self.render(settings, mtu, chained);
+    pub fn ensure(&self, settings: &Settings, mtu: u32, chain: &Chain) -> anyhow::Result<()> {
+        let content = self.render(settings, mtu, chain);
         if fs::read_to_string(&self.path).is_ok_and(|present| present == content) {
             return Ok(());
         }
@@ -126,7 +130,7 @@ impl Conflist {
         told.collect()
     }
 
-    fn render(&self, settings: &Settings, mtu: u32, chained: &[Value]) -> String {
+    fn render(&self, settings: &Settings, mtu: u32, chain: &Chain) -> String {
         let mut plugins = vec![json!({
             "type": PLUGIN,
             "mode": "ptp",
@@ -135,8 +139,11 @@ impl Conflist {
             "mtu": mtu,
             "readyFile": self.ready_file,
         })];
-        plugins.extend_from_slice(chained);
-        let content = json!({"cniVersion": CNI_VERSION, "name": NETWORK, "plugins": plugins});
+        plugins.extend_from_slice(&chain.plugins);
+        let mut content = json!({"cniVersion": CNI_VERSION, "name": NETWORK, "plugins": plugins});
+        if chain.newest {
+            content["cniVersions"] = json!([CNI_VERSION, NEWEST_CNI_VERSION]);
+        }
         format!("{content:#}\n")
     }
 }
@@ -175,7 +182,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
         assert_eq!(conflist.subnets(), None);
-        let chained = [json!({"type": "portmap"})];
+        let chained = Chain {
+            plugins: vec![json!({"type": "portmap"})],
+            newest: false,
+            ..Chain::EMPTY
+        };
         conflist.ensure(&settings(), 1460, &chained).unwrap();
         assert_eq!(
             read(folder.path()),
@@ -196,6 +207,9 @@ mod tests {
             })
         );
         assert_eq!(conflist.subnets(), Some(subnets()));
+        conflist.ensure(&settings(), 1460, &Chain::EMPTY).unwrap();
+        let versions = &read(folder.path())["cniVersions"];
+        assert_eq!(versions, &json!(["1.0.0", "1.1.0"]));
     }
 
     #[test]
@@ -204,11 +218,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
         let inode = || fs::metadata(folder.path().join(FILE)).unwrap().ino();
-        conflist.ensure(&settings(), 1500, &[]).unwrap();
+        conflist.ensure(&settings(), 1500, &Chain::EMPTY).unwrap();
         let first = inode();
-        conflist.ensure(&settings(), 1500, &[]).unwrap();
+        conflist.ensure(&settings(), 1500, &Chain::EMPTY).unwrap();
         assert_eq!(inode(), first);
-        conflist.ensure(&settings(), 9001, &[]).unwrap();
+        conflist.ensure(&settings(), 9001, &Chain::EMPTY).unwrap();
         assert_eq!(read(folder.path())["plugins"][0]["mtu"], 9001);
         conflist.remove_stale().unwrap();
         conflist.remove_stale().unwrap();
@@ -220,7 +234,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
         conflist.adopt_former().unwrap();
-        conflist.ensure(&settings(), 1500, &[]).unwrap();
+        conflist.ensure(&settings(), 1500, &Chain::EMPTY).unwrap();
         let (present, former) = (folder.path().join(FILE), folder.path().join(FORMER_FILE));
         fs::rename(&present, &former).unwrap();
         conflist.adopt_former().unwrap();
@@ -232,7 +246,7 @@ mod tests {
     fn conflist_comes_before_the_usual_ones_and_names_those_that_still_win() {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
-        conflist.ensure(&settings(), 1500, &[]).unwrap();
+        conflist.ensure(&settings(), 1500, &Chain::EMPTY).unwrap();
         for usual in [
             "05-cilium.conf",
             "10-aws.conflist",

@@ -157,7 +157,7 @@ impl Machine {
         };
         self.ready.ensure(&settings.subnets)?;
         let chain = self.chained.look();
-        self.conflist.ensure(settings, mtu, &chain.plugins)?;
+        self.conflist.ensure(settings, mtu, &chain)?;
         for warning in chain.warnings.iter().chain(&self.conflist.outranked_by()) {
             self.warnings.add(warning);
         }

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use tracing::debug;
 
-use crate::conflist::CNI_VERSION;
+use crate::conflist::{CNI_VERSION, NEWEST_CNI_VERSION};
 
 /// How long a plugin may take to say which versions it speaks.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,7 +33,10 @@ pub(crate) enum Verdict {
     /// The node has none.
     Absent,
     /// It speaks our version.
-    Good,
+    Good {
+        /// And the newest, with the verbs GC and STATUS.
+        newest: bool,
+    },
     /// Whether it works cannot be seen from here.
     Unproven,
     /// Why it cannot be used, and what to do.
@@ -71,7 +74,9 @@ pub(crate) fn judge(path: &Path, metadata: Option<&Metadata>) -> Verdict {
         spoken.context("its answer has no supportedVersions")
     });
     match spoken {
-        Ok(spoken) if spoken.iter().any(|version| version == CNI_VERSION) => Verdict::Good,
+        Ok(spoken) if spoken.iter().any(|version| version == CNI_VERSION) => Verdict::Good {
+            newest: spoken.iter().any(|version| version == NEWEST_CNI_VERSION),
+        },
         Ok(spoken) => {
             let spoken = Value::from(spoken);
             Verdict::Bad(format!(
