@@ -1,14 +1,11 @@
 //! One pod on one network: which interfaces it gets.
 
 use sha2::{Digest as _, Sha256};
-use signpost_netlink::Mac;
+use signpost_netlink::{HOST_INTERFACE_PREFIX, Mac};
 
 use crate::environment::Environment;
 
-/// What names of host-side interfaces begin with: as no other program's do, so that whoever goes by names
-/// (`pod*` is podman's, `veth*` and `cali*` others') neither takes them for his nor the other way round.
-const HOST_INTERFACE_PREFIX: &str = "sgn";
-/// What they began with in an earlier version, whose pods may run still. As long as the one above.
+/// What they began with in an earlier version, whose pods may run still. As long as the one of today.
 const FORMER_PREFIX: &str = "pod";
 /// Digits after the prefix; each stands for five bits of the digest.
 const HOST_INTERFACE_DIGITS: usize = 12;

@@ -32,4 +32,4 @@ pub use netns::Netns;
 pub use nix::errno::Errno;
 pub use route::{Family, Route, RouteFilter, RouteKind, Scope, table};
 pub use socket::Socket;
-pub use wiring::{PodLabel, ROUTE_PROTOCOL, pod_route};
+pub use wiring::{HOST_INTERFACE_PREFIX, PodLabel, ROUTE_PROTOCOL, pod_route};

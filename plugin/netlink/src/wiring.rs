@@ -10,6 +10,9 @@ use ipnet::IpNet;
 use crate::link::Mac;
 use crate::route::{Route, Scope};
 
+/// What names of host-side interfaces begin with: as no other program's do, so that whoever goes by names
+/// (`pod*` is podman's, `veth*` and `cali*` others') neither takes them for his nor the other way round.
+pub const HOST_INTERFACE_PREFIX: &str = "sgn";
 /// Protocol number of the host routes to pods: the mark by which they are known as Signpost's. The
 /// number is not in use by any routing program that iproute2 lists in `rt_protos`.
 pub const ROUTE_PROTOCOL: u8 = 144;

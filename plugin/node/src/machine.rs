@@ -15,7 +15,7 @@ use crate::install::Installer;
 use crate::options::{Options, PLUGIN};
 use crate::plan::{OnNode, Plan, Settings};
 use crate::ready::Ready;
-use crate::{forward, iptables_legacy, masquerade, sysctl, uplink};
+use crate::{forward, iptables_legacy, sysctl, table, uplink};
 
 /// The node on which the agent runs.
 #[derive(Debug)]
@@ -128,17 +128,13 @@ impl Machine {
         if families.contains(&Family::V6) {
             self.sysctl.forward_ipv6()?;
         }
-        let remedy =
-            "netfilter: the agent needs the capability NET_ADMIN, and the kernel nf_tables";
+        let remedy = "netfilter: the agent needs the capability NET_ADMIN, and the kernel nf_tables with nft_fib";
         let netfilter = match &mut self.netfilter {
             Some(socket) => socket,
             none => none.insert(nftables::Socket::open().context(remedy)?),
         };
-        let table = settings
-            .exempt
-            .as_ref()
-            .and_then(|exempt| masquerade::table(&settings.subnets, exempt));
-        masquerade::ensure(netfilter, table.as_ref()).context(remedy)?;
+        let table = table::table(&settings.subnets, settings.exempt.as_deref());
+        table::ensure(netfilter, &table).context(remedy)?;
         for remark in forward::ensure(netfilter, &settings.pods).context(remedy)? {
             self.warnings.add(&remark);
         }

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use crate::forward;
-use crate::masquerade::TABLE;
+use crate::table;
 
 /// How often the thread that waits for the kernel sees whether anybody still listens.
 const CHECK: Duration = Duration::from_secs(2);
@@ -101,7 +101,7 @@ fn concerns(event: &Event) -> bool {
             table,
             chain,
         }) => {
-            (*family, table.as_str()) == (Family::Inet, TABLE)
+            (*family, table.as_str()) == (Family::Inet, table::NAME)
                 || chain
                     .as_ref()
                     .is_some_and(|chain| forward::iptables_family(*family, table, chain).is_some())

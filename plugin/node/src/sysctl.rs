@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use signpost_netlink::HOST_INTERFACE_PREFIX;
 use tracing::info;
 
 /// The kernel's settings for the network, as files.
@@ -47,9 +48,12 @@ impl Settings {
         for entry in fs::read_dir(interfaces).context("list the interfaces' IPv6 settings")? {
             let path = entry.context("list the interfaces' IPv6 settings")?.path();
             let is_interface = !path.ends_with("all") && !path.ends_with("default");
+            // Nothing that a pod advertises is for the node.
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            let is_pods = name.starts_with(HOST_INTERFACE_PREFIX.as_bytes());
             let accept_ra = path.join("accept_ra");
             // An interface may vanish meanwhile.
-            if is_interface && read(&accept_ra).is_ok_and(|value| value == "1") {
+            if is_interface && !is_pods && read(&accept_ra).is_ok_and(|value| value == "1") {
                 write(&accept_ra, "2")?;
             }
         }

@@ -216,6 +216,7 @@ pub(super) fn hook_number(hook: Hook) -> InetHookNumber {
     match hook {
         Hook::Forward => InetHookNumber::Forward,
         Hook::Postrouting => InetHookNumber::PostRouting,
+        Hook::Prerouting => InetHookNumber::PreRouting,
     }
 }
 

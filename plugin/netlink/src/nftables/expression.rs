@@ -22,6 +22,16 @@ const NETWORK_HEADER: u32 = 1;
 const INVERTED: u32 = 1;
 /// `NF_ACCEPT`.
 const ACCEPT: u32 = 1;
+/// `NF_DROP`.
+const DROP: u32 = 0;
+/// `NFTA_FIB_DREG`, `NFTA_FIB_RESULT` and `NFTA_FIB_FLAGS`.
+const FIB_FIELDS: [u16; 3] = [1, 2, 3];
+/// `NFT_REG_1`.
+const REGISTER_1: u32 = 1;
+/// `NFT_FIB_RESULT_OIF`.
+const FIB_INTERFACE: u32 = 1;
+/// `NFTA_FIB_F_SADDR`, `NFTA_FIB_F_IIF` and `NFTA_FIB_F_PRESENT`.
+const FIB_SOURCE_PRESENT: u32 = 1 | 1 << 3 | 1 << 5;
 /// `NFTA_MASQ_FLAGS`.
 const MASQUERADE_FLAGS: u16 = 1;
 /// `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
@@ -58,8 +68,17 @@ fn lower_one(family: Family, expression: &Expression) -> Vec<Expressions> {
             in_set(family, *direction, *address_family, set, true)
         }
         Expression::DestinationTranslated => vec![destination_translated()],
+        Expression::FromInterfaces(prefix) => vec![
+            Expressions::Meta(vec![
+                Meta::DestinationRegister(Register::Reg1),
+                Meta::Key(MetaKey::Iifname),
+            ]),
+            equals(prefix.clone().into_bytes()),
+        ],
+        Expression::NoWayBack => vec![way_back(), equals(vec![0; 4])],
         Expression::Counter => vec![counter()],
         Expression::Accept => vec![verdict(ACCEPT)],
+        Expression::Drop => vec![verdict(DROP)],
         Expression::Masquerade => vec![Expressions::Other {
             expression_type: "masq".to_owned(),
             attributes: vec![DefaultNla::new(
@@ -180,6 +199,18 @@ fn destination_translated() -> Expressions {
             DefaultNla::new(revision, CONNTRACK_REVISION.to_be_bytes().to_vec()),
             DefaultNla::new(content, info),
         ],
+    }
+}
+
+/// Loads into register 1 whether a route to the source leads over the incoming interface.
+fn way_back() -> Expressions {
+    let values = [REGISTER_1, FIB_INTERFACE, FIB_SOURCE_PRESENT];
+    let fields = FIB_FIELDS.iter().zip(values);
+    Expressions::Other {
+        expression_type: "fib".to_owned(),
+        attributes: fields
+            .map(|(kind, value)| DefaultNla::new(*kind, value.to_be_bytes().to_vec()))
+            .collect(),
     }
 }
 

@@ -58,7 +58,7 @@ pub struct BaseChain {
     pub kind: ChainKind,
     /// The hook.
     pub hook: Hook,
-    /// Order among the chains of a hook: lower comes first; 0 is filtering, 100 source NAT.
+    /// Order among the chains of a hook: lower comes first; -300 is raw, 0 filtering, 100 source NAT.
     pub priority: i32,
     /// What happens to packets that no rule decides.
     pub policy: Policy,
@@ -89,6 +89,8 @@ pub enum Hook {
     Forward,
     /// Packets about to leave.
     Postrouting,
+    /// Packets that have just come in.
+    Prerouting,
 }
 
 /// What happens to packets that no rule of a base chain decides.
@@ -130,10 +132,17 @@ pub enum Expression {
     /// `-m conntrack --ctstate DNAT`: the connection's destination was translated. For chains of
     /// iptables, in its own words: it refuses to list a chain that has nftables' `ct status dnat`.
     DestinationTranslated,
+    /// `iifname "abc*"`: the packet came in over an interface whose name begins so.
+    FromInterfaces(String),
+    /// `fib saddr . iif oif missing`: no route leads back to the source over the interface that the packet
+    /// came in by.
+    NoWayBack,
     /// Counts packets and bytes.
     Counter,
     /// Ends this chain's hook with acceptance; chains of other tables at the same hook still decide.
     Accept,
+    /// Ends the packet.
+    Drop,
     /// Translates the source to the address of the outgoing interface, with fully random ports, so
     /// that simultaneous connections do not race for the same port.
     Masquerade,

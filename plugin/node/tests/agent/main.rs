@@ -373,7 +373,9 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
             .patch_network(json!({"masquerade": {"enabled": false}}))
             .await;
         world
-            .eventually("no rules", || run("nft list tables").is_empty())
+            .eventually("no masquerading", || {
+                !run("nft list ruleset").contains("masquerade")
+            })
             .await;
         assert!(world.conflist().is_some());
 

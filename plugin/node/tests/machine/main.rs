@@ -8,6 +8,7 @@ mod forward;
 mod legacy;
 mod masquerade;
 mod rule_changes;
+mod spoofing;
 mod sysctl;
 mod uplink;
 mod whole;

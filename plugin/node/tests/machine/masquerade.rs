@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use signpost_netlink::{Netns, nftables};
-use signpost_node::masquerade;
+use signpost_node::table;
 
 use crate::{World, nets, run};
 
@@ -13,8 +13,9 @@ const PODS: [&str; 2] = ["10.244.1.0/24", "fd00:1::/64"];
 
 fn ensure(node: &Netns, exempt: Option<&[&str]>) {
     let mut socket = nftables::Socket::open_in(node).unwrap();
-    let table = exempt.and_then(|exempt| masquerade::table(&nets(&PODS), &nets(exempt)));
-    masquerade::ensure(&mut socket, table.as_ref()).unwrap();
+    let exempt = exempt.map(nets);
+    let table = table::table(&nets(&PODS), exempt.as_deref());
+    table::ensure(&mut socket, &table).unwrap();
 }
 
 /// Whose packet the outside sees when the pod sends it one, in both families.
@@ -77,7 +78,7 @@ fn masquerade_hides_pods_from_the_outside_only() {
     assert_eq!(sources(&world), addresses(NODE));
     ensure(&world.node, None);
     assert_eq!(sources(&world), addresses(POD));
-    assert_eq!(run(&world.node, "nft list tables"), "");
+    assert!(!run(&world.node, "nft list ruleset").contains("masquerade"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signpost_netlink::nftables;
 use signpost_node::rule_changes::RuleChanges;
-use signpost_node::{forward, masquerade};
+use signpost_node::{forward, table};
 use tokio::time::timeout;
 
 use crate::{World, nets, run};
@@ -22,8 +22,8 @@ fn changes_of_what_the_agent_keeps_wake_it_and_no_others() {
     let pods = nets(&["10.244.0.0/16"]);
     let subnets = nets(&["10.244.1.0/24"]);
     let mut mend = || {
-        let table = masquerade::table(&subnets, &pods);
-        masquerade::ensure(&mut socket, table.as_ref()).unwrap();
+        let table = table::table(&subnets, Some(&pods));
+        table::ensure(&mut socket, &table).unwrap();
         forward::ensure(&mut socket, &pods).unwrap();
         socket.port()
     };

@@ -31,9 +31,11 @@ fn forwarding_is_turned_on_for_both_families() {
 #[test]
 fn forwarding_keeps_listening_to_router_advertisements() {
     let world = World::new();
+    run(&world.node, "ip link add sgnaaaaaaaaaaaa type bridge");
     run(
         &world.node,
-        "busybox sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.uplink.accept_ra=1 net.ipv6.conf.pod0.accept_ra=0",
+        "busybox sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.uplink.accept_ra=1 \
+         net.ipv6.conf.pod0.accept_ra=0 net.ipv6.conf.sgnaaaaaaaaaaaa.accept_ra=1",
     );
     world
         .node
@@ -42,9 +44,11 @@ fn forwarding_keeps_listening_to_router_advertisements() {
         .unwrap();
     let values = run(
         &world.node,
-        "busybox sysctl -n net.ipv6.conf.uplink.accept_ra net.ipv6.conf.pod0.accept_ra",
+        "busybox sysctl -n net.ipv6.conf.uplink.accept_ra net.ipv6.conf.pod0.accept_ra \
+         net.ipv6.conf.sgnaaaaaaaaaaaa.accept_ra",
     );
-    assert_eq!(values.split_whitespace().collect::<Vec<_>>(), ["2", "0"]);
+    let values: Vec<_> = values.split_whitespace().collect();
+    assert_eq!(values, ["2", "0", "1"], "not to those of pods");
 }
 
 fn settings() -> Settings {
