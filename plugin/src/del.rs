@@ -4,14 +4,15 @@ use signpost_netlink::{Errno, Netns, Socket};
 
 use crate::attachment::Attachment;
 use crate::error::Result;
+use crate::removal;
 
 /// Serves DEL. Nothing that is missing is an error: not the interface, not the namespace.
 pub(crate) fn del(attachment: &Attachment) -> Result<()> {
     // The node's end is known by name, so the pod's namespace need not exist any more. With the pair
     // go the addresses and routes on both sides, and with the host route the claim to the address.
     let mut node = Socket::open()?;
-    let removed = node.delete_link(&attachment.host_interface)?
-        || node.delete_link(&attachment.formerly().host_interface)?;
+    let removed = removal::remove(&mut node, &attachment.host_interface)?
+        || removal::remove(&mut node, &attachment.formerly().host_interface)?;
     if removed || attachment.netns.is_empty() {
         return Ok(());
     }

@@ -20,6 +20,7 @@ mod input;
 mod log;
 mod pod;
 mod ready;
+mod removal;
 mod result;
 mod status;
 mod subnets;
@@ -85,6 +86,12 @@ fn main() -> ExitCode {
         Some("--version" | "-V") => {
             let text = concat!("signpost-cni ", env!("CARGO_PKG_VERSION"), "\n");
             return print(text, ExitCode::SUCCESS);
+        }
+        Some(removal::OPTION) => {
+            return match removal::serve(std::env::args().nth(2).as_deref()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
         }
         _ => {}
     }

@@ -280,6 +280,14 @@ impl Socket {
         .map_err(|error| error.during(format!("set interface {index} up")))
     }
 
+    /// Removes the interface with this index, for a veth both ends. Tells whether there was one.
+    pub fn delete_link_by_index(&mut self, index: u32) -> Result<bool> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        absent_is_false(self.execute(RouteNetlinkMessage::DelLink(message), 0))
+            .map_err(|error| error.during(format!("remove interface {index}")))
+    }
+
     /// Removes all interfaces of a group at once, which costs little more than one. Tells whether there were
     /// any.
     pub fn delete_links(&mut self, group: u32) -> Result<bool> {

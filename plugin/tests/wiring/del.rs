@@ -155,3 +155,18 @@ fn check_and_del_find_what_an_earlier_version_has_made() {
     assert!(!run(&node.netns, "ip link show").contains(&former));
     assert!(node.pod_routes().is_empty());
 }
+
+#[test]
+fn del_frees_names_and_addresses_before_it_returns() {
+    let mut node = Node::new();
+    // Two addresses: one that is not free yet would be missed.
+    node.config["subnets"] = json!(["10.244.1.0/30", "fd00:0:0:1::/126"]);
+    let pod = Pod::new("one");
+    for _ in 0..50 {
+        assert_eq!(addresses(&node.add(&pod))[0], "10.244.1.2");
+        node.del(&pod);
+        assert_eq!(node.pod_interfaces(), [""; 0]);
+        assert_eq!(node.pod_routes(), [""; 0]);
+        assert_eq!(run(&pod.netns, "ip -o link show").lines().count(), 1);
+    }
+}

@@ -1,9 +1,10 @@
 //! Links, addresses, neighbours, namespaces.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
-use signpost_netlink::{Errno, LinkChange, Mac, Netns, Socket, VethEnd};
+use signpost_netlink::{Errno, LinkChange, LinkRemovals, Mac, Netns, Socket, VethEnd};
 
 use crate::{json, net, run, wired};
 
@@ -267,4 +268,25 @@ fn the_interfaces_of_a_group_go_at_once() {
             .unwrap()
             .is_none()
     );
+}
+
+#[test]
+fn a_removal_is_told_once_the_name_is_free() {
+    let (host, pod) = (Netns::create().unwrap(), Netns::create().unwrap());
+    veth(&host, &pod).unwrap();
+    run(&host, "ip link add bridge type bridge");
+    run(&host, "ip link set outer master bridge");
+    let mut socket = Socket::open_in(&host).unwrap();
+    let index = socket.link_by_name("outer").unwrap().unwrap().index;
+    let mut removals = host.run(LinkRemovals::open).unwrap().unwrap();
+    run(&host, "ip link set outer nomaster");
+    assert!(
+        !removals
+            .wait_for(index, Duration::from_millis(200))
+            .unwrap(),
+        "it left the bridge"
+    );
+    assert!(socket.delete_link_by_index(index).unwrap());
+    assert!(removals.wait_for(index, Duration::from_secs(5)).unwrap());
+    assert!(!socket.delete_link_by_index(index).unwrap());
 }
