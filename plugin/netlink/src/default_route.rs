@@ -12,7 +12,7 @@ use crate::socket::{Socket, decode};
 /// Largest MTU that a veth takes.
 const LARGEST: u32 = 65_535;
 
-/// The narrowest way out by the default routes.
+/// A way out by a default route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WayOut {
     /// Name of the interface.
@@ -66,7 +66,8 @@ impl Socket {
         Ok(None)
     }
 
-    fn ways_out_of(&mut self, family: Family) -> Result<Vec<WayOut>> {
+    /// All ways out of a family: the next hops of the default routes of the main table with the lowest metric.
+    pub fn ways_out_of(&mut self, family: Family) -> Result<Vec<WayOut>> {
         let routes = self.default_routes(family)?;
         let mut by_metric: BTreeMap<u32, Vec<&DefaultRoute>> = BTreeMap::new();
         for route in &routes {

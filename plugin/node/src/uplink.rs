@@ -9,28 +9,14 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use signpost_netlink::{Family, RouteFilter, Socket, table};
+use signpost_netlink::{Family, Socket};
 use tracing::warn;
 
 /// Sees to it that the interfaces of the IPv4 default routes forward; `sysctl` is the folder of the
 /// kernel's settings for the network.
 pub fn forward_ipv4(sysctl: &Path) -> anyhow::Result<()> {
-    let mut socket = Socket::open()?;
-    let main = RouteFilter {
-        table: Some(table::MAIN),
-        ..RouteFilter::default()
-    };
-    for route in socket.routes(Family::V4, main)? {
-        if route.destination != Family::V4.default_destination() {
-            continue;
-        }
-        let link = match route.interface {
-            Some(index) => socket.link_by_index(index)?,
-            None => None,
-        };
-        if let Some(link) = link {
-            forward(sysctl, &link.name)?;
-        }
+    for way in Socket::open()?.ways_out_of(Family::V4)? {
+        forward(sysctl, &way.interface)?;
     }
     Ok(())
 }
