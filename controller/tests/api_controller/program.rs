@@ -61,7 +61,7 @@ async fn two_hundred_nodes_get_their_blocks_and_everything_is_told() {
             .find(|condition| condition.type_ == "NetworkUnavailable")
             .unwrap();
         assert_eq!(network.status, "False");
-        assert_eq!(network.reason.as_deref(), Some("PodCIDRAssigned"));
+        assert_eq!(network.reason.as_deref(), Some("SignpostPodCIDRAssigned"));
     }
 
     eventually("it says so", 5, async || {
