@@ -14,7 +14,14 @@ use crate::result::{CniResult, Interface, Ip, Route};
 use crate::{carrier, host, pod, ready};
 
 /// Serves ADD.
-pub(crate) fn add(attachment: &Attachment, config: &Config, log: &Log) -> Result<CniResult> {
+///
+/// `asked` are addresses that somebody wants the pod to have.
+pub(crate) fn add(
+    attachment: &Attachment,
+    config: &Config,
+    asked: &[IpAddr],
+    log: &Log,
+) -> Result<CniResult> {
     if let Some(file) = &config.ready_file {
         ready::check(file, &config.subnets, ErrorCode::TryLater)?;
     }
@@ -22,7 +29,7 @@ pub(crate) fn add(attachment: &Attachment, config: &Config, log: &Log) -> Result
     let mut node = Socket::open()?;
     let mtu = host::mtu(&mut node, config)?;
     let mut pair = Pair::create(&mut node, attachment, &netns, mtu, log)?;
-    let addresses = host::connect(pair.node, attachment, config, log)?;
+    let addresses = host::connect(pair.node, attachment, config, asked, log)?;
     pod::connect(&netns, attachment, &addresses, log)?;
     carrier::wait(pair.node, &attachment.host_interface, log)?;
     let result = result(attachment, mtu, &addresses).after(config.previous.clone());

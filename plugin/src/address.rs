@@ -6,6 +6,7 @@
 //! claims; addresses that somebody else uses are seen by where the node would send.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -57,11 +58,23 @@ impl Pool {
             .map(move |number| self.address(number))
     }
 
+    /// Whether `address` is one of them.
+    pub(crate) fn has(self, address: IpAddr) -> bool {
+        Family::of(address) == self.family && (self.first..=self.last).contains(&number(address))
+    }
+
     fn address(self, number: u128) -> IpAddr {
         match self.family {
             Family::V4 => IpAddr::V4(u32::try_from(number).unwrap_or_default().into()),
             Family::V6 => IpAddr::V6(number.into()),
         }
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, last] = [self.first, self.last].map(|number| self.address(number));
+        write!(f, "{first} to {last}")
     }
 }
 
@@ -115,7 +128,7 @@ pub(crate) fn claim(
 }
 
 /// Claims the address unless somebody has it, which is no error.
-fn try_claim(host: &mut Socket, address: IpAddr, pod: Claimant) -> Result<bool> {
+pub(crate) fn try_claim(host: &mut Socket, address: IpAddr, pod: Claimant) -> Result<bool> {
     let interface = pod.interface;
     if is_used(host, address)? {
         return Ok(false);

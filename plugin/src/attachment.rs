@@ -94,6 +94,7 @@ mod tests {
             container_id: container_id.into(),
             netns: String::new(),
             interface: interface.into(),
+            args: String::new(),
         };
         Attachment::new(network, &environment)
     }

@@ -1,6 +1,6 @@
 //! DEL: takes a pod's wiring away, however much of it is left.
 
-use signpost_netlink::{Errno, Netns, Socket};
+use signpost_netlink::{Errno, HOST_INTERFACE_PREFIX, Netns, PodLabel, Socket};
 
 use crate::attachment::Attachment;
 use crate::error::Result;
@@ -12,11 +12,12 @@ pub(crate) fn del(attachment: &Attachment) -> Result<()> {
     // go the addresses and routes on both sides, and with the host route the claim to the address.
     let mut node = Socket::open()?;
     let removed = removal::remove(&mut node, &attachment.host_interface)?
-        || removal::remove(&mut node, &attachment.formerly().host_interface)?;
+        || removal::remove(&mut node, &attachment.formerly().host_interface)?
+        || delete_labelled(&mut node, attachment)?;
     if removed || attachment.netns.is_empty() {
         return Ok(());
     }
-    // Somebody may have renamed the node's end. The pod's is known by its hardware address: a path such as
+    // Somebody may have taken the label too. The pod's end is known by its hardware address: a path such as
     // /proc/PID/ns/net may lead to another pod by now (https://github.com/cri-o/cri-o/issues/2849).
     let netns = match Netns::open(attachment.netns.as_ref()) {
         Ok(netns) => netns,
@@ -37,4 +38,31 @@ pub(crate) fn del(attachment: &Attachment) -> Result<()> {
         pod.delete_link(&attachment.interface)?;
     }
     Ok(())
+}
+
+/// Removes the node's end that somebody has renamed: its label says whose it is, whatever hardware address
+/// the pod was given or has got since.
+fn delete_labelled(node: &mut Socket, attachment: &Attachment) -> Result<bool> {
+    let is_ours = |alias: &str| {
+        alias.parse().is_ok_and(|label: PodLabel| {
+            let ours = PodLabel {
+                mac: label.mac,
+                interface: attachment.interface.clone(),
+                container_id: attachment.container_id.clone(),
+            };
+            // As text, since a long one is cut.
+            ours.to_string() == alias
+        })
+    };
+    let links = node.links()?;
+    // One that has its name was found by it, or is of another network.
+    let renamed = links.iter().find(|link| {
+        link.veth
+            && !link.name.starts_with(HOST_INTERFACE_PREFIX)
+            && link.alias.as_deref().is_some_and(is_ours)
+    });
+    Ok(match renamed {
+        Some(link) => node.delete_link(&link.name)?,
+        None => false,
+    })
 }

@@ -24,6 +24,8 @@ pub(crate) struct Environment {
     /// Path of the pod's network namespace; empty if the runtime gave none, as it may for DEL.
     pub(crate) netns: String,
     pub(crate) interface: String,
+    /// What else the runtime wants; see [`request`](crate::request).
+    pub(crate) args: String,
 }
 
 impl Environment {
@@ -52,6 +54,7 @@ impl Environment {
             container_id: text("CNI_CONTAINERID"),
             netns: text("CNI_NETNS"),
             interface: text("CNI_IFNAME"),
+            args: text("CNI_ARGS"),
         };
         if matches!(verb, Verb::Add | Verb::Del | Verb::Check) {
             environment.check()?;
@@ -109,7 +112,8 @@ pub(crate) fn is_identifier(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
-fn fault(variable: &str, fault: &str) -> Error {
+/// An error in an environment variable.
+pub(crate) fn fault(variable: &str, fault: &str) -> Error {
     Error::new(
         ErrorCode::Environment,
         format!("environment variable {variable} {fault}"),

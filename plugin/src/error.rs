@@ -27,6 +27,8 @@ pub(crate) enum ErrorCode {
     InterfaceExists = 101,
     /// CHECK found the pod's wiring damaged.
     Damaged = 102,
+    /// The address asked for is somebody else's.
+    AddressTaken = 103,
     /// A fault of this program.
     Internal = 999,
 }

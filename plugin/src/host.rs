@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use signpost_netlink::{Family, LinkChange, Netns, PodLabel, Socket, VethEnd};
 
 use crate::address::{Claimant, claim};
+use crate::asked;
 use crate::attachment::Attachment;
 use crate::config::Config;
 use crate::cursor::Cursor;
@@ -80,11 +82,13 @@ pub(crate) fn mtu(host: &mut Socket, config: &Config) -> Result<u32> {
     })
 }
 
-/// Claims an address of each subnet, and sets the node's end up to reach the pod.
+/// Claims an address of each subnet, the one that is asked for if there is, and sets the node's end up to
+/// reach the pod.
 pub(crate) fn connect(
     host: &mut Socket,
     attachment: &Attachment,
     config: &Config,
+    asked: &[IpAddr],
     log: &Log,
 ) -> Result<Vec<IpAddr>> {
     let name = &attachment.host_interface;
@@ -112,18 +116,33 @@ pub(crate) fn connect(
     let mut addresses = Vec::new();
     for subnet in &config.subnets {
         let family = Family::of(subnet.addr());
-        let cursor = Cursor::take(&config.run_dir, &config.name, family);
         let pod = Claimant {
             interface: index,
             source: config.node_address(family),
         };
-        let address = claim(host, *subnet, pod, cursor.read())?;
-        if let Err(fault) = cursor.write(address) {
-            log.warn(&fault);
-        }
+        let address = match asked.iter().find(|address| subnet.contains(*address)) {
+            Some(address) => asked::claim(host, *address, pod)?,
+            None => next(host, config, *subnet, pod, log)?,
+        };
         // With the pod's hardware address known, the node need not ask for it.
         host.set_neighbour(index, address, attachment.mac)?;
         addresses.push(address);
     }
     Ok(addresses)
+}
+
+/// Claims the next free address of the subnet.
+fn next(
+    host: &mut Socket,
+    config: &Config,
+    subnet: IpNet,
+    pod: Claimant,
+    log: &Log,
+) -> Result<IpAddr> {
+    let cursor = Cursor::take(&config.run_dir, &config.name, Family::of(subnet.addr()));
+    let address = claim(host, subnet, pod, cursor.read())?;
+    if let Err(fault) = cursor.write(address) {
+        log.warn(&fault);
+    }
+    Ok(address)
 }

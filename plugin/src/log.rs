@@ -55,6 +55,7 @@ impl Log {
             container_id,
             netns,
             interface,
+            ..
         } = environment;
         let micros = self.started.elapsed().as_micros();
         let request =

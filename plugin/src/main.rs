@@ -6,6 +6,7 @@
 
 mod add;
 mod address;
+mod asked;
 mod attachment;
 mod carrier;
 mod check;
@@ -21,6 +22,7 @@ mod log;
 mod pod;
 mod ready;
 mod removal;
+mod request;
 mod result;
 mod status;
 mod subnets;
@@ -39,6 +41,7 @@ use crate::environment::{Environment, Verb};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Input;
 use crate::log::Log;
+use crate::request::Request;
 use crate::version::Version;
 
 const HELP: &str = "\
@@ -51,6 +54,8 @@ standard input, the result leaves on standard output (https://www.cni.dev/docs/s
   CNI_CONTAINERID  the container (this and the following not for GC, STATUS and VERSION)
   CNI_NETNS        path of its network namespace (optional for DEL)
   CNI_IFNAME       name of the interface in the pod
+  CNI_ARGS         optional: IP=ADDRESS[,ADDRESS] and MAC=ADDRESS, separated by semicolons; other keys
+                   are refused unless IgnoreUnknown=1 is among them
 
   echo '{\"cniVersion\":\"1.0.0\"}' | CNI_COMMAND=VERSION signpost-cni
 
@@ -71,6 +76,9 @@ Configuration:
   fullIsUnavailable  whether STATUS says no while no address is free (default: false, since
               runtimes take such a node out of service)
   logFile     regular file to append the log to (default: standard error)
+  runtimeConfig, args.cni  what the runtime asks for this pod, rather than in CNI_ARGS:
+    ips       addresses of the node's subnets, at most one of each family
+    mac       hardware address of the pod's interface
 
 A key whose value is null counts as one that is not there.
 
@@ -141,16 +149,20 @@ fn serve(
     input: &Input,
     log: &Log,
 ) -> Result<Option<Value>> {
-    let name = config::network_name(input)?;
-    let attachment = Attachment::new(&name, environment);
+    let mut attachment = Attachment::new(&config::network_name(input)?, environment);
     match environment.verb {
         Verb::Add => {
             let config = Config::parse(input, version)?;
-            add::add(&attachment, &config, log).map(|result| Some(result.to_json(version)))
+            let request = Request::parse(input, &environment.args, &config.subnets)?;
+            attachment.mac = request.mac.unwrap_or(attachment.mac);
+            add::add(&attachment, &config, &request.ips, log)
+                .map(|result| Some(result.to_json(version)))
         }
         Verb::Check => {
             version.has("CHECK", Version::V0_4_0)?;
             let config = Config::parse(input, version)?;
+            let request = Request::parse(input, &environment.args, &config.subnets)?;
+            attachment.mac = request.mac.unwrap_or(attachment.mac);
             check::check(&attachment, &config).map(|()| None)
         }
         // Only what it takes to find the interface is read, so that a pod can be removed however its

@@ -46,7 +46,7 @@ impl FromStr for Mac {
         for octet in &mut octets {
             let group = groups
                 .next()
-                .filter(|group| group.len() == 2)
+                .filter(|group| group.len() == 2 && !group.starts_with('+'))
                 .ok_or_else(fault)?;
             *octet = u8::from_str_radix(group, 16).map_err(|_| fault())?;
         }

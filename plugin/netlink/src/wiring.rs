@@ -93,7 +93,7 @@ mod tests {
         let long = label(&"x".repeat(400)).to_string();
         assert_eq!(long.len(), 255);
         assert_eq!(long.parse::<PodLabel>().unwrap().mac, label("").mac);
-        for other in ["", "one eth0", "eth0 a:b one"] {
+        for other in ["", "one eth0", "eth0 a:b one", "eth0 +2:00:00:00:00:01 one"] {
             assert!(other.parse::<PodLabel>().is_err(), "{other:?}");
         }
     }

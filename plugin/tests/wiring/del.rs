@@ -170,3 +170,14 @@ fn del_frees_names_and_addresses_before_it_returns() {
         assert_eq!(run(&pod.netns, "ip -o link show").lines().count(), 1);
     }
 }
+
+#[test]
+fn del_of_another_network_leaves_the_interface_of_this_one() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    let result = node.add(&pod);
+    let mut other = node.config.clone();
+    other["name"] = json!("other");
+    assert!(node.call("DEL", &pod, &other).success);
+    assert!(node.check(&pod, &result).success);
+}

@@ -11,6 +11,7 @@ mod gc;
 mod input;
 mod node;
 mod ready;
+mod request;
 mod scarce;
 mod settings;
 mod status;
