@@ -32,7 +32,11 @@ pub(crate) fn add(
     let addresses = host::connect(pair.node, attachment, config, asked, log)?;
     pod::connect(&netns, attachment, &addresses, log)?;
     carrier::wait(pair.node, &attachment.host_interface, log)?;
-    let result = result(attachment, mtu, &addresses).after(config.previous.clone());
+    let result = CniResult {
+        dns: config.dns.clone(),
+        ..result(attachment, mtu, &addresses)
+    };
+    let result = result.after(config.previous.clone());
     pair.is_wanted = true;
     Ok(result)
 }

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use signpost_netlink::Family;
 
+use crate::dns::dns;
 use crate::environment::is_identifier;
 use crate::error::{Error, Result};
 use crate::input::Input;
@@ -29,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) mtu: Option<u32>,
     /// The node's addresses, from which it talks to its pods.
     node_addresses: Vec<IpAddr>,
+    /// For the result alone.
+    pub(crate) dns: Map<String, Value>,
     pub(crate) run_dir: PathBuf,
     /// Without it no pod is added; see [`ready`](crate::ready).
     pub(crate) ready_file: Option<PathBuf>,
@@ -81,6 +84,7 @@ impl Config {
             mtu: mtu(input.get("mtu"), &subnets)?,
             subnets,
             node_addresses: node_addresses(input.get("nodeAddresses"))?,
+            dns: dns(input.get("dns"))?,
             run_dir: path("runDir", input.get("runDir"))?.unwrap_or_else(|| DEFAULT_RUN_DIR.into()),
             ready_file: path("readyFile", input.get("readyFile"))?,
             full_is_unavailable: flag("fullIsUnavailable", input.get("fullIsUnavailable"))?,
@@ -235,6 +239,14 @@ mod tests {
             (json!({"nodeAddresses": ["192.0.2.10/24"]}), "nodeAddresses"),
             (json!({"readyFile": 1}), "readyFile"),
             (json!({"fullIsUnavailable": "no"}), "fullIsUnavailable"),
+            (json!({"dns": []}), "dns"),
+            (
+                json!({"dns": {"nameservers": "10.96.0.10"}}),
+                "dns.nameservers",
+            ),
+            (json!({"dns": {"search": [7]}}), "dns.search"),
+            (json!({"dns": {"options": {}}}), "dns.options"),
+            (json!({"dns": {"domain": []}}), "dns.domain"),
             (json!({"prevResult": {"ips": 7}}), "prevResult"),
         ] {
             let error = parse(&change).unwrap_err().to_json("1.0.0");

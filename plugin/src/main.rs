@@ -13,6 +13,7 @@ mod check;
 mod config;
 mod cursor;
 mod del;
+mod dns;
 mod environment;
 mod error;
 mod gc;
@@ -70,6 +71,7 @@ Configuration:
               default routes lead
   nodeAddresses  addresses from which the node talks to its pods (default: what the kernel
               chooses)
+  dns         name service of pods, passed on in the result: nameservers, domain, search, options
   runDir      where the last address given out is remembered (default /run/signpost)
   readyFile   file that says for which subnets the node is ready since it booted: without it ADD
               fails, to be tried again (default: none, always ready)

@@ -84,6 +84,9 @@ impl CniResult {
         merged.interfaces.extend(self.interfaces);
         merged.ips.extend(self.ips);
         merged.routes.extend(self.routes);
+        if merged.dns.is_empty() {
+            merged.dns = self.dns;
+        }
         merged
     }
 
