@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde_json::Map;
-use signpost_netlink::{Family, Netns, Socket};
+use serde_json::{Map, json};
+use signpost_netlink::{Family, Netns, Scope, Socket, table};
 
 use crate::attachment::Attachment;
 use crate::config::Config;
@@ -30,11 +30,11 @@ pub(crate) fn add(
     let mtu = host::mtu(&mut node, config)?;
     let mut pair = Pair::create(&mut node, attachment, &netns, mtu, log)?;
     let addresses = host::connect(pair.node, attachment, config, asked, log)?;
-    pod::connect(&netns, attachment, &addresses, log)?;
+    let routes = pod::connect(&netns, attachment, &addresses, log)?;
     carrier::wait(pair.node, &attachment.host_interface, log)?;
     let result = CniResult {
         dns: config.dns.clone(),
-        ..result(attachment, mtu, &addresses)
+        ..result(attachment, mtu, &addresses, &routes)
     };
     let result = result.after(config.previous.clone());
     pair.is_wanted = true;
@@ -93,7 +93,12 @@ impl Drop for Pair<'_> {
     }
 }
 
-fn result(attachment: &Attachment, mtu: u32, addresses: &[IpAddr]) -> CniResult {
+fn result(
+    attachment: &Attachment,
+    mtu: u32,
+    addresses: &[IpAddr],
+    routes: &[signpost_netlink::Route],
+) -> CniResult {
     let host = Interface {
         name: attachment.host_interface.clone(),
         mac: attachment.host_mac.to_string(),
@@ -114,18 +119,28 @@ fn result(attachment: &Attachment, mtu: u32, addresses: &[IpAddr]) -> CniResult 
         gateway: Some(pod::gateway(Family::of(*address))),
         rest: Map::new(),
     });
-    let routes = addresses.iter().map(|address| {
-        let family = Family::of(*address);
-        Route {
-            dst: family.default_destination(),
-            gw: Some(pod::gateway(family)),
-            rest: Map::new(),
-        }
-    });
     CniResult {
         ips: ips.collect(),
-        routes: routes.collect(),
+        routes: routes.iter().map(told).collect(),
         interfaces: vec![host, pod],
         ..CniResult::default()
+    }
+}
+
+/// A route as the result tells it.
+fn told(route: &signpost_netlink::Route) -> Route {
+    let mut newer = Map::new();
+    if route.scope == Scope::Link {
+        // RT_SCOPE_LINK.
+        newer.insert("scope".into(), json!(253));
+    }
+    if route.table != table::MAIN {
+        newer.insert("table".into(), json!(route.table));
+    }
+    Route {
+        dst: route.destination,
+        gw: route.gateway,
+        newer,
+        rest: Map::new(),
     }
 }

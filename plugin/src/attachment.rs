@@ -25,6 +25,9 @@ pub(crate) struct Attachment {
     pub(crate) host_interface: String,
     /// Hardware address of the interface on the node, to which the pod sends.
     pub(crate) host_mac: Mac,
+    /// Number of the pod's route table for this interface, if it is not the pod's first: out of the way of
+    /// those that people choose.
+    pub(crate) table: u32,
 }
 
 impl Attachment {
@@ -51,6 +54,12 @@ impl Attachment {
             mac: local_mac(&digest[12..18]),
             host_interface: host_interface(&digest),
             host_mac: local_mac(&digest[18..24]),
+            table: u32::from_be_bytes([
+                digest[24] & 0x3f | 0x40,
+                digest[25],
+                digest[26],
+                digest[27],
+            ]),
         }
     }
 

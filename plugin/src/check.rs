@@ -2,8 +2,11 @@
 //!
 //! What later plugins of the chain add or change is tolerated; what ADD has made must be there.
 
+use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+use serde_json::Value;
 use signpost_netlink::{Family, Link, RouteFilter, RouteKind, Socket, pod_route, table};
 
 use crate::attachment::Attachment;
@@ -35,6 +38,7 @@ pub(crate) fn check(attachment: &Attachment, config: &Config) -> Result<()> {
         &mut Socket::open_in(&netns)?,
         attachment,
         &addresses,
+        &recorded_routes(previous),
         &mut faults,
     )?;
     check_host(
@@ -82,10 +86,69 @@ fn recorded_addresses(attachment: &Attachment, previous: &CniResult) -> Result<V
     Ok(addresses)
 }
 
+/// A route in the pod that ADD has made, according to the runtime.
+struct Recorded {
+    destination: IpNet,
+    gateway: Option<IpAddr>,
+    table: u32,
+}
+
+impl Recorded {
+    fn is_there(&self, pod: &mut Socket, interface: u32) -> Result<bool> {
+        let filter = RouteFilter {
+            table: Some(self.table),
+            interface: Some(interface),
+            ..RouteFilter::default()
+        };
+        let family = Family::of(self.destination.addr());
+        Ok(pod.routes(family, filter)?.iter().any(|route| {
+            route.destination == self.destination
+                && route.gateway == self.gateway
+                && route.kind == RouteKind::Unicast
+        }))
+    }
+}
+
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.destination)?;
+        self.gateway
+            .map_or(Ok(()), |gateway| write!(f, " via {gateway}"))?;
+        if self.table == table::MAIN {
+            return Ok(());
+        }
+        write!(f, " in table {}", self.table)
+    }
+}
+
+/// The routes through the gateway and to it. Multus takes back those that it does not want, here as well as in
+/// the pod.
+fn recorded_routes(previous: &CniResult) -> Vec<Recorded> {
+    let ours = previous.routes.iter().filter(|route| {
+        let family = Family::of(route.dst.addr());
+        let gateway = pod::gateway(family);
+        let default = route.dst == family.default_destination();
+        (default && route.gw == Some(gateway))
+            || (route.gw.is_none() && route.dst == gateway.into())
+    });
+    ours.map(|route| {
+        let table = route.rest.get("table").and_then(Value::as_u64);
+        Recorded {
+            destination: route.dst,
+            gateway: route.gw,
+            table: table
+                .and_then(|it| it.try_into().ok())
+                .unwrap_or(table::MAIN),
+        }
+    })
+    .collect()
+}
+
 fn check_pod(
     pod: &mut Socket,
     attachment: &Attachment,
     addresses: &[IpAddr],
+    routes: &[Recorded],
     faults: &mut Vec<String>,
 ) -> Result<Option<Link>> {
     if pod.link_by_name("lo")?.is_none_or(|link| !link.up) {
@@ -113,22 +176,6 @@ fn check_pod(
             Some(_) => {}
         }
         let gateway = pod::gateway(family);
-        let filter = RouteFilter {
-            table: Some(table::MAIN),
-            interface: Some(link.index),
-            ..RouteFilter::default()
-        };
-        let default = family.default_destination();
-        let leads_out = pod.routes(family, filter)?.iter().any(|route| {
-            route.destination == default
-                && route.gateway == Some(gateway)
-                && route.kind == RouteKind::Unicast
-        });
-        if !leads_out {
-            faults.push(format!(
-                "the pod has no route {default} via {gateway} over {name}"
-            ));
-        }
         let resolves = neighbours.iter().any(|neighbour| {
             neighbour.address == gateway
                 && neighbour.permanent
@@ -138,6 +185,11 @@ fn check_pod(
             faults.push(format!(
                 "the pod has no permanent neighbour entry for {gateway}"
             ));
+        }
+    }
+    for route in routes {
+        if !route.is_there(pod, link.index)? {
+            faults.push(format!("the pod has no route {route} over {name}"));
         }
     }
     Ok(Some(link))

@@ -4,6 +4,7 @@ use signpost_netlink::{Errno, HOST_INTERFACE_PREFIX, Netns, PodLabel, Socket};
 
 use crate::attachment::Attachment;
 use crate::error::Result;
+use crate::pod;
 use crate::removal;
 
 /// Serves DEL. Nothing that is missing is an error: not the interface, not the namespace.
@@ -14,23 +15,30 @@ pub(crate) fn del(attachment: &Attachment) -> Result<()> {
     let removed = removal::remove(&mut node, &attachment.host_interface)?
         || removal::remove(&mut node, &attachment.formerly().host_interface)?
         || delete_labelled(&mut node, attachment)?;
-    if removed || attachment.netns.is_empty() {
+    if attachment.netns.is_empty() {
         return Ok(());
     }
-    // Somebody may have taken the label too. The pod's end is known by its hardware address: a path such as
-    // /proc/PID/ns/net may lead to another pod by now (https://github.com/cri-o/cri-o/issues/2849).
     let netns = match Netns::open(attachment.netns.as_ref()) {
         Ok(netns) => netns,
         // Gone, or what a namespace's bind mount leaves behind.
         Err(error) if matches!(error.errno(), Some(Errno::ENOENT | Errno::EINVAL)) => {
             return Ok(());
         }
+        Err(_) if removed => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     if netns.is_same(&Netns::current()?)? {
         return Ok(());
     }
     let mut pod = Socket::open_in(&netns)?;
+    // A path such as /proc/PID/ns/net may lead to another pod by now
+    // (https://github.com/cri-o/cri-o/issues/2849). These are known by their table, which follows from the
+    // attachment.
+    pod::remove_rules(&mut pod, attachment)?;
+    if removed {
+        return Ok(());
+    }
+    // Somebody may have taken the label too. The pod's end is known by its hardware address.
     if pod
         .link_by_name(&attachment.interface)?
         .is_some_and(|link| link.veth && link.mac == Some(attachment.mac))
@@ -62,7 +70,7 @@ fn delete_labelled(node: &mut Socket, attachment: &Attachment) -> Result<bool> {
             && link.alias.as_deref().is_some_and(is_ours)
     });
     Ok(match renamed {
-        Some(link) => node.delete_link(&link.name)?,
+        Some(link) => removal::remove(node, &link.name)?,
         None => false,
     })
 }

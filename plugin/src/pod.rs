@@ -1,9 +1,9 @@
-//! The pod's side: loopback, its end of the veth pair, addresses, default routes.
+//! The pod's side: loopback, its end of the veth pair, addresses, routes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use signpost_netlink::{Family, Netns, Route, Socket};
+use signpost_netlink::{Errno, Family, Netns, Route, RouteFilter, RouteKind, Scope, Socket, table};
 
 use crate::attachment::Attachment;
 use crate::carrier;
@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::log::Log;
 use crate::sysctl;
 
-/// The gateway of every pod. No interface has this address: a permanent neighbour entry leads it to
-/// the node's end of the pair, so that nobody is ever asked for it.
+/// The gateway of every pod. A permanent neighbour entry leads it to the node's end of the pair, so that
+/// nobody is asked for it.
 pub(crate) fn gateway(family: Family) -> IpAddr {
     match family {
         Family::V4 => IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1)),
@@ -20,16 +20,32 @@ pub(crate) fn gateway(family: Family) -> IpAddr {
     }
 }
 
-/// The pod's default route of a family over the interface with this index.
-pub(crate) fn default_route(family: Family, interface: u32) -> Route {
-    Route {
-        gateway: Some(gateway(family)),
+/// The pod's routes of a family over the interface with this index, in the order in which they are added.
+fn routes(family: Family, interface: u32, table: u32) -> Vec<Route> {
+    let route = |destination| Route {
         interface: Some(interface),
-        // The gateway is in no subnet of the pod.
-        onlink: family == Family::V4,
+        table,
         // RTPROT_BOOT, what `ip route` uses: in the pod nobody asks whose a route is.
         protocol: 3,
-        ..Route::to(family.default_destination())
+        ..Route::to(destination)
+    };
+    let default = Route {
+        gateway: Some(gateway(family)),
+        onlink: family == Family::V4,
+        ..route(family.default_destination())
+    };
+    match family {
+        // The gateway is in no subnet of the pod. Sandboxes that copy routes (Kata, gVisor) copy no `onlink`:
+        // this one tells them the same.
+        Family::V4 => {
+            let to_gateway = Route {
+                scope: Scope::Link,
+                ..route(gateway(family).into())
+            };
+            vec![to_gateway, default]
+        }
+        // A link-local address is on the link, as the kernel's own route to all of them says.
+        Family::V6 => vec![default],
     }
 }
 
@@ -50,13 +66,13 @@ pub(crate) fn open(attachment: &Attachment) -> Result<Netns> {
     Ok(netns)
 }
 
-/// Sets the pod's end up with `addresses`.
+/// Sets the pod's end up with `addresses`; tells the routes made.
 pub(crate) fn connect(
     netns: &Netns,
     attachment: &Attachment,
     addresses: &[IpAddr],
     log: &Log,
-) -> Result<()> {
+) -> Result<Vec<Route>> {
     netns.run(|| {
         let mut pod = Socket::open()?;
         if let Some(loopback) = pod.link_by_name("lo")? {
@@ -78,12 +94,97 @@ pub(crate) fn connect(
             }
         }
         pod.set_link_up(link.index)?;
+        let mut made = Vec::new();
         for address in addresses {
             let family = Family::of(*address);
             pod.add_address(link.index, IpNet::from(*address))?;
             pod.set_neighbour(link.index, gateway(family), attachment.host_mac)?;
-            pod.add_route(&default_route(family, link.index))?;
+            let routed = route(&mut pod, attachment, link.index, *address);
+            if routed.is_err() {
+                // Routes go with the interface, rules do not.
+                remove_rules(&mut pod, attachment)?;
+            }
+            made.extend(routed?);
         }
-        carrier::wait(&mut pod, name, log)
+        carrier::wait(&mut pod, name, log)?;
+        Ok(made)
     })?
+}
+
+/// Routes what the pod sends from `address`. A pod's further interfaces (Multus) leave its default route alone:
+/// only what is sent from their addresses, such as answers, or by sockets bound to them goes over them.
+fn route(
+    pod: &mut Socket,
+    attachment: &Attachment,
+    interface: u32,
+    address: IpAddr,
+) -> Result<Vec<Route>> {
+    let family = Family::of(address);
+    let is_further = has_default_route(pod, family)?;
+    if is_further {
+        // The reader of `ip rule` sees whose they are by the table.
+        remove_rules_of(pod, family, attachment)?;
+        let rules = pod
+            .add_rule_from(address, attachment.table)
+            .and_then(|()| pod.add_rule_over(&attachment.interface, family, attachment.table));
+        rules.map_err(|error| {
+            let missing = matches!(
+                error.errno(),
+                Some(Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT)
+            );
+            let error = Error::from(error);
+            if missing {
+                error.with_details(
+                    "the pod has a default route already, and for a further interface it takes a kernel \
+                     with policy routing (CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES)",
+                )
+            } else {
+                error
+            }
+        })?;
+    }
+    let table = if is_further {
+        attachment.table
+    } else {
+        table::MAIN
+    };
+    let mut made = Vec::new();
+    for route in routes(family, interface, table) {
+        match pod.add_route(&route) {
+            Ok(()) => made.push(route),
+            // Of another interface whose default route somebody has taken away. The default route does
+            // without.
+            Err(error) if error.is_exists() && route.gateway.is_none() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(made)
+}
+
+fn has_default_route(pod: &mut Socket, family: Family) -> Result<bool> {
+    let filter = RouteFilter {
+        table: Some(table::MAIN),
+        ..RouteFilter::default()
+    };
+    let default = family.default_destination();
+    let routes = pod.routes(family, filter)?;
+    Ok(routes
+        .iter()
+        .any(|route| route.destination == default && route.kind == RouteKind::Unicast))
+}
+
+/// Removes the rules of the pod's interface, which do not go with it.
+pub(crate) fn remove_rules(pod: &mut Socket, attachment: &Attachment) -> Result<()> {
+    remove_rules_of(pod, Family::V4, attachment)?;
+    remove_rules_of(pod, Family::V6, attachment)
+}
+
+fn remove_rules_of(pod: &mut Socket, family: Family, attachment: &Attachment) -> Result<()> {
+    match pod.delete_rules(family, attachment.table) {
+        // A kernel without policy routing, or without IPv6, has none.
+        Err(error) if matches!(error.errno(), Some(Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT)) => {
+            Ok(())
+        }
+        other => Ok(other?),
+    }
 }

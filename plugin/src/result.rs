@@ -60,6 +60,9 @@ pub(crate) struct Route {
     pub(crate) dst: IpNet,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) gw: Option<IpAddr>,
+    /// Fields of a route made here that came with 1.1.0.
+    #[serde(skip)]
+    pub(crate) newer: Map<String, Value>,
     #[serde(flatten)]
     pub(crate) rest: Map<String, Value>,
 }
@@ -105,6 +108,14 @@ impl CniResult {
             for interface in &mut result.interfaces {
                 interface.mtu = None;
             }
+            // Without its table it would be taken for one that all packets follow.
+            result
+                .routes
+                .retain(|route| !route.newer.contains_key("table"));
+        } else {
+            for route in &mut result.routes {
+                route.rest.append(&mut route.newer);
+            }
         }
         result
             .rest
@@ -146,6 +157,7 @@ mod tests {
             routes: vec![Route {
                 dst: "0.0.0.0/0".parse().unwrap(),
                 gw: "169.254.1.1".parse().ok(),
+                newer: Map::new(),
                 rest: Map::new(),
             }],
             ..CniResult::default()

@@ -19,6 +19,7 @@ pub mod nftables;
 mod removals;
 mod route;
 mod route_message;
+mod routing_rule;
 mod socket;
 mod subscription;
 mod wiring;

@@ -56,7 +56,11 @@ fn add_answers_what_it_has_made() {
     );
     assert_eq!(
         result["routes"],
-        json!([{"dst": "0.0.0.0/0", "gw": "169.254.1.1"}, {"dst": "::/0", "gw": "fe80::1"}])
+        json!([
+            {"dst": "169.254.1.1/32"},
+            {"dst": "0.0.0.0/0", "gw": "169.254.1.1"},
+            {"dst": "::/0", "gw": "fe80::1"},
+        ])
     );
     // Both addresses are usable at once, and no side ever asks for the other's hardware address.
     // (The link-local one is the kernel's, which takes its time on a loaded machine; nothing needs it.)

@@ -41,6 +41,7 @@ fn damages(host: &str) -> Vec<(bool, String, &'static str)> {
             "lost address fd00:0:0:1::2",
         ),
         in_pod("ip -4 route del default", "0.0.0.0/0 via 169.254.1.1"),
+        in_pod("ip route del 169.254.1.1", "no route 169.254.1.1/32 over"),
         in_pod("ip -6 route del default", "::/0 via fe80::1"),
         in_pod(
             "ip neighbour del 169.254.1.1 dev eth0",

@@ -8,6 +8,7 @@ mod chain;
 mod check;
 mod claims;
 mod del;
+mod further;
 mod gc;
 mod input;
 mod node;

@@ -15,6 +15,8 @@ pub(crate) struct Node {
     pub(crate) netns: Netns,
     /// The network configuration; tests change it to their needs.
     pub(crate) config: Value,
+    /// Name of pods' interfaces.
+    pub(crate) interface: &'static str,
     run_dir: PathBuf,
 }
 
@@ -48,6 +50,7 @@ impl Node {
                 "mtu": 1400,
                 "runDir": run_dir,
             }),
+            interface: "eth0",
             run_dir,
         };
         for command in [
@@ -99,7 +102,7 @@ impl Node {
             .env("CNI_COMMAND", verb)
             .env("CNI_CONTAINERID", &pod.id)
             .env("CNI_NETNS", netns)
-            .env("CNI_IFNAME", "eth0");
+            .env("CNI_IFNAME", self.interface);
         self.fed(command, config)
     }
 

@@ -8,6 +8,7 @@ mod link;
 mod monitor;
 mod nftables;
 mod route;
+mod routing_rule;
 mod rules;
 
 use std::process::Command;
