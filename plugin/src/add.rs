@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::{Map, json};
-use signpost_netlink::{Family, Netns, Scope, Socket, table};
+use signpost_netlink::{Family, Netns, Scope, Socket, pod_gateway, table};
 
 use crate::attachment::Attachment;
 use crate::config::Config;
@@ -32,6 +32,7 @@ pub(crate) fn add(
     let addresses = host::connect(pair.node, attachment, config, asked, log)?;
     let routes = pod::connect(&netns, attachment, &addresses, log)?;
     carrier::wait(pair.node, &attachment.host_interface, log)?;
+    host::introduce(pair.node, attachment, &addresses)?;
     let result = CniResult {
         dns: config.dns.clone(),
         ..result(attachment, mtu, &addresses, &routes)
@@ -116,7 +117,7 @@ fn result(
         version: None,
         interface: Some(1),
         address: IpNet::from(*address),
-        gateway: Some(pod::gateway(Family::of(*address))),
+        gateway: Some(pod_gateway(Family::of(*address))),
         rest: Map::new(),
     });
     CniResult {

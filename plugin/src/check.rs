@@ -7,7 +7,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Value;
-use signpost_netlink::{Family, Link, RouteFilter, RouteKind, Socket, pod_route, table};
+use signpost_netlink::{
+    Family, Link, RouteFilter, RouteKind, Socket, pod_gateway, pod_route, table,
+};
 
 use crate::attachment::Attachment;
 use crate::config::Config;
@@ -126,7 +128,7 @@ impl fmt::Display for Recorded {
 fn recorded_routes(previous: &CniResult) -> Vec<Recorded> {
     let ours = previous.routes.iter().filter(|route| {
         let family = Family::of(route.dst.addr());
-        let gateway = pod::gateway(family);
+        let gateway = pod_gateway(family);
         let default = route.dst == family.default_destination();
         (default && route.gw == Some(gateway))
             || (route.gw.is_none() && route.dst == gateway.into())
@@ -175,13 +177,15 @@ fn check_pod(
             }
             Some(_) => {}
         }
-        let gateway = pod::gateway(family);
-        let resolves = neighbours.iter().any(|neighbour| {
-            neighbour.address == gateway
-                && neighbour.permanent
-                && neighbour.mac == Some(attachment.host_mac)
-        });
-        if !resolves {
+        let gateway = pod_gateway(family);
+        let entry = neighbours.iter().find(|entry| entry.address == gateway);
+        let leads = entry.and_then(|entry| entry.mac);
+        if leads.is_some_and(|mac| mac != attachment.host_mac) {
+            faults.push(format!(
+                "the pod's neighbour entry for {gateway} leads elsewhere"
+            ));
+        } else if entry.is_none_or(|entry| !entry.permanent) && link.mac == Some(attachment.mac) {
+            // A later plugin that gives the pod another hardware address makes the kernel drop the entry.
             faults.push(format!(
                 "the pod has no permanent neighbour entry for {gateway}"
             ));

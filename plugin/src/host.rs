@@ -124,11 +124,25 @@ pub(crate) fn connect(
             Some(address) => asked::claim(host, *address, pod)?,
             None => next(host, config, *subnet, pod, log)?,
         };
-        // With the pod's hardware address known, the node need not ask for it.
-        host.set_neighbour(index, address, attachment.mac)?;
         addresses.push(address);
     }
     Ok(addresses)
+}
+
+/// Tells the node the pod's hardware address, once both ends are up: what the kernel has learnt before goes
+/// where it sees no carrier.
+pub(crate) fn introduce(
+    host: &mut Socket,
+    attachment: &Attachment,
+    addresses: &[IpAddr],
+) -> Result<()> {
+    let Some(link) = host.link_by_name(&attachment.host_interface)? else {
+        return Ok(());
+    };
+    for address in addresses {
+        host.introduce_pod(link.index, *address, attachment.mac)?;
+    }
+    Ok(())
 }
 
 /// Claims the next free address of the subnet.

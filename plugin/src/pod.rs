@@ -1,24 +1,17 @@
 //! The pod's side: loopback, its end of the veth pair, addresses, routes.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_netlink::{Errno, Family, Netns, Route, RouteFilter, RouteKind, Scope, Socket, table};
+use signpost_netlink::{
+    Errno, Family, Netns, Route, RouteFilter, RouteKind, Scope, Socket, pod_gateway, table,
+};
 
 use crate::attachment::Attachment;
 use crate::carrier;
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::Log;
 use crate::sysctl;
-
-/// The gateway of every pod. A permanent neighbour entry leads it to the node's end of the pair, so that
-/// nobody is asked for it.
-pub(crate) fn gateway(family: Family) -> IpAddr {
-    match family {
-        Family::V4 => IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1)),
-        Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
-    }
-}
 
 /// The pod's routes of a family over the interface with this index, in the order in which they are added.
 fn routes(family: Family, interface: u32, table: u32) -> Vec<Route> {
@@ -30,7 +23,7 @@ fn routes(family: Family, interface: u32, table: u32) -> Vec<Route> {
         ..Route::to(destination)
     };
     let default = Route {
-        gateway: Some(gateway(family)),
+        gateway: Some(pod_gateway(family)),
         onlink: family == Family::V4,
         ..route(family.default_destination())
     };
@@ -40,7 +33,7 @@ fn routes(family: Family, interface: u32, table: u32) -> Vec<Route> {
         Family::V4 => {
             let to_gateway = Route {
                 scope: Scope::Link,
-                ..route(gateway(family).into())
+                ..route(pod_gateway(family).into())
             };
             vec![to_gateway, default]
         }
@@ -82,23 +75,15 @@ pub(crate) fn connect(
         let link = pod
             .link_by_name(name)?
             .ok_or_else(|| Error::new(ErrorCode::Io, format!("interface {name} vanished")))?;
-        if addresses.iter().any(IpAddr::is_ipv6) {
-            // Some runtimes disable IPv6 in pods. Nobody else can have the pod's address, so it need
-            // not wait a second and more for duplicate address detection.
-            for (key, value) in [
-                ("disable_ipv6", "0"),
-                ("accept_dad", "0"),
-                ("accept_ra", "0"),
-            ] {
-                sysctl::set(name, (Family::V6, key, value))?;
-            }
+        for setting in sysctl::of_pod_end(addresses.iter().any(IpAddr::is_ipv6)) {
+            sysctl::set(name, setting)?;
         }
         pod.set_link_up(link.index)?;
         let mut made = Vec::new();
         for address in addresses {
             let family = Family::of(*address);
             pod.add_address(link.index, IpNet::from(*address))?;
-            pod.set_neighbour(link.index, gateway(family), attachment.host_mac)?;
+            pod.set_neighbour(link.index, pod_gateway(family), attachment.host_mac)?;
             let routed = route(&mut pod, attachment, link.index, *address);
             if routed.is_err() {
                 // Routes go with the interface, rules do not.

@@ -35,4 +35,4 @@ pub use nix::errno::Errno;
 pub use removals::LinkRemovals;
 pub use route::{Family, Route, RouteFilter, RouteKind, Scope, table};
 pub use socket::Socket;
-pub use wiring::{HOST_INTERFACE_PREFIX, PodLabel, ROUTE_PROTOCOL, pod_route};
+pub use wiring::{HOST_INTERFACE_PREFIX, PodLabel, ROUTE_PROTOCOL, pod_gateway, pod_route};

@@ -29,13 +29,29 @@ pub struct Neighbour {
 impl Socket {
     /// Sets a permanent neighbour entry, replacing what is there for that address.
     pub fn set_neighbour(&mut self, interface: u32, address: IpAddr, mac: Mac) -> Result<()> {
+        self.neighbour(interface, address, mac, NeighbourState::Permanent)
+    }
+
+    /// Sets a neighbour entry as if the neighbour had just said so, replacing what is there: packets are sent
+    /// at once, and the kernel takes note when the neighbour says otherwise.
+    pub fn learn_neighbour(&mut self, interface: u32, address: IpAddr, mac: Mac) -> Result<()> {
+        self.neighbour(interface, address, mac, NeighbourState::Reachable)
+    }
+
+    fn neighbour(
+        &mut self,
+        interface: u32,
+        address: IpAddr,
+        mac: Mac,
+        state: NeighbourState,
+    ) -> Result<()> {
         let mut message = NeighbourMessage::default();
         message.header.family = match address {
             IpAddr::V4(_) => AddressFamily::Inet,
             IpAddr::V6(_) => AddressFamily::Inet6,
         };
         message.header.ifindex = interface;
-        message.header.state = NeighbourState::Permanent;
+        message.header.state = state;
         message.header.kind = RouteType::Unspec;
         message.attributes = vec![
             NeighbourAttribute::Destination(match address {

@@ -2,13 +2,15 @@
 //! restores what somebody takes away.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use crate::error::Result;
 use crate::link::Mac;
-use crate::route::{Route, Scope};
+use crate::route::{Family, Route, Scope};
+use crate::socket::Socket;
 
 /// What names of host-side interfaces begin with: as no other program's do, so that whoever goes by names
 /// (`pod*` is podman's, `veth*` and `cali*` others') neither takes them for his nor the other way round.
@@ -32,6 +34,33 @@ pub fn pod_route(address: IpAddr, interface: u32, source: Option<IpAddr>) -> Rou
         scope,
         source,
         ..Route::to(IpNet::from(address))
+    }
+}
+
+/// The gateway of every pod. A permanent neighbour entry in the pod leads it to the node's end of the pair.
+pub fn pod_gateway(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1)),
+        Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
+    }
+}
+
+impl Socket {
+    /// Tells the node the hardware address of a pod, so that its first packet need not ask. The entry is not
+    /// permanent: a plugin that comes later in the chain may give the pod another one.
+    ///
+    /// In IPv6 the node asks and answers only from a link-local address on the link, which is why its end has
+    /// the gateway's. That opens nothing to the pod: what listens on all of the node's addresses it reaches at
+    /// the others as well. In IPv4 any address of the node does to ask, and `proxy_arp` answers.
+    pub fn introduce_pod(&mut self, interface: u32, address: IpAddr, mac: Mac) -> Result<()> {
+        if address.is_ipv6() {
+            let gateway = IpNet::from(pod_gateway(Family::V6));
+            match self.add_address(interface, gateway) {
+                Err(error) if error.is_exists() => {}
+                other => other?,
+            }
+        }
+        self.learn_neighbour(interface, address, mac)
     }
 }
 
@@ -61,7 +90,7 @@ impl fmt::Display for PodLabel {
 impl FromStr for PodLabel {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let mut words = text.splitn(3, ' ');
         let mut next = || {
             words

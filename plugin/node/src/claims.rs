@@ -1,6 +1,6 @@
 //! The routes to pods, kept as their claims say.
 //!
-//! A pod's address is its interface's alternative name; the host route, and the permanent neighbour entry
+//! A pod's address is its interface's alternative name; the host route, and the neighbour entry
 //! behind it, follow from that. Setting the interface down, flushing routes, or a routing program that removes
 //! what it does not know takes them away while the pod lives. They are restored when the kernel tells of it.
 
@@ -195,7 +195,7 @@ impl Pod<'_> {
         }
         // It goes too where the interface is set down.
         if let Some(mac) = self.mac {
-            socket.set_neighbour(self.link.index, self.address, mac)?;
+            socket.introduce_pod(self.link.index, self.address, mac)?;
         }
         let by = who.map_or_else(
             || "an interface that was set down, or its owner".to_owned(),

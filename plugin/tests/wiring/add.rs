@@ -66,11 +66,12 @@ fn add_answers_what_it_has_made() {
     // (The link-local one is the kernel's, which takes its time on a loaded machine; nothing needs it.)
     let inside = run(&pod.netns, "ip address show dev eth0 scope global");
     assert!(!inside.contains("tentative"), "{inside}");
-    for (netns, interface) in [(&pod.netns, "eth0"), (&node.netns, name)] {
-        let shown = run(
-            netns,
-            &format!("ip neighbour show dev {interface} nud permanent"),
-        );
+    for (netns, interface, state) in [
+        (&pod.netns, "eth0", "permanent"),
+        (&node.netns, name, "reachable"),
+    ] {
+        let show = format!("ip neighbour show dev {interface} nud {state}");
+        let shown = run(netns, &show);
         assert_eq!(shown.lines().count(), 2, "{shown}");
     }
 }

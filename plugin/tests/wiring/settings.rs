@@ -21,13 +21,15 @@ const INHERITED: [&str; 12] = [
 ];
 
 /// What the node's end must have, by families of the network.
-const ALWAYS: [&str; 9] = [
+const ALWAYS: [&str; 11] = [
     "net.ipv4.conf.rp_filter=1",
     "net.ipv4.conf.accept_redirects=0",
     "net.ipv4.conf.accept_source_route=0",
     "net.ipv4.conf.accept_local=0",
     "net.ipv4.conf.send_redirects=0",
     "net.ipv4.conf.forwarding=1",
+    "net.ipv4.conf.proxy_arp=1",
+    "net.ipv4.neigh.proxy_delay=0",
     "net.ipv6.conf.accept_ra=0",
     "net.ipv6.conf.accept_redirects=0",
     "net.ipv6.conf.accept_source_route=-1",
@@ -92,4 +94,25 @@ fn a_pod_without_ipv6_reaches_no_link_local_address_of_the_node() {
     let host = node.pod_interfaces().remove(0);
     let addresses = run(&node.netns, &format!("ip -6 address show dev {host}"));
     assert_eq!(addresses, "", "the node's end");
+}
+
+#[test]
+fn pods_have_ipv6_where_the_node_turns_it_off_for_all_interfaces() {
+    let node = Node::new();
+    for scope in ["default", "all"] {
+        let disable = format!("busybox sysctl -qw net.ipv6.conf.{scope}.disable_ipv6=1");
+        run(&node.netns, &disable);
+    }
+    let (one, two) = (Pod::new("one"), Pod::new("two"));
+    for pod in [&one, &two] {
+        for scope in ["default", "all"] {
+            let disable = format!("busybox sysctl -qw net.ipv6.conf.{scope}.disable_ipv6=1");
+            run(&pod.netns, &disable);
+        }
+        let result = node.add(pod);
+        let checked = node.check(pod, &result);
+        assert!(checked.success, "{}", checked.json);
+    }
+    assert!(one.pings("fd00:0:0:1::3") && two.pings("fd00:0:0:1::2"));
+    assert!(one.pings("10.244.1.3"));
 }

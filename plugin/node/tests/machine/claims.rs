@@ -125,7 +125,7 @@ fn routes_of_pods_are_restored_from_their_claims_within_a_second() {
         run(&world.node, "ip address replace 192.0.2.10/32 dev lo");
         world.restore(&from);
         assert_eq!(world.routes(), routes, "{takes_away}");
-        let neighbours = run(&world.node, "ip neighbour show dev wire nud permanent");
+        let neighbours = run(&world.node, "ip neighbour show dev wire");
         for address in ["10.244.1.5", "fd00:1::5"] {
             let entry = format!("{address} lladdr {MAC}");
             assert!(neighbours.contains(&entry), "{takes_away}: {neighbours}");
