@@ -8,7 +8,7 @@ use signpost_netlink::{Family, Netns, Scope, Socket, pod_gateway, table};
 
 use crate::attachment::Attachment;
 use crate::config::Config;
-use crate::error::{ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::log::Log;
 use crate::result::{CniResult, Interface, Ip, Route};
 use crate::{carrier, host, pod, ready};
@@ -43,10 +43,11 @@ pub(crate) fn add(
 }
 
 /// The pair of interfaces. Unless it is wanted in the end it goes, and with it its addresses and routes on
-/// both sides, also where this program panics.
+/// both sides, also where this program panics, and the rules in the pod.
 struct Pair<'a> {
     node: &'a mut Socket,
     attachment: &'a Attachment,
+    netns: &'a Netns,
     log: &'a Log,
     is_wanted: bool,
 }
@@ -55,13 +56,14 @@ impl<'a> Pair<'a> {
     fn create(
         node: &'a mut Socket,
         attachment: &'a Attachment,
-        netns: &Netns,
+        netns: &'a Netns,
         mtu: u32,
         log: &'a Log,
     ) -> Result<Self> {
         let mut pair = Self {
             node,
             attachment,
+            netns,
             log,
             is_wanted: false,
         };
@@ -90,6 +92,12 @@ impl Drop for Pair<'_> {
         let name = &self.attachment.host_interface;
         if let Err(left) = self.node.delete_link(name) {
             self.log.warn(&format!("{name} is left behind: {left}"));
+        }
+        let rules = Socket::open_in(self.netns)
+            .map_err(Error::from)
+            .and_then(|mut pod| pod::remove_rules(&mut pod, self.attachment));
+        if let Err(left) = rules {
+            self.log.warn(&format!("rules are left behind: {left}"));
         }
     }
 }

@@ -84,12 +84,7 @@ pub(crate) fn connect(
             let family = Family::of(*address);
             pod.add_address(link.index, IpNet::from(*address))?;
             pod.set_neighbour(link.index, pod_gateway(family), attachment.host_mac)?;
-            let routed = route(&mut pod, attachment, link.index, *address);
-            if routed.is_err() {
-                // Routes go with the interface, rules do not.
-                remove_rules(&mut pod, attachment)?;
-            }
-            made.extend(routed?);
+            made.extend(route(&mut pod, attachment, link.index, *address)?);
         }
         carrier::wait(&mut pod, name, log)?;
         Ok(made)

@@ -86,12 +86,32 @@ fn a_pod_comes_and_goes_where_no_thread_is_to_be_had() {
 
 #[test]
 fn whichever_answer_of_the_kernel_is_lost_nothing_is_left_and_json_is_said() {
+    lose_each_answer(&[]);
+}
+
+#[test]
+fn nothing_is_left_of_a_further_interface_either() {
+    // A way out that the pod has already.
+    lose_each_answer(&[
+        "ip link add first type bridge",
+        "ip link set first up",
+        "ip route add default dev first",
+        "ip -6 route add default dev first",
+    ]);
+}
+
+fn lose_each_answer(preparation: &[&str]) {
     let node = Node::new();
     // Those without which ADD goes on: the text for people.
     let mut needless = Vec::new();
     let mut needed = 0;
     for number in 1.. {
         let pod = Pod::new(&format!("pod-{number}"));
+        for command in preparation {
+            run(&pod.netns, command);
+        }
+        let show = ["ip -o link show", "ip -4 rule show", "ip -6 rule show"];
+        let before = show.map(|command| run(&pod.netns, command).lines().count());
         let answer = node.add_losing(number, &pod);
         if answer.success {
             needless.push(number);
@@ -106,8 +126,8 @@ fn whichever_answer_of_the_kernel_is_lost_nothing_is_left_and_json_is_said() {
         assert_eq!(answer.json["code"], 5, "{number}: {}", answer.json);
         assert_eq!(node.pod_interfaces(), [""; 0], "{number}");
         assert_eq!(node.pod_routes(), [""; 0], "{number}");
-        let inside = run(&pod.netns, "ip -o link show");
-        assert_eq!(inside.lines().count(), 1, "{number}: {inside}");
+        let after = show.map(|command| run(&pod.netns, command).lines().count());
+        assert_eq!(after, before, "{number}: {show:?}");
     }
     assert!(needed > 15, "{needed} answers were lost");
     needless.retain(|number| *number < needed);
