@@ -102,7 +102,7 @@ fn route(
     let family = Family::of(address);
     let is_further = has_default_route(pod, family)?;
     if is_further {
-        // The reader of `ip rule` sees whose they are by the table.
+        // An earlier interface of this name may have gone without DEL.
         remove_rules_of(pod, family, attachment)?;
         let rules = pod
             .add_rule_from(address, attachment.table)
