@@ -1,62 +1,14 @@
-//! Network interfaces: veth pairs, look-up, change, removal.
-
-use std::fmt;
-use std::os::fd::RawFd;
-use std::str::FromStr;
+//! Network interfaces: look-up, change, removal.
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-    Prop, State,
+    InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, Prop, State,
 };
 
 use crate::error::{Error, Result};
-use crate::netns::Netns;
+use crate::mac::Mac;
 use crate::socket::{Socket, decode};
-
-/// A 48-bit hardware address.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mac(pub [u8; 6]);
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, octet) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ":" };
-            write!(f, "{separator}{octet:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for Mac {
-    type Err = String;
-
-    /// Reads six groups of two hexadecimal digits, separated by colons.
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let fault = || format!("{text:?} is no MAC address such as 02:00:00:00:00:01");
-        let mut octets = [0; 6];
-        let mut groups = text.split(':');
-        for octet in &mut octets {
-            let group = groups
-                .next()
-                .filter(|group| group.len() == 2 && !group.starts_with('+'))
-                .ok_or_else(fault)?;
-            *octet = u8::from_str_radix(group, 16).map_err(|_| fault())?;
-        }
-        if groups.next().is_some() {
-            Err(fault())
-        } else {
-            Ok(Self(octets))
-        }
-    }
-}
 
 /// A network interface as the kernel describes it.
 #[expect(
@@ -109,63 +61,7 @@ pub struct LinkChange {
     pub group: Option<u32>,
 }
 
-/// One end of a veth pair that is to be created.
-#[derive(Clone, Copy, Debug)]
-pub struct VethEnd<'a> {
-    /// Interface name, at most 15 bytes.
-    pub name: &'a str,
-    /// Namespace in which the end is created; `None` means the socket's own.
-    pub netns: Option<&'a Netns>,
-    /// Hardware address; `None` lets the kernel choose a random one.
-    pub mac: Option<Mac>,
-    /// MTU in bytes; `None` means the kernel's default of 1500.
-    pub mtu: Option<u32>,
-}
-
-impl VethEnd<'_> {
-    fn attributes(&self) -> Vec<LinkAttribute> {
-        let fd: Option<RawFd> = self.netns.map(Netns::raw_fd);
-        let mut attributes = vec![
-            LinkAttribute::IfName(self.name.to_owned()),
-            // By default there is one for each processor, all of which cost time to make.
-            LinkAttribute::NumTxQueues(1),
-            LinkAttribute::NumRxQueues(1),
-        ];
-        attributes.extend(fd.map(LinkAttribute::NetNsFd));
-        attributes.extend(self.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
-        attributes.extend(self.mtu.map(LinkAttribute::Mtu));
-        attributes
-    }
-}
-
 impl Socket {
-    /// Creates a veth pair in one message, each end in its final namespace with its name, hardware
-    /// address and MTU. The first end is up at once; the kernel cannot do that for the second.
-    ///
-    /// Fails with `EEXIST` if either name is taken in its namespace; then nothing is created.
-    pub fn create_veth(&mut self, first: &VethEnd<'_>, second: &VethEnd<'_>) -> Result<()> {
-        let mut peer = LinkMessage::default();
-        peer.attributes = second.attributes();
-        let mut message = LinkMessage::default();
-        message.header.flags = LinkFlags::Up;
-        message.header.change_mask = LinkFlags::Up;
-        message.attributes = first.attributes();
-        message.attributes.push(LinkAttribute::LinkInfo(vec![
-            LinkInfo::Kind(InfoKind::Veth),
-            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
-        ]));
-        self.execute(
-            RouteNetlinkMessage::NewLink(message),
-            NLM_F_CREATE | NLM_F_EXCL,
-        )
-        .map_err(|error| {
-            error.during(format!(
-                "create the veth pair {} and {}",
-                first.name, second.name
-            ))
-        })
-    }
-
     /// The interface called `name`, or `None` if there is none.
     pub fn link_by_name(&mut self, name: &str) -> Result<Option<Link>> {
         let mut message = LinkMessage::default();

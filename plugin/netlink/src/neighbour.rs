@@ -10,7 +10,7 @@ use netlink_packet_route::route::RouteType;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::error::Result;
-use crate::link::Mac;
+use crate::mac::Mac;
 use crate::socket::{Socket, decode};
 
 /// A neighbour entry.

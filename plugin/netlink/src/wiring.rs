@@ -8,7 +8,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use crate::error::Result;
-use crate::link::Mac;
+use crate::mac::Mac;
 use crate::route::{Family, Route, Scope};
 use crate::socket::Socket;
 
