@@ -74,9 +74,9 @@ impl PatchKind {
     }
 }
 
-/// As much of the answer to a patch as is of use.
+/// As much of the answer to a write as is of use.
 #[derive(serde::Deserialize)]
-struct Patched {
+struct Written {
     metadata: ObjectMeta,
 }
 
@@ -139,7 +139,7 @@ impl KubeApi {
         self.send(purpose, request, wait).await
     }
 
-    /// Changes an object; says which version it has then. The server is asked to keep the answer short.
+    /// Changes an object; says which version it has then.
     ///
     /// Not begun if the lease is not held any more.
     pub async fn patch<B: Serialize + Sync>(
@@ -149,27 +149,47 @@ impl KubeApi {
         kind: PatchKind,
         body: &B,
     ) -> Result<Option<u64>, ApiFailure> {
-        let body = serialize(purpose, body)?;
         let mut path = path.to_owned();
         if kind == PatchKind::Apply {
             // Nobody else has a claim to what we say.
             path.push_str("?force=true");
         }
+        let body = serialize(purpose, body)?;
         let request = self.request(Method::PATCH, &path, Some(kind.content_type()), body);
+        self.write(purpose, request).await
+    }
+
+    /// Creates an object in the collection at `path`; says which version it has then.
+    ///
+    /// Not begun if the lease is not held any more.
+    pub async fn create<B: Serialize + Sync>(
+        &self,
+        purpose: Purpose,
+        path: &str,
+        body: &B,
+    ) -> Result<Option<u64>, ApiFailure> {
+        let body = serialize(purpose, body)?;
+        let request = self.request(Method::POST, path, Some("application/json"), body);
+        self.write(purpose, request).await
+    }
+
+    /// Sends a write behind the fence. The server is asked to keep the answer short.
+    async fn write(
+        &self,
+        purpose: Purpose,
+        request: http::Result<Request<Vec<u8>>>,
+    ) -> Result<Option<u64>, ApiFailure> {
         let request = request.map(|mut request| {
             let metadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
             let metadata = header::HeaderValue::from_static(metadata);
             request.headers_mut().insert(header::ACCEPT, metadata);
-            request
-        });
-        let request = request.map(|mut request| {
             // It is looked at once more when the body is handed to the connection.
             request.extensions_mut().insert(self.fence.clone());
             request
         });
         self.check_fence(purpose)?;
-        let patched: Patched = self.send(purpose, request, self.bounds.wait).await?;
-        let version = patched.metadata.resource_version;
+        let written: Written = self.send(purpose, request, self.bounds.wait).await?;
+        let version = written.metadata.resource_version;
         Ok(version.and_then(|version| version.parse().ok()))
     }
 

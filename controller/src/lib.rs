@@ -18,8 +18,10 @@
 //! | how is a request sent, bounded and counted | [`api`], [`connect`], [`clouds`] |
 //! | what happens while we lead | [`driver`], [`session`] |
 //! | how is an action carried out | [`execute`] |
+//! | what are node agents told | [`agents`] |
 //! | what are people and machines told | [`status`], [`metrics`], [`http`], [`health`], [`logging`], [`errors`] |
 
+pub mod agents;
 pub mod api;
 pub mod cli;
 pub mod clock;

@@ -12,7 +12,7 @@ use kube::{
     runtime::watcher::{self, watcher},
 };
 use signpost_api::{
-    Cloud, NAME, ParsedPool, PodNetwork, PodNetworkSpec, PodNetworkStatus, PoolState,
+    Cloud, NAME, NodeNetwork, ParsedPool, PodNetwork, PodNetworkSpec, PodNetworkStatus, PoolState,
 };
 use signpost_core::{Config, PoolConfig};
 use tokio::sync::watch;
@@ -70,6 +70,7 @@ impl Wish {
                 one.object.is_but_for_status(&other.object)
                     && one.config == other.config
                     && one.cloud == other.cloud
+                    && one.agents == other.agents
             }
             (Self::Invalid(one, problem), Self::Invalid(other, others)) => {
                 one.is_but_for_status(other) && problem == others
@@ -116,6 +117,8 @@ pub struct Valid {
     pub config: Config,
     /// What the provider is made from.
     pub cloud: Cloud,
+    /// What node agents are told, but for nodes' addresses.
+    pub agents: NodeNetwork,
 }
 
 impl Valid {
@@ -232,6 +235,14 @@ pub fn read(raw: &DynamicObject) -> Wish {
     };
     match spec.parse() {
         Ok(parsed) => {
+            let datapath = &spec.datapath;
+            let agents = NodeNetwork {
+                mode: datapath.mode,
+                mtu: datapath.mtu,
+                pools: parsed.pools.iter().map(|pool| pool.cidr).collect(),
+                masquerade: datapath.masquerade.enabled,
+                exempt: parsed.except_cidrs,
+            };
             let config = Config {
                 generation: object.generation,
                 pools: parsed.pools.into_iter().map(pool).collect(),
@@ -244,6 +255,7 @@ pub fn read(raw: &DynamicObject) -> Wish {
                 object,
                 config,
                 cloud: spec.cloud,
+                agents,
             }))
         }
         Err(problem) => Wish::Invalid(Arc::new(object), problem.to_string()),

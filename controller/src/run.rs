@@ -55,6 +55,7 @@ pub async fn run(args: RunArgs) -> Result<()> {
     let client = connect::client(config).context("the kubeconfig cannot be used")?;
     let fence = Fence::default();
     let api = KubeApi::new(client, Bounds::of(terms), fence.clone(), metrics);
+    let namespace = args.lease_namespace.clone();
     let candidate = Candidate {
         namespace: args.lease_namespace,
         name: args.lease_name,
@@ -80,6 +81,7 @@ pub async fn run(args: RunArgs) -> Result<()> {
         stop,
         ledger,
         left: Left::default(),
+        namespace,
     };
     tokio::select! {
         () = Driver::new(api, health, inputs).run() => {}

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
+    agents,
     api::KubeApi,
     clock::{now, sleep_until},
     elect::Term,
@@ -57,6 +58,8 @@ pub struct Inputs {
     pub ledger: Ledger,
     /// Routes that nobody looks after any more.
     pub left: Left,
+    /// The namespace where node agents look for what they are told.
+    pub namespace: String,
 }
 
 /// The engine and what carries out its actions.
@@ -67,6 +70,7 @@ pub struct Session {
     limits: Limits,
     executor: Executor,
     writer: status::Writer,
+    agents: agents::Publisher,
     /// The object for which this session was made.
     made_for: Arc<Valid>,
     /// What the object says now.
@@ -106,6 +110,7 @@ impl Session {
         let executor = Executor::new(api.clone(), cloud, ledger, sightings, uid, sender);
         let mut session = Self {
             writer: status::Writer::new(api.clone(), &valid.object),
+            agents: agents::Publisher::new(api.clone(), inputs.namespace.clone()),
             keeper: Keeper::new(api.clone()),
             api,
             health,
@@ -163,6 +168,7 @@ impl Session {
                     self.keeper.note(result);
                     self.publishing.changed(PUBLISH_EVERY);
                 }
+                () = self.agents.changed() => self.publishing.changed(PUBLISH_EVERY),
                 _ = events.recv_many(&mut batch, BATCH) => {}
                 () = next_change(changes) => batch.push(Event::RoutesMayHaveChanged),
                 () = sleep_until(next) => {}
@@ -297,6 +303,7 @@ impl Session {
 
     async fn finish(self) {
         self.writer.finish().await;
+        self.agents.finish().await;
         // A write that was begun ends within its own limit.
         let bounds = self.api.bounds();
         let longest = bounds.wait + bounds.serve;

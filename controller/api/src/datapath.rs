@@ -52,7 +52,9 @@ pub struct Masquerade {
     pub enabled: bool,
 
     /// Destinations in CIDR notation that see the pod's own address although they lie outside the
-    /// pod network, at most 64. The pools are always exempt. Default: none.
+    /// pod network, at most 64. The pools are always exempt, and so are the nodes' own addresses:
+    /// list their range here where there are thousands, and nobody has to be told of each that
+    /// joins. Default: none.
     #[serde(default, rename = "exceptCIDRs")]
     #[schemars(schema_with = "schema::cidr_list")]
     pub except_cidrs: Vec<String>,

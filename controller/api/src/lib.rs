@@ -16,6 +16,7 @@ mod cloud;
 mod condition;
 mod crd;
 mod datapath;
+mod node_network;
 mod parse;
 mod pod_network;
 mod pool;
@@ -27,6 +28,7 @@ pub use cloud::{AwsCloud, AwsRates, CallRate, Cloud, GcpCloud, LinuxCloud, Provi
 pub use condition::IN_SERVICE_REASONS;
 pub use crd::{CRD_NAME, crd, crd_yaml};
 pub use datapath::{Datapath, DatapathMode, Masquerade};
+pub use node_network::NodeNetwork;
 pub use parse::{Invalid, InvalidSpec, ParsedPool, ParsedSpec};
 pub use pod_network::{NAME, PodNetwork, PodNetworkSpec};
 pub use pool::{MAX_BLOCK_BITS, NodeSelector, Pool, PoolState};

@@ -1,4 +1,4 @@
-//! What the session tells people: figures, the object's status, readiness.
+//! What the session tells: people the figures, the object's status and readiness; node agents the network.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,6 +33,15 @@ impl Publishing {
         self.at(now().after(COLLECT).max(soonest));
     }
 
+    /// Looks again when what was put is to be put again.
+    fn go_on(&mut self, put: Put) {
+        match put {
+            Put::Done => {}
+            Put::Soon => self.changed(PUBLISH_EVERY),
+            Put::At(time) => self.at(time),
+        }
+    }
+
     fn at(&mut self, at: Time) {
         self.due = Some(self.due.map_or(at, |planned| planned.min(at)));
     }
@@ -48,6 +57,7 @@ impl Session {
         if let Some(object) = inputs.wishes.borrow().object() {
             self.writer.saw(object);
         }
+        self.tell_agents();
         let summary = self.engine.summary();
         status::publish(self.api.metrics(), &summary, &self.engine.phases());
         let before = self.writer.last();
@@ -89,10 +99,20 @@ impl Session {
                 }
             }
         };
-        match self.writer.put(&status) {
-            Put::Done => {}
-            Put::Soon => self.publishing.changed(PUBLISH_EVERY),
-            Put::At(time) => self.publishing.at(time),
+        let put = self.writer.put(&status);
+        self.publishing.go_on(put);
+    }
+
+    /// Agents go on with what they were told last, while there is nothing that can be used and while
+    /// everything is taken down.
+    fn tell_agents(&mut self) {
+        let Wish::Valid(valid) = &self.wish else {
+            return;
+        };
+        let addresses = self.engine.node_addresses();
+        if let Some(addresses) = addresses.filter(|_| !valid.config.teardown) {
+            let put = self.agents.put(valid, addresses);
+            self.publishing.go_on(put);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     watching::Trouble,
 };
 
-/// Shortest time between two writes that change nothing but figures: every node watches the object.
+/// Shortest time between two writes that change nothing but figures.
 const FIGURES_EVERY: Duration = Duration::from_secs(10);
 /// Shortest time between two repairs of what somebody else wrote.
 const REPAIR_EVERY: Duration = Duration::from_secs(60);
@@ -49,14 +49,14 @@ struct Write {
     task: JoinHandle<()>,
 }
 
-/// What became of a status that was to be written.
+/// What became of something that was to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
     /// The object says so.
     Done,
     /// To be put again soon: a write is under way, or the last one failed.
     Soon,
-    /// Only figures changed: to be put again then.
+    /// It can wait: to be put again then.
     At(Time),
 }
 

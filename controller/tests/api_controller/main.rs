@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+mod agents;
 #[cfg(feature = "aws")]
 mod aws;
 mod lease;

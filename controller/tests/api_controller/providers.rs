@@ -128,6 +128,7 @@ async fn changed_to(world: &World, cloud: &Value) -> (Ended, Left, Routes) {
     let ledger = Ledger::default();
     ledger.elected(Handover::Clean);
     let mut inputs = Inputs {
+        namespace: "signpost-system".to_owned(),
         term,
         wishes,
         stop: CancellationToken::new(),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
     admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
-    core::v1::Node,
+    core::v1::{ConfigMap, Node},
     events::v1::Event,
 };
 use kube::{
@@ -13,7 +13,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, from_value, json};
-use signpost_api::{NAME, PodNetwork};
+use signpost_api::{NAME, NodeNetwork, PodNetwork};
 use signpost_controller::{
     api::{Bounds, KubeApi},
     clock, connect,
@@ -93,6 +93,9 @@ impl World {
             .patch(NAME, &PatchParams::default(), &unkept)
             .await;
         let _ = self.networks.delete(NAME, &none).await;
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), "signpost-system");
+        // There may be none.
+        let _ = maps.delete(NodeNetwork::CONFIG_MAP, &none).await;
         self.set_lease(json!({"holderIdentity": ""})).await;
     }
 

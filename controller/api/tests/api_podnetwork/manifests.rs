@@ -39,10 +39,10 @@ async fn may(world: &World, user: &str, verb: &str, resource: &str, namespace: &
 }
 
 fn signpost_name(resource: &str) -> &str {
-    if resource.contains("leases") {
-        "signpost-controller"
-    } else {
-        "default"
+    match resource {
+        "coordination.k8s.io/leases" => "signpost-controller",
+        "/configmaps" => "signpost-node",
+        _ => "default",
     }
 }
 
@@ -69,6 +69,8 @@ async fn the_accounts_may_do_their_work_and_no_more() {
             "coordination.k8s.io/leases",
             "signpost-system",
         ),
+        (CONTROLLER, "create", "/configmaps", "signpost-system"),
+        (CONTROLLER, "patch", "/configmaps", "signpost-system"),
         (NODE_AGENT, "watch", "/nodes", ""),
         (NODE_AGENT, "watch", "signpost.dev/podnetworks", ""),
     ];
@@ -89,9 +91,11 @@ async fn the_accounts_may_do_their_work_and_no_more() {
             "kube-system",
         ),
         (CONTROLLER, "get", "/secrets", "signpost-system"),
+        (CONTROLLER, "patch", "/configmaps", "kube-system"),
         (NODE_AGENT, "patch", "/nodes", ""),
         (NODE_AGENT, "patch", "/nodes/status", ""),
         (NODE_AGENT, "patch", "signpost.dev/podnetworks", ""),
+        (NODE_AGENT, "patch", "/configmaps", "signpost-system"),
         (NODE_AGENT, "get", "/secrets", "signpost-system"),
     ];
     for (user, verb, resource, namespace) in denied {

@@ -1,6 +1,6 @@
 //! What can be seen from outside.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use super::Engine;
 use crate::{
@@ -65,6 +65,13 @@ impl Engine {
             *phases.entry(node.phase()).or_default() += 1;
         }
         phases
+    }
+
+    /// The addresses of every living node, also of those that are left alone, in no particular order;
+    /// `None` until a full list was seen.
+    pub fn node_addresses(&self) -> Option<impl Iterator<Item = IpAddr>> {
+        let nodes = self.nodes.is_listed().then(|| self.nodes.living())?;
+        Some(nodes.flat_map(|(_, it)| it.internal_ips().iter().copied()))
     }
 
     fn counted(&self) -> impl Iterator<Item = &NodeState> {

@@ -24,6 +24,23 @@ fn a_new_node_gets_a_block_a_route_and_a_status() {
 }
 
 #[test]
+fn addresses_are_told_of_living_nodes_once_all_are_known() {
+    let addresses = |driver: &Driver| Some(driver.engine.node_addresses()?.count());
+    let mut driver = Driver::new(LIMITS, config(16));
+    driver.add(node("early", &[]));
+    assert_eq!(addresses(&driver), None, "there may be others");
+    let excluded = crate::Node {
+        excluded: true,
+        ..node("left-alone", &[])
+    };
+    driver.elect(vec![node("a", &[]), excluded]);
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(addresses(&driver), Some(3));
+    driver.delete("a");
+    assert_eq!(addresses(&driver), Some(2));
+}
+
+#[test]
 fn a_leader_allocates_only_after_the_writes_of_its_predecessor_have_settled() {
     let mut driver = Driver::new(LIMITS, config(16));
     driver.elect(vec![node("a", &[])]);
