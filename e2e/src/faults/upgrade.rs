@@ -67,6 +67,7 @@ async fn agents_upgraded(arena: &mut Arena) -> Result<()> {
         node.import(&archive).await?;
     }
     let daemons: Api<DaemonSet> = Api::namespaced(arena.cluster().client(), NAMESPACE);
+    grant_what_previous_agents_need(arena).await?;
     for version in VERSIONS {
         set_image(
             arena,
@@ -101,6 +102,29 @@ async fn agents_upgraded(arena: &mut Arena) -> Result<()> {
         arena.cluster().delete_pod("upgraded").await?;
         let pause = arena.moment(Duration::from_secs(1)).await;
         arena.did(format!("all {version}, and {pause:?} later"));
+    }
+    Ok(())
+}
+
+/// The version before follows the `PodNetwork` itself, which its own manifests allow.
+async fn grant_what_previous_agents_need(arena: &Arena) -> Result<()> {
+    let name = format!("{AGENT}-previous");
+    let account = format!("--serviceaccount={NAMESPACE}:{AGENT}");
+    let role = [
+        "create",
+        "clusterrole",
+        &name,
+        "--verb=list,watch",
+        "--resource=podnetworks.signpost.dev",
+    ];
+    let bound = format!("--clusterrole={name}");
+    let binding = ["create", "clusterrolebinding", &name, &bound, &account];
+    for object in [role, binding] {
+        // A round before this one may have made it.
+        let get = ["get", object[1], object[2], "--ignore-not-found", "-o=name"];
+        if arena.cluster().kubectl(&get).await?.is_empty() {
+            arena.cluster().kubectl(&object).await?;
+        }
     }
     Ok(())
 }

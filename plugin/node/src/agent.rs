@@ -1,27 +1,25 @@
 //! The agent's life: it follows the API, and keeps the node as planned until it is told to stop.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{ConfigMap, Node};
 use kube::runtime::watcher;
 use kube::{Api, Client};
-use signpost_api::PodNetwork;
+use signpost_api::NodeNetwork;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, error, info};
 
 use crate::claims::RouteChanges;
-use crate::cluster::{NetworkView, NodeView, internal_ips};
+use crate::cluster::{self, NodeView};
 use crate::health::{self, Health};
 use crate::kubernetes::{Seen, client, follow};
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::plan::{Knowledge, Plan, needs_node_addresses, plan};
+use crate::plan::{Knowledge, Plan, plan};
 use crate::rule_changes::RuleChanges;
 
 /// How long changes are gathered before they are acted upon.
@@ -46,7 +44,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let health = Arc::new(Health::new(period));
     health::serve(options.http_address, Arc::clone(&health)).await?;
     let client = client(options.kubeconfig.as_deref()).await?;
-    let mut agent = Agent::new(&options, machine, client);
+    let mut agent = Agent::new(&options, machine, &client);
     let mut rules = RuleChanges::follow();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -76,12 +74,6 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Addresses of all nodes, followed only while they are needed.
-struct NodeAddresses {
-    seen: watch::Receiver<Seen<Vec<IpAddr>>>,
-    task: JoinHandle<()>,
-}
-
 /// Why the node is not as planned.
 enum Missing {
     /// Somebody else has to do something first.
@@ -99,18 +91,16 @@ impl Missing {
 
 struct Agent {
     node_name: String,
-    client: Client,
     machine: Machine,
     routes: RouteChanges,
     node: watch::Receiver<Seen<NodeView>>,
-    network: watch::Receiver<Seen<Result<NetworkView, String>>>,
-    node_addresses: Option<NodeAddresses>,
+    network: watch::Receiver<Seen<Result<NodeNetwork, String>>>,
     /// What was last logged about the state, so that it is said once.
     said: String,
 }
 
 impl Agent {
-    fn new(options: &Options, machine: Machine, client: Client) -> Self {
+    fn new(options: &Options, machine: Machine, client: &Client) -> Self {
         let named =
             |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (node_sender, node) = watch::channel(None);
@@ -123,33 +113,29 @@ impl Agent {
             node_sender,
         ));
         let (network_sender, network) = watch::channel(None);
-        let networks: Api<PodNetwork> = Api::all(client.clone());
-        let default = named(signpost_api::NAME);
-        tokio::spawn(follow(networks, default, NetworkView::read, network_sender));
+        let published: Api<ConfigMap> = Api::namespaced(client.clone(), &options.namespace);
+        let network_name = named(NodeNetwork::CONFIG_MAP);
+        tokio::spawn(follow(
+            published,
+            network_name,
+            cluster::network,
+            network_sender,
+        ));
         Self {
             node_name: options.node_name.clone(),
-            client,
             routes: machine.route_changes(),
             machine,
             node,
             network,
-            node_addresses: None,
             said: String::new(),
         }
     }
 
     /// Ends when something has changed, of the cluster or on the node.
     async fn changed(&mut self) {
-        let addresses = async {
-            match &mut self.node_addresses {
-                Some(addresses) => addresses.seen.changed().await,
-                None => std::future::pending().await,
-            }
-        };
         let outcome = tokio::select! {
             outcome = self.node.changed() => outcome,
             outcome = self.network.changed() => outcome,
-            outcome = addresses => outcome,
             () = self.routes.changed() => Ok(()),
         };
         // The senders live as long as their tasks, which end only with this one.
@@ -160,9 +146,7 @@ impl Agent {
 
     /// Does what there is to do, and says what is missing afterwards.
     fn act(&mut self) -> Option<Missing> {
-        let mut knowledge = self.knowledge();
-        self.follow_node_addresses(needs_node_addresses(&knowledge));
-        knowledge.node_addresses = self.addresses();
+        let knowledge = self.knowledge();
         if self.node.borrow().is_none() || self.network.borrow().is_none() {
             return Some(self.waits_for("the first answers of the API server"));
         }
@@ -202,39 +186,11 @@ impl Agent {
     fn knowledge(&mut self) -> Knowledge {
         let node = self.node.borrow_and_update();
         let network = self.network.borrow_and_update();
-        let find = |name: &str| node.as_ref().and_then(|nodes| nodes.get(name).cloned());
+        let of_node = |nodes: &BTreeMap<_, _>| nodes.get(&self.node_name).cloned();
+        let published = |all: &BTreeMap<_, _>| all.get(NodeNetwork::CONFIG_MAP).cloned();
         Knowledge {
-            node: find(&self.node_name),
-            network: network
-                .as_ref()
-                .and_then(|all| all.get(signpost_api::NAME).cloned()),
-            node_addresses: None,
-        }
-    }
-
-    fn addresses(&mut self) -> Option<BTreeSet<IpAddr>> {
-        let seen = self.node_addresses.as_mut()?.seen.borrow_and_update();
-        seen.as_ref()
-            .map(|nodes| nodes.values().flatten().copied().collect())
-    }
-
-    /// Starts or ends following all nodes.
-    fn follow_node_addresses(&mut self, needed: bool) {
-        match (needed, self.node_addresses.take()) {
-            (true, None) => {
-                info!(
-                    "following the addresses of all nodes, to which nothing is masqueraded; \
-                     in clusters of more than some hundred nodes rather list their range in \
-                     spec.datapath.masquerade.exceptCIDRs"
-                );
-                let (sender, seen) = watch::channel(None);
-                let nodes: Api<Node> = Api::all(self.client.clone());
-                let all = watcher::Config::default();
-                let task = tokio::spawn(follow(nodes, all, internal_ips, sender));
-                self.node_addresses = Some(NodeAddresses { seen, task });
-            }
-            (false, Some(addresses)) => addresses.task.abort(),
-            (_, unchanged) => self.node_addresses = unchanged,
+            node: node.as_ref().and_then(of_node),
+            network: network.as_ref().and_then(published),
         }
     }
 }

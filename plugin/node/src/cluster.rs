@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::{Node, NodeCondition};
-use signpost_api::{DatapathMode, IN_SERVICE_REASONS, PodNetwork};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, NodeCondition};
+use signpost_api::{IN_SERVICE_REASONS, NodeNetwork};
 
 /// A Node object, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ fn is_ours(condition: &NodeCondition) -> bool {
 }
 
 /// The addresses of type `InternalIP` of a node, in order.
-pub fn internal_ips(node: &Node) -> Vec<IpAddr> {
+fn internal_ips(node: &Node) -> Vec<IpAddr> {
     let addresses = node
         .status
         .iter()
@@ -76,34 +76,16 @@ pub fn internal_ips(node: &Node) -> Vec<IpAddr> {
     found
 }
 
-/// A `PodNetwork`, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NetworkView {
-    /// How pods are connected.
-    pub mode: DatapathMode,
-    /// MTU of pods; 0 means what the node's default routes allow.
-    pub mtu: u16,
-    /// Ranges from which pods get addresses.
-    pub pools: Vec<IpNet>,
-    /// Whether traffic that leaves the pod network is masqueraded.
-    pub masquerade: bool,
-    /// Further destinations that see pod addresses.
-    pub except: Vec<IpNet>,
-}
-
-impl NetworkView {
-    /// Reads an object; the error names every field that cannot be used, and the remedy.
-    pub fn read(network: &PodNetwork) -> Result<Self, String> {
-        let datapath = &network.spec.datapath;
-        let parsed = network.spec.parse().map_err(|error| error.to_string())?;
-        Ok(Self {
-            mode: datapath.mode,
-            mtu: datapath.mtu,
-            pools: parsed.pools.into_iter().map(|pool| pool.cidr).collect(),
-            masquerade: datapath.masquerade.enabled,
-            except: parsed.except_cidrs,
-        })
-    }
+/// Reads what the controller published; the error says what is wrong with it, and the remedy.
+pub fn network(object: &ConfigMap) -> Result<NodeNetwork, String> {
+    let key = NodeNetwork::KEY;
+    let data = object.data.as_ref();
+    let text = data.and_then(|data| data.get(key)).ok_or_else(|| {
+        format!("it lacks {key}, which signpost-controller writes: see that it runs")
+    })?;
+    serde_json::from_str(text).map_err(|error| {
+        format!("{key}: {error}: see that signpost-controller runs, and is of this agent's version")
+    })
 }
 
 #[cfg(test)]
@@ -169,26 +151,24 @@ mod tests {
     }
 
     #[test]
-    fn cluster_network_that_is_invalid_names_the_field() {
-        let network = json!({
-            "apiVersion": "signpost.dev/v1alpha1",
-            "kind": "PodNetwork",
-            "metadata": {"name": "default"},
-            "spec": {
-                "pools": [{"name": "a", "cidr": "10.244.0.0/16", "nodePrefixLength": 24}],
-                "cloud": {"provider": "none"},
-                "datapath": {"mtu": 1400, "masquerade": {"exceptCIDRs": ["10.0.0.0/8", "x"]}},
-            },
-        });
-        let mut network: PodNetwork = serde_json::from_value(network).unwrap();
-        let error = NetworkView::read(&network).unwrap_err();
-        assert!(error.contains("exceptCIDRs[1]"), "{error}");
-        network.spec.datapath.masquerade.except_cidrs.pop();
-        let view = NetworkView::read(&network).unwrap();
-        assert_eq!(
-            (view.mode, view.mtu, view.masquerade),
-            (DatapathMode::Ptp, 1400, true)
-        );
-        assert_eq!(view.pools, ["10.244.0.0/16".parse::<IpNet>().unwrap()]);
+    fn cluster_network_that_cannot_be_read_names_the_key() {
+        let read = |data: Value| {
+            let object = json!({"metadata": {"name": NodeNetwork::CONFIG_MAP}, "data": data});
+            network(&serde_json::from_value(object).unwrap())
+        };
+        for (data, words) in [
+            (json!(null), "it lacks network.json"),
+            (json!({"network.json": "{"}), "network.json: EOF"),
+            (
+                json!({"network.json": r#"{"mode":"tunnel"}"#}),
+                "unknown variant `tunnel`",
+            ),
+        ] {
+            let error = read(data).unwrap_err();
+            assert!(error.contains(words), "{error}");
+            assert!(error.contains("see that"), "{error}");
+        }
+        let text = r#"{"mode":"ptp","mtu":0,"pools":[],"masquerade":false,"exempt":[]}"#;
+        assert!(read(json!({"network.json": text})).is_ok());
     }
 }

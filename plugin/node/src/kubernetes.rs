@@ -125,8 +125,9 @@ fn explain(plural: &str, error: &WatchError) -> String {
     };
     let remedy = match status.code {
         401 => "the credentials are not accepted: see the service account or the kubeconfig",
-        403 => "apply manifests/base, which allows the service account to list and watch them",
-        404 => "apply manifests/crd, which makes them known",
+        403 => {
+            "apply manifests/base, which allows the service account to list and watch what it needs"
+        }
         _ => "trying again",
     };
     format!(
@@ -160,7 +161,6 @@ mod tests {
             explain("nodes", &WatchError::WatchError(Box::new(status)))
         };
         assert!(refused(403).contains("manifests/base"));
-        assert!(refused(404).contains("manifests/crd"));
         assert!(refused(401).contains("credentials"));
         assert!(refused(500).contains("refuses nodes: no"));
     }

@@ -20,6 +20,9 @@ pub struct Options {
     /// Name of this machine's Node object.
     #[arg(long, env = "NODE_NAME")]
     pub node_name: String,
+    /// Namespace of the ConfigMap signpost-node, in which the controller tells what the pod network is like.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "signpost-system")]
+    pub namespace: String,
     /// Kubeconfig file. Without it the pod's service account is used, else $KUBECONFIG or
     /// ~/.kube/config.
     #[arg(long)]
@@ -87,5 +90,6 @@ mod tests {
         let own_folder = std::env::current_exe().unwrap();
         assert_eq!(source.parent(), own_folder.parent());
         assert!(source.ends_with("signpost-cni"));
+        assert_eq!(options.namespace, "signpost-system");
     }
 }

@@ -1,23 +1,20 @@
 //! What is to be done on this node, from what the API says. Pure.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_api::DatapathMode;
+use signpost_api::{DatapathMode, NodeNetwork};
 use signpost_netlink::Family;
 
-use crate::cluster::{NetworkView, NodeView};
+use crate::cluster::NodeView;
 
 /// What is known of the cluster; `None` means not known yet, or not there.
 #[derive(Clone, Debug, Default)]
 pub struct Knowledge {
     /// This node.
     pub node: Option<NodeView>,
-    /// The `PodNetwork`, or why it cannot be used.
-    pub network: Option<Result<NetworkView, String>>,
-    /// Addresses of all nodes, where they are asked for.
-    pub node_addresses: Option<BTreeSet<IpAddr>>,
+    /// What the controller published of the pod network, or why it cannot be used.
+    pub network: Option<Result<NodeNetwork, String>>,
 }
 
 /// What there is on this node.
@@ -58,35 +55,6 @@ pub struct Settings {
     pub exempt: Option<Vec<IpNet>>,
 }
 
-/// Whether the addresses of all nodes have to be known.
-///
-/// Pods and nodes see each other's own addresses, so node addresses are exempt from masquerading. When
-/// the ranges that are exempt anyway hold this node's addresses, they are taken to hold those of the
-/// other nodes too, and no agent needs to follow every node: in a large cluster that is what
-/// `exceptCIDRs` is for.
-pub fn needs_node_addresses(knowledge: &Knowledge) -> bool {
-    let (Some(node), Some(Ok(network))) = (&knowledge.node, &knowledge.network) else {
-        return false;
-    };
-    let is_exempt = |address: &IpAddr| {
-        network
-            .pools
-            .iter()
-            .chain(&network.except)
-            .any(|range| range.contains(address))
-    };
-    let has_pods = |family| {
-        node.pod_cidrs
-            .iter()
-            .any(|cidr| Family::of(cidr.addr()) == family)
-    };
-    network.masquerade
-        && node
-            .internal_ips
-            .iter()
-            .any(|ip| has_pods(Family::of(*ip)) && !is_exempt(ip))
-}
-
 /// What is to be done on a node that has that.
 pub fn plan(knowledge: &Knowledge, on_node: &OnNode) -> Plan {
     match settings(knowledge, on_node) {
@@ -124,8 +92,18 @@ fn settings(knowledge: &Knowledge, on_node: &OnNode) -> Result<Settings, String>
         ));
     }
     let network = match &knowledge.network {
-        None => return Err("the PodNetwork named default: create it".to_owned()),
-        Some(Err(fault)) => return Err(format!("a valid PodNetwork: {fault}")),
+        None => {
+            return Err(
+                "the network's configuration, which signpost-controller publishes as ConfigMap \
+                 signpost-node: see that it runs, and that `kubectl get podnetwork default` finds one"
+                    .to_owned(),
+            );
+        }
+        Some(Err(fault)) => {
+            return Err(format!(
+                "a configuration of the network that can be used: ConfigMap signpost-node: {fault}"
+            ));
+        }
         Some(Ok(network)) => network,
     };
     if network.mode != DatapathMode::Ptp {
@@ -133,11 +111,7 @@ fn settings(knowledge: &Knowledge, on_node: &OnNode) -> Result<Settings, String>
             "a PodNetwork with spec.datapath.mode ptp: this version has no other".to_owned(),
         );
     }
-    let exempt = if network.masquerade {
-        Some(exempt(knowledge, node, network)?)
-    } else {
-        None
-    };
+    let exempt = network.masquerade.then(|| exempt(node, network));
     Ok(Settings {
         subnets: node.pod_cidrs.clone(),
         node_addresses: first_of_each_family(&node.internal_ips),
@@ -157,26 +131,12 @@ fn first_of_each_family(addresses: &[IpAddr]) -> Vec<IpAddr> {
     families.into_iter().filter_map(first).copied().collect()
 }
 
-fn exempt(
-    knowledge: &Knowledge,
-    node: &NodeView,
-    network: &NetworkView,
-) -> Result<Vec<IpNet>, String> {
-    let mut exempt: Vec<IpNet> = network
-        .pools
-        .iter()
-        .chain(&network.except)
-        .copied()
-        .collect();
-    exempt.extend(node.internal_ips.iter().copied().map(IpNet::from));
-    if needs_node_addresses(knowledge) {
-        let addresses = knowledge
-            .node_addresses
-            .as_ref()
-            .ok_or("the addresses of all nodes")?;
-        exempt.extend(addresses.iter().copied().map(IpNet::from));
-    }
-    Ok(exempt)
+/// Pods and nodes see each other's own addresses. Those of this node it knows itself, before the others hear of
+/// them.
+fn exempt(node: &NodeView, network: &NodeNetwork) -> Vec<IpNet> {
+    let own = node.internal_ips.iter().copied().map(IpNet::from);
+    let elsewhere = network.pools.iter().chain(&network.exempt).copied();
+    elsewhere.chain(own).collect()
 }
 
 #[cfg(test)]
@@ -195,19 +155,13 @@ mod tests {
                 unrouted_because: String::new(),
                 internal_ips: vec!["10.0.0.5".parse().unwrap()],
             }),
-            network: Some(Ok(NetworkView {
+            network: Some(Ok(NodeNetwork {
                 mode: DatapathMode::Ptp,
                 mtu: 0,
                 pools: vec![net("10.244.0.0/16")],
                 masquerade: true,
-                except: Vec::new(),
+                exempt: vec![net("10.0.0.6/32")],
             })),
-            node_addresses: Some(
-                ["10.0.0.5", "10.0.0.6"]
-                    .iter()
-                    .map(|ip| ip.parse().unwrap())
-                    .collect(),
-            ),
         }
     }
 
@@ -215,7 +169,7 @@ mod tests {
         knowledge.node.as_mut().unwrap()
     }
 
-    fn network(knowledge: &mut Knowledge) -> &mut NetworkView {
+    fn network(knowledge: &mut Knowledge) -> &mut NodeNetwork {
         knowledge.network.as_mut().unwrap().as_mut().unwrap()
     }
 
@@ -235,22 +189,15 @@ mod tests {
                 network: None,
                 ..complete.clone()
             },
-            "PodNetwork named default",
+            "signpost-controller publishes",
         ));
-        let invalid = Some(Err("spec.pools: empty".to_owned()));
+        let invalid = Some(Err("network.json: EOF".to_owned()));
         cases.push((
             Knowledge {
                 network: invalid,
                 ..complete.clone()
             },
-            "spec.pools: empty",
-        ));
-        cases.push((
-            Knowledge {
-                node_addresses: None,
-                ..complete.clone()
-            },
-            "addresses of all",
+            "network.json: EOF",
         ));
         let mut unallocated = complete.clone();
         node(&mut unallocated).pod_cidrs.clear();
@@ -327,9 +274,9 @@ mod tests {
     }
 
     #[test]
-    fn plan_exempts_pods_nodes_and_what_the_spec_lists() {
+    fn plan_exempts_pods_this_node_and_what_is_published() {
         let mut knowledge = knowledge();
-        network(&mut knowledge).except = vec![net("172.16.0.0/12")];
+        network(&mut knowledge).exempt.push(net("172.16.0.0/12"));
         let Plan::Apply(settings) = plan(&knowledge, &OnNode::default()) else {
             panic!("no plan")
         };
@@ -346,27 +293,5 @@ mod tests {
             panic!("no plan")
         };
         assert_eq!(settings.exempt, None);
-    }
-
-    #[test]
-    fn plan_follows_all_nodes_only_if_no_range_covers_them() {
-        let mut knowledge = knowledge();
-        assert!(needs_node_addresses(&knowledge));
-        network(&mut knowledge).except = vec![net("10.0.0.0/20")];
-        assert!(!needs_node_addresses(&knowledge));
-        knowledge.node_addresses = None;
-        assert!(matches!(
-            plan(&knowledge, &OnNode::default()),
-            Plan::Apply(_)
-        ));
-        // An address of a family that pods do not have does not matter.
-        node(&mut knowledge)
-            .internal_ips
-            .push("2001:db8::5".parse().unwrap());
-        assert!(!needs_node_addresses(&knowledge));
-        node(&mut knowledge).pod_cidrs.push(net("fd00::/64"));
-        assert!(needs_node_addresses(&knowledge));
-        network(&mut knowledge).masquerade = false;
-        assert!(!needs_node_addresses(&knowledge));
     }
 }

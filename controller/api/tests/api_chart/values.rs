@@ -211,7 +211,7 @@ fn logs_and_folders_are_as_the_values_say() {
     ]);
     let node = pod("DaemonSet", NODE, &values);
     let level = json!({"name": "RUST_LOG", "value": "debug"});
-    assert_eq!(node["containers"][0]["env"][1], level);
+    assert_eq!(node["containers"][0]["env"][2], level);
     assert_eq!(node["containers"][0]["args"], folders);
     let mounts = node["containers"][0]["volumeMounts"].as_array().unwrap();
     let paths: Vec<_> = mounts.iter().map(|mount| &mount["mountPath"]).collect();

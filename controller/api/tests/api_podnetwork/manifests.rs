@@ -72,7 +72,7 @@ async fn the_accounts_may_do_their_work_and_no_more() {
         (CONTROLLER, "create", "/configmaps", "signpost-system"),
         (CONTROLLER, "patch", "/configmaps", "signpost-system"),
         (NODE_AGENT, "watch", "/nodes", ""),
-        (NODE_AGENT, "watch", "signpost.dev/podnetworks", ""),
+        (NODE_AGENT, "watch", "/configmaps", "signpost-system"),
     ];
     for (user, verb, resource, namespace) in allowed {
         assert!(
@@ -94,8 +94,9 @@ async fn the_accounts_may_do_their_work_and_no_more() {
         (CONTROLLER, "patch", "/configmaps", "kube-system"),
         (NODE_AGENT, "patch", "/nodes", ""),
         (NODE_AGENT, "patch", "/nodes/status", ""),
-        (NODE_AGENT, "patch", "signpost.dev/podnetworks", ""),
+        (NODE_AGENT, "watch", "signpost.dev/podnetworks", ""),
         (NODE_AGENT, "patch", "/configmaps", "signpost-system"),
+        (NODE_AGENT, "watch", "/configmaps", "kube-system"),
         (NODE_AGENT, "get", "/secrets", "signpost-system"),
     ];
     for (user, verb, resource, namespace) in denied {

@@ -10,19 +10,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Node;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Node};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use signpost_api::PodNetwork;
+use signpost_api::NodeNetwork;
 use signpost_netlink::Netns;
 use signpost_testing::{ControlPlane, Options};
 
 const ACCOUNT: &str = "system:serviceaccount:signpost-system:signpost-node";
-const RBAC: &str = include_str!("../../../../manifests/base/node-rbac.yaml");
+const NAMESPACE: &str = "signpost-system";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The API server, and the agent with folders of its own.
@@ -47,17 +44,8 @@ impl World {
         }
         let options = Options::default().service_account("signpost-system", "signpost-node");
         let control_plane = ControlPlane::start_with(options).await.unwrap();
+        control_plane.apply("base").await.unwrap();
         let client = control_plane.client().await.unwrap();
-        let (role, binding) = (
-            document::<ClusterRole>(1),
-            document::<ClusterRoleBinding>(2),
-        );
-        let post = PostParams::default();
-        Api::all(client.clone()).create(&post, &role).await.unwrap();
-        Api::all(client.clone())
-            .create(&post, &binding)
-            .await
-            .unwrap();
         let folder = control_plane.dir().to_owned();
         fs::write(folder.join("plugin"), "the plugin").unwrap();
         let agent = start_agent(&control_plane);
@@ -98,51 +86,34 @@ impl World {
         }
     }
 
-    async fn create_crd(&self) {
-        let crds: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        crds.create(&PostParams::default(), &signpost_api::crd())
-            .await
-            .unwrap();
-        let established = || async {
-            let crd = crds.get(signpost_api::CRD_NAME).await.unwrap();
-            let conditions = crd
-                .status
-                .into_iter()
-                .filter_map(|status| status.conditions);
-            conditions
-                .flatten()
-                .any(|c| c.type_ == "Established" && c.status == "True")
-        };
-        while !established().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn create_network(&self) {
-        let network = json!({
-            "apiVersion": "signpost.dev/v1alpha1",
-            "kind": "PodNetwork",
-            "metadata": {"name": "default"},
-            "spec": {
-                "pools": [{"name": "main", "cidr": "10.244.0.0/16", "nodePrefixLength": 24}],
-                "cloud": {"provider": "linux"},
-            },
+    /// As the controller publishes it.
+    async fn publish(&self, change: Value) {
+        let mut network = json!({
+            "mode": "ptp", "mtu": 0, "pools": ["10.244.0.0/16"],
+            "masquerade": true, "exempt": ["192.0.2.2/32"],
         });
-        let networks: Api<PodNetwork> = Api::all(self.client.clone());
-        let network = serde_json::from_value(network).unwrap();
-        networks
-            .create(&PostParams::default(), &network)
-            .await
-            .unwrap();
+        let fields = network.as_object_mut().unwrap();
+        fields.extend(change.as_object().unwrap().clone());
+        self.publish_text(&network.to_string()).await;
     }
 
-    async fn patch_network(&self, datapath: Value) {
-        let networks: Api<PodNetwork> = Api::all(self.client.clone());
-        let patch = Patch::Merge(json!({"spec": {"datapath": datapath}}));
-        networks
-            .patch("default", &PatchParams::default(), &patch)
-            .await
-            .unwrap();
+    async fn publish_text(&self, text: &str) {
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let object = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": NodeNetwork::CONFIG_MAP},
+            "data": {NodeNetwork::KEY: text},
+        });
+        let applied = PatchParams::apply("test");
+        let patch = Patch::Apply(object);
+        let published = maps.patch(NodeNetwork::CONFIG_MAP, &applied, &patch).await;
+        published.unwrap();
+    }
+
+    async fn unpublish(&self) {
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let none = DeleteParams::default();
+        maps.delete(NodeNetwork::CONFIG_MAP, &none).await.unwrap();
     }
 
     async fn create_node(&self, name: &str, address: &str) {
@@ -251,11 +222,6 @@ fn start_agent(control_plane: &ControlPlane) -> Child {
         .unwrap()
 }
 
-/// A document of the agent's RBAC manifest.
-fn document<T: DeserializeOwned>(index: usize) -> T {
-    serde_yaml::from_str(RBAC.split("\n---\n").nth(index).unwrap()).unwrap()
-}
-
 /// Runs a program, which must succeed. Returns what it prints.
 fn run(command: &str) -> String {
     let words: Vec<_> = command.split_whitespace().map(str::to_owned).collect();
@@ -297,11 +263,8 @@ fn in_namespace(test: impl AsyncFnOnce() + Send) {
 fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
     in_namespace(async || {
         let mut world = World::start().await;
-        world.logs("manifests/crd").await;
-        world.create_crd().await;
         world.logs("this machine's Node object").await;
         world.create_node("n1", "192.0.2.1").await;
-        world.create_node("n2", "192.0.2.2").await;
         world.logs("waiting for pod CIDRs").await;
         let (status, why) = readiness();
         assert!(
@@ -320,10 +283,14 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
             .logs("only somebody else has put the node into service, CalicoIsUp")
             .await;
         world.set_unavailable("n1", "False").await;
-        world.logs("the PodNetwork named default: create it").await;
+        world
+            .logs("which signpost-controller publishes as ConfigMap signpost-node")
+            .await;
+        world.publish_text("{").await;
+        world.logs("ConfigMap signpost-node: network.json").await;
         assert_eq!(world.conflist(), None);
 
-        world.create_network().await;
+        world.publish(json!({})).await;
         world
             .eventually("a conflist", || world.conflist().is_some())
             .await;
@@ -336,24 +303,28 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
         assert!(world.folder.join("bin/signpost-cni").exists());
         let exempt = || run("nft list set inet signpost exempt4");
         assert!(exempt().contains("192.0.2.1-192.0.2.2"), "{}", exempt());
-        world.create_node("n3", "192.0.2.130").await;
+        let further = json!({"mtu": 1400, "exempt": ["192.0.2.2/32", "192.0.2.130/32"]});
+        world.publish(further).await;
         world
-            .eventually("n3 exempt", || exempt().contains("192.0.2.130"))
+            .eventually("another node exempt", || exempt().contains("192.0.2.130"))
             .await;
-
-        // Whoever lists the nodes' range needs no agent that follows all nodes.
-        let except = json!({"exceptCIDRs": ["192.0.2.0/25"]});
-        world
-            .patch_network(json!({"mtu": 1400, "masquerade": except}))
-            .await;
-        world
-            .eventually("the range exempt", || exempt().contains("192.0.2.0/25"))
-            .await;
-        assert!(!exempt().contains("192.0.2.130"));
         world
             .eventually("the MTU", || {
                 world.conflist().unwrap()["plugins"][0]["mtu"] == 1400
             })
+            .await;
+
+        // A controller of a version that does not publish, or none: everything stays.
+        world.unpublish().await;
+        world
+            .eventually("waiting", || {
+                readiness().1.contains("signpost-controller publishes")
+            })
+            .await;
+        assert!(world.conflist().is_some() && exempt().contains("192.0.2.130"));
+        world.publish(json!({"mtu": 1400})).await;
+        world
+            .eventually("what is published", || !exempt().contains("192.0.2.130"))
             .await;
 
         world.a_removed_route_is_restored().await;
@@ -370,7 +341,7 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
             })
             .await;
         world
-            .patch_network(json!({"masquerade": {"enabled": false}}))
+            .publish(json!({"masquerade": false, "exempt": []}))
             .await;
         world
             .eventually("no masquerading", || {
@@ -406,8 +377,7 @@ fn agent_sets_the_node_up_step_by_step_and_leaves_it_working() {
 fn agent_gives_up_a_configuration_of_an_earlier_life() {
     in_namespace(async || {
         let mut world = World::start().await;
-        world.create_crd().await;
-        world.create_network().await;
+        world.publish(json!({})).await;
         fs::create_dir_all(world.folder.join("conf")).unwrap();
         let stale = json!({"plugins": [{"subnets": ["10.244.9.0/24"]}]}).to_string();
         fs::write(world.folder.join("conf/10-signpost.conflist"), stale).unwrap();
