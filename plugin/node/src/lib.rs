@@ -16,6 +16,7 @@ pub mod health;
 pub mod install;
 pub mod iptables_legacy;
 pub mod kubernetes;
+pub mod logging;
 pub mod machine;
 mod masquerade;
 pub mod options;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::logging::Format;
+
 /// Name of the plugin's program, in the image and on the node.
 pub const PLUGIN: &str = "signpost-cni";
 
@@ -56,6 +58,14 @@ pub struct Options {
     /// seen at once.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub check_period: u64,
+    /// How log lines look.
+    #[arg(
+        long,
+        env = "SIGNPOST_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: Format,
 }
 
 impl Options {

@@ -200,6 +200,7 @@ fn logs_and_folders_are_as_the_values_say() {
     ]);
     assert_eq!(controller["containers"][0]["args"], arguments);
     let values = [
+        ("node.log.format", json!("json")),
         ("node.log.level", json!("debug")),
         ("node.cniBinDir", json!("/var/lib/cni/bin")),
         ("node.cniConfDir", json!("/var/lib/cni/net.d")),
@@ -207,7 +208,8 @@ fn logs_and_folders_are_as_the_values_say() {
     let folders = json!([
         "--sysctl-dir=/host/proc/sys/net",
         "--cni-bin-dir=/var/lib/cni/bin",
-        "--cni-conf-dir=/var/lib/cni/net.d"
+        "--cni-conf-dir=/var/lib/cni/net.d",
+        "--log-format=json"
     ]);
     let node = pod("DaemonSet", NODE, &values);
     let level = json!({"name": "RUST_LOG", "value": "debug"});
