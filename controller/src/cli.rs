@@ -72,7 +72,7 @@ pub struct RunArgs {
     )]
     pub lease_name: String,
 
-    /// Namespace of the Lease, and of the ConfigMap that node agents follow.
+    /// Namespace of the Lease, and of the config map that node agents follow.
     #[arg(
         long,
         env = "POD_NAMESPACE",

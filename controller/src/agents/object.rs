@@ -1,4 +1,4 @@
-//! The ConfigMap as it is read and written.
+//! The `ConfigMap` as it is read and written.
 
 use std::sync::Arc;
 

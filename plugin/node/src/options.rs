@@ -22,7 +22,7 @@ pub struct Options {
     /// Name of this machine's Node object.
     #[arg(long, env = "NODE_NAME")]
     pub node_name: String,
-    /// Namespace of the ConfigMap signpost-node, in which the controller tells what the pod network is like.
+    /// Namespace of the config map signpost-node, in which the controller tells what the pod network is like.
     #[arg(long, env = "POD_NAMESPACE", default_value = "signpost-system")]
     pub namespace: String,
     /// Kubeconfig file. Without it the pod's service account is used, else $KUBECONFIG or
