@@ -1,7 +1,7 @@
 //! Notifications about routes.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use netlink_packet_core::{NetlinkDeserializable as _, NetlinkHeader};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -80,26 +80,18 @@ impl RouteMonitor {
 
     /// Waits for the next change, at most for `timeout`; `None` after that time without one.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<RouteEvent>> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            if let Some((event, port)) = self.queue.pop_front() {
-                self.told_port = port;
-                return Ok(Some(event));
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !self.subscription.readable(left)? {
-                return Ok(None);
-            }
-            let queue = &mut self.queue;
-            self.subscription.read(|message| {
-                queue.extend(match message {
-                    Some((header, payload)) => {
-                        event(&header, payload).map(|event| (event, header.port_number))
-                    }
-                    None => Some((RouteEvent::Overrun, 0)),
-                });
+        let next = self
+            .subscription
+            .next(&mut self.queue, timeout, |message| match message {
+                Some((header, payload)) => {
+                    event(&header, payload).map(|event| (event, header.port_number))
+                }
+                None => Some((RouteEvent::Overrun, 0)),
             })?;
-        }
+        Ok(next.map(|(event, port)| {
+            self.told_port = port;
+            event
+        }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Notifications about interfaces that are removed.
 
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use netlink_packet_core::NetlinkDeserializable as _;
 use netlink_packet_route::link::LinkMessage;
@@ -33,26 +34,18 @@ impl LinkRemovals {
     /// The kernel tells once nobody finds the interface any more, its names are free and its routes gone, and
     /// before whoever asked for the removal gets an answer.
     pub fn wait_for(&mut self, index: u32, timeout: Duration) -> Result<bool> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !self.subscription.readable(left)? && left.is_zero() {
-                return Ok(false);
-            }
-            let mut removed = false;
-            self.subscription.read(|message| {
-                let link = message.and_then(|(header, payload)| {
-                    match RouteNetlinkMessage::deserialize(&header, payload) {
-                        Ok(RouteNetlinkMessage::DelLink(link)) => Some(link),
-                        _ => None,
+        let told = self
+            .subscription
+            .next(&mut VecDeque::new(), timeout, |message| {
+                let (header, payload) = message?;
+                match RouteNetlinkMessage::deserialize(&header, payload) {
+                    Ok(RouteNetlinkMessage::DelLink(link)) => {
+                        is_removal(&link, index).then_some(())
                     }
-                });
-                removed |= link.is_some_and(|link| is_removal(&link, index));
+                    _ => None,
+                }
             })?;
-            if removed {
-                return Ok(true);
-            }
-        }
+        Ok(told.is_some())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Notifications below every subject: a socket that only listens.
 
+use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netlink_packet_core::NetlinkHeader;
 use netlink_sys::{Socket, SocketAddr};
@@ -51,8 +52,30 @@ impl Subscription {
         self.ignored_port = Some(port);
     }
 
+    /// Waits for the next of what `tell` makes of messages, at most for `timeout`; `None` after that time
+    /// without one. `queue` has those that came in one datagram with others. `None` is told as by
+    /// [`read`](Self::read).
+    pub(crate) fn next<T>(
+        &mut self,
+        queue: &mut VecDeque<T>,
+        timeout: Duration,
+        mut tell: impl FnMut(Option<(NetlinkHeader, &[u8])>) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(told) = queue.pop_front() {
+                return Ok(Some(told));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !self.readable(left)? && left.is_zero() {
+                return Ok(None);
+            }
+            self.read(|message| queue.extend(tell(message)))?;
+        }
+    }
+
     /// Waits until something can be read, at most for `timeout`; tells whether it can.
-    pub(crate) fn readable(&self, timeout: Duration) -> Result<bool> {
+    fn readable(&self, timeout: Duration) -> Result<bool> {
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, timeout) {
@@ -64,10 +87,7 @@ impl Subscription {
 
     /// Reads one datagram, if there is one, and hands each message in it to `visit`, or `None` where
     /// messages were lost: more changed at once than the socket could hold, or they are illegible.
-    pub(crate) fn read(
-        &mut self,
-        mut visit: impl FnMut(Option<(NetlinkHeader, &[u8])>),
-    ) -> Result<()> {
+    fn read(&mut self, mut visit: impl FnMut(Option<(NetlinkHeader, &[u8])>)) -> Result<()> {
         self.buffer.clear();
         self.buffer.reserve(RECEIVE_BYTES);
         match self

@@ -1,7 +1,7 @@
 //! Notifications about tables, chains, rules and sets.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -82,25 +82,11 @@ impl Monitor {
 
     /// Waits for the next change, at most for `timeout`; `None` after that time without one.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<Event>> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            if let Some(event) = self.queue.pop_front() {
-                return Ok(Some(event));
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !self.subscription.readable(left)? {
-                return Ok(None);
-            }
-            let queue = &mut self.queue;
-            self.subscription.read(|message| {
-                queue.extend(match message {
-                    Some((header, payload)) => {
-                        change(header.message_type, payload).map(Event::Changed)
-                    }
-                    None => Some(Event::Overrun),
-                });
-            })?;
-        }
+        self.subscription
+            .next(&mut self.queue, timeout, |message| match message {
+                Some((header, payload)) => change(header.message_type, payload).map(Event::Changed),
+                None => Some(Event::Overrun),
+            })
     }
 }
 
