@@ -1,7 +1,6 @@
 //! The node's kernel and files, made to be as planned.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use signpost_netlink::{Family, Socket, nftables};
@@ -25,7 +24,6 @@ pub struct Machine {
     ready: Ready,
     chained: Chained,
     sysctl: sysctl::Settings,
-    sysctl_dir: PathBuf,
     /// One for all looks, so that the kernel's notifications tell by its number who changed something.
     netfilter: Option<nftables::Socket>,
     routes: RouteChanges,
@@ -65,7 +63,6 @@ impl Machine {
             ready,
             chained: Chained::new(&options.cni_bin_dir),
             sysctl: sysctl::Settings::new(&options.sysctl_dir),
-            sysctl_dir: options.sysctl_dir.clone(),
             netfilter: None,
             routes: RouteChanges::follow()?,
             warnings: Warnings::default(),
@@ -140,7 +137,7 @@ impl Machine {
         }
         let legacy = iptables_legacy::ensure(&settings.pods);
         let uplink = if families.contains(&Family::V4) {
-            uplink::forward_ipv4(&self.sysctl_dir)
+            uplink::forward_ipv4(self.sysctl.folder())
         } else {
             Ok(())
         };

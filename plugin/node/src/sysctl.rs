@@ -22,6 +22,11 @@ impl Settings {
         }
     }
 
+    /// Where they are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Turns IPv4 forwarding on.
     pub fn forward_ipv4(&self) -> anyhow::Result<()> {
         let forwarding = self.folder.join("ipv4/ip_forward");
