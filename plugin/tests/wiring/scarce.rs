@@ -140,18 +140,7 @@ fn a_lost_answer_costs_no_pod_that_is_there() {
     let pod = Pod::new("one");
     let result = node.add(&pod);
     for number in 1..=12 {
-        let inject = format!("inject=recvfrom:error=ENOBUFS:when={number}");
-        let strace = [
-            "-qqq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=recvfrom",
-            "-e",
-            &inject,
-        ];
-        let again =
-            Answer::from(node.run(&mut behind("strace", &strace), "ADD", &pod, &node.config));
+        let again = node.add_losing(number, &pod);
         assert!(!again.success, "{number}: {}", again.json);
         assert!(node.check(&pod, &result).success, "{number}");
     }
