@@ -196,8 +196,7 @@ fn is_used(host: &mut Socket, address: IpAddr) -> Result<bool> {
 /// added it.
 pub(crate) fn claimed_addresses(host: &mut Socket, subnet: IpNet) -> Result<HashSet<IpAddr>> {
     let links = host.links()?;
-    let names = links.iter().flat_map(|link| &link.alternative_names);
-    let claims = names.filter_map(|name| name.parse().ok());
+    let claims = links.iter().flat_map(Link::claims);
     let filter = RouteFilter {
         table: Some(table::MAIN),
         ..RouteFilter::default()
@@ -237,13 +236,8 @@ fn exhausted(host: &mut Socket, subnet: IpNet, used: usize) -> Error {
 
 /// Whose address of the subnet the interface claims, in words.
 fn holder(link: &Link, subnet: IpNet) -> Option<String> {
-    let mut names = link.alternative_names.iter();
-    let claims = |name: &&String| {
-        name.parse()
-            .is_ok_and(|address: IpAddr| subnet.contains(&address))
-    };
-    let address = names.find(claims)?;
-    let label: Option<PodLabel> = link.alias.as_ref().and_then(|alias| alias.parse().ok());
+    let address = link.claims().find(|address| subnet.contains(address))?;
+    let label = PodLabel::of(link);
     let whose = label.map_or_else(|| link.name.clone(), |label| label.container_id);
     Some(format!("{address} ({whose})"))
 }

@@ -89,11 +89,7 @@ fn short(value: &Value) -> String {
 
 /// Whether the interface was made for a container on this network.
 fn is_of(link: &Link, network: &str) -> bool {
-    let label = link
-        .alias
-        .as_ref()
-        .and_then(|alias| alias.parse::<PodLabel>().ok());
-    label.is_some_and(|label| {
+    PodLabel::of(link).is_some_and(|label| {
         link.veth
             && Attachment::of(network, &label.container_id, &label.interface).host_interface
                 == link.name

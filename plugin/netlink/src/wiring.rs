@@ -8,6 +8,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use crate::error::Result;
+use crate::link::Link;
 use crate::mac::Mac;
 use crate::route::{Family, Route, Scope};
 use crate::socket::Socket;
@@ -73,6 +74,21 @@ pub struct PodLabel {
     pub interface: String,
     /// The container.
     pub container_id: String,
+}
+
+impl PodLabel {
+    /// That of an interface; `None` if it is no pod's, or of a version that had another text.
+    pub fn of(link: &Link) -> Option<Self> {
+        link.alias.as_ref()?.parse().ok()
+    }
+}
+
+impl Link {
+    /// The addresses that it claims for its pod.
+    pub fn claims(&self) -> impl Iterator<Item = IpAddr> {
+        let names = self.alternative_names.iter();
+        names.filter_map(|name| name.parse().ok())
+    }
 }
 
 impl fmt::Display for PodLabel {

@@ -92,12 +92,11 @@ pub fn restore(
     let mut warnings = Vec::new();
     for link in socket.links()? {
         let routes = routes.remove(&link.index).unwrap_or_default();
-        let label: Option<PodLabel> = link.alias.as_ref().and_then(|alias| alias.parse().ok());
+        let label = PodLabel::of(&link);
         if label.is_none() && routes.is_empty() {
             continue;
         }
-        let names = link.alternative_names.iter();
-        let claims: Vec<IpAddr> = names.filter_map(|name| name.parse().ok()).collect();
+        let claims: Vec<IpAddr> = link.claims().collect();
         for address in &claims {
             let net = IpNet::from(*address);
             let there = routes.iter().find(|route| route.destination == net);
