@@ -1,6 +1,6 @@
 //! What runs, and how it stops.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use kube::{
@@ -28,6 +28,8 @@ use crate::{
     session::{Inputs, Left},
 };
 
+/// How long a connection to the API server may take to be made.
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 /// How the program names itself to the API server.
 const USER_AGENT: &str = concat!("signpost-controller/", env!("CARGO_PKG_VERSION"));
 
@@ -111,6 +113,8 @@ async fn cluster(kubeconfig: Option<&Path>) -> Result<Config> {
             .await
             .context("no cluster is known: name one with --kubeconfig or KUBECONFIG")?
     };
+    // As the agent's: one that was begun before kube-proxy was there finds nobody for as long as it lasts.
+    config.connect_timeout = Some(LONGEST_CONNECT);
     // Whether and when to try again is decided by who sent the request.
     config.default_retry = false;
     // By this audit logs and the rules of API Priority and Fairness tell us from others.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::Path;
 use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
@@ -15,9 +16,14 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+/// How long a connection may take to be made. On a node that boots, kube-proxy may not have been there
+/// yet: the kernel then remembers of this connection that its address is not translated, and only a new
+/// one finds the API server (`agent_connects_anew_when_the_service_was_not_there_yet`).
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
+
 /// A client by kubeconfig file, or by what is found around (service account, `$KUBECONFIG`).
 pub async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
-    let config = match kubeconfig {
+    let mut config = match kubeconfig {
         Some(path) => {
             let file = Kubeconfig::read_from(path)
                 .with_context(|| format!("kubeconfig {}", path.display()))?;
@@ -29,6 +35,7 @@ pub async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
             "no API server is configured: run as a pod with a service account, or give --kubeconfig",
         )?,
     };
+    config.connect_timeout = Some(LONGEST_CONNECT);
     info!(server = %config.cluster_url, "the API server");
     Client::try_from(config).context("the API server's configuration")
 }
