@@ -185,11 +185,7 @@ impl Cluster {
         let control = self.control_plane_node().ok();
         for node in self.nodes().into_iter().chain(control) {
             for program in [CONTROLLER, AGENT] {
-                let log = programs::log(&node, program);
-                let last: Vec<&str> = log.lines().rev().take(8).collect();
-                for line in last.into_iter().rev() {
-                    text.extend([program, " on ", node.name(), ": ", line, "\n"]);
-                }
+                text += &programs::last_of(&node, program);
             }
         }
         text

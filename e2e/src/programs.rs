@@ -209,3 +209,11 @@ pub(crate) fn log(node: &Node, workload: &str) -> String {
     let read = |(_, path)| fs::read_to_string(path).unwrap_or_default();
     files.into_iter().map(read).collect()
 }
+
+/// The end of what a workload's pods on a node have said, each line with who said it.
+pub(crate) fn last_of(node: &Node, workload: &str) -> String {
+    let log = log(node, workload);
+    let last: Vec<&str> = log.lines().rev().take(8).collect();
+    let told = |line| format!("{workload} on {}: {line}\n", node.name());
+    last.into_iter().rev().map(told).collect()
+}

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use k8s_openapi::api::core::v1::Node as NodeObject;
+use k8s_openapi::api::core::v1::{Node as NodeObject, NodeCondition};
 use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::json;
 
 use super::Cluster;
+use crate::identity::AGENT;
 use crate::node::Node;
+use crate::programs;
 use crate::wait;
 
 /// How many Node objects are created at once.
@@ -149,11 +151,13 @@ impl Cluster {
         let Ok(node) = self.node(name) else {
             return error;
         };
-        let error = node.machine().with_log(&error, "kubelet");
-        if !self.parts.with_signpost {
-            return error;
-        }
-        anyhow::anyhow!("{error:#}\n{}", self.said().await)
+        let error = if self.parts.with_signpost {
+            let of_agent = programs::last_of(&node, AGENT);
+            anyhow::anyhow!("{error:#}\n{of_agent}{}", self.said().await)
+        } else {
+            error
+        };
+        node.machine().with_log(&error, "kubelet")
     }
 
     /// Creates Node objects that no machine stands behind, `bare-0` and on, and gives their names.
@@ -216,19 +220,23 @@ impl Cluster {
 
 /// Whether a Node object says that it is ready.
 pub fn is_ready(node: &NodeObject) -> bool {
-    ready_condition(node).is_some_and(|condition| condition.status == "True")
+    condition(node, "Ready").is_some_and(|condition| condition.status == "True")
 }
 
-fn ready_condition(node: &NodeObject) -> Option<&k8s_openapi::api::core::v1::NodeCondition> {
+fn condition<'a>(node: &'a NodeObject, which: &str) -> Option<&'a NodeCondition> {
     let conditions = node.status.as_ref()?.conditions.as_ref()?;
-    conditions
-        .iter()
-        .find(|condition| condition.type_ == "Ready")
+    conditions.iter().find(|condition| condition.type_ == which)
 }
 
 fn ready_message(node: &NodeObject) -> String {
-    match ready_condition(node) {
-        Some(condition) => condition.message.clone().unwrap_or_default(),
-        None => "it has no Ready condition".into(),
-    }
+    let ready = match condition(node, "Ready") {
+        Some(condition) => condition.message.as_deref().unwrap_or_default(),
+        None => "it has no condition Ready",
+    };
+    let network = condition(node, "NetworkUnavailable");
+    let network = network.and_then(|condition| condition.message.as_deref());
+    format!(
+        "{ready}; {}",
+        network.unwrap_or("it has no condition NetworkUnavailable")
+    )
 }

@@ -5,7 +5,11 @@ use std::net::IpAddr;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::Node as NodeObject;
+use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
+use signpost_e2e::addresses::{BARE_NODES_V4, NODES_V4, NODES_V6};
 use signpost_e2e::{Cluster, Node, Pod, PodSpec, wait};
 
 use super::paths::delete;
@@ -35,6 +39,7 @@ pub(crate) async fn r20_a_network_policy_engine_runs_beside_signpost(
     let clients: Vec<Pod> = join_all(clients).await.into_iter().collect::<Result<_>>()?;
     let reach = async |who: &str, when: &str| only(&clients, &server, who, when).await;
 
+    forget_others(cluster).await?;
     let before = signpost(cluster).await?;
     cluster.run_policy_engine().await?;
     reach("friend stranger", "without a policy").await?;
@@ -94,6 +99,36 @@ async fn only(clients: &[Pod], server: &Pod, who: &str, when: &str) -> Result<()
         Ok(())
     })
     .await
+}
+
+/// Waits until no table names a node that another test removed: agents hear of it up to seconds later.
+async fn forget_others(cluster: &Cluster) -> Result<()> {
+    let nodes: Api<NodeObject> = Api::all(cluster.client());
+    let nodes = nodes.list(&ListParams::default()).await?;
+    let statuses = nodes.into_iter().filter_map(|node| node.status?.addresses);
+    let addresses = statuses
+        .flatten()
+        .filter_map(|address| address.address.parse().ok());
+    let addresses: Vec<IpAddr> = addresses.collect();
+    let of_nodes = [NODES_V4, NODES_V6, BARE_NODES_V4].map(str::parse::<IpNet>);
+    let of_nodes = of_nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let gone = |word: &&str| {
+        let address: Option<IpAddr> = word.trim_end_matches(',').parse().ok();
+        address.is_some_and(|address| {
+            of_nodes.iter().any(|range| range.contains(&address)) && !addresses.contains(&address)
+        })
+    };
+    for node in cluster.nodes() {
+        let what = format!("the table of {} to name only nodes", node.name());
+        wait::until(&what, LIMIT, async || {
+            let table = table(&node).await?;
+            let gone = table.split_whitespace().find(gone);
+            ensure!(gone.is_none(), "it names {gone:?}");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// What is Signpost's and is to stay as it is: routes, tables with their rules' handles, conditions.
