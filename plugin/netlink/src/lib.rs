@@ -8,6 +8,8 @@
 //! explanation where it gives one. Everything here is safe code.
 
 mod address;
+mod bridge;
+pub mod bridged;
 mod channel;
 mod default_route;
 mod error;
@@ -21,6 +23,7 @@ mod removals;
 mod route;
 mod route_message;
 mod routing_rule;
+pub mod settings;
 mod socket;
 mod subscription;
 mod veth;

@@ -34,6 +34,10 @@ pub struct Link {
     pub loopback: bool,
     /// Whether it is a veth.
     pub veth: bool,
+    /// Whether it is a bridge.
+    pub bridge: bool,
+    /// Index of the bridge that it is a port of.
+    pub master: Option<u32>,
     /// Index of the interface that it hangs on: for a veth its peer, in the peer's namespace.
     pub peer: Option<u32>,
     /// Free text for people (`ip link` shows it as `alias`).
@@ -232,6 +236,8 @@ impl From<LinkMessage> for Link {
             operational: false,
             loopback: message.header.flags.contains(LinkFlags::Loopback),
             veth: false,
+            bridge: false,
+            master: None,
             peer: None,
             alias: None,
             group: 0,
@@ -242,6 +248,7 @@ impl From<LinkMessage> for Link {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::Address(octets) => link.mac = octets.try_into().ok().map(Mac),
                 LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+                LinkAttribute::Controller(index) => link.master = Some(index),
                 LinkAttribute::Link(index) => link.peer = Some(index),
                 LinkAttribute::OperState(state) => link.operational = state == State::Up,
                 LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
@@ -255,6 +262,7 @@ impl From<LinkMessage> for Link {
                 }
                 LinkAttribute::LinkInfo(infos) => {
                     link.veth = infos.contains(&LinkInfo::Kind(InfoKind::Veth));
+                    link.bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge));
                 }
                 _ => {}
             }

@@ -10,6 +10,7 @@ use netlink_packet_route::route::RouteType;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::error::Result;
+use crate::link::absent_is_false;
 use crate::mac::Mac;
 use crate::socket::{Socket, decode};
 
@@ -38,6 +39,15 @@ impl Socket {
         self.neighbour(interface, address, mac, NeighbourState::Reachable)
     }
 
+    /// Removes the neighbour entry for that address. Tells whether there was one.
+    pub fn remove_neighbour(&mut self, interface: u32, address: IpAddr) -> Result<bool> {
+        let mut message = NeighbourMessage::default();
+        (message.header.family, message.attributes) = of_address(address);
+        message.header.ifindex = interface;
+        absent_is_false(self.execute(RouteNetlinkMessage::DelNeighbour(message), 0))
+            .map_err(|error| error.during(format!("remove neighbour {address} on {interface}")))
+    }
+
     fn neighbour(
         &mut self,
         interface: u32,
@@ -46,20 +56,12 @@ impl Socket {
         state: NeighbourState,
     ) -> Result<()> {
         let mut message = NeighbourMessage::default();
-        message.header.family = match address {
-            IpAddr::V4(_) => AddressFamily::Inet,
-            IpAddr::V6(_) => AddressFamily::Inet6,
-        };
+        (message.header.family, message.attributes) = of_address(address);
         message.header.ifindex = interface;
         message.header.state = state;
         message.header.kind = RouteType::Unspec;
-        message.attributes = vec![
-            NeighbourAttribute::Destination(match address {
-                IpAddr::V4(ip) => NeighbourAddress::Inet(ip),
-                IpAddr::V6(ip) => NeighbourAddress::Inet6(ip),
-            }),
-            NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()),
-        ];
+        let mac = NeighbourAttribute::LinkLayerAddress(mac.0.to_vec());
+        message.attributes.push(mac);
         self.execute(
             RouteNetlinkMessage::NewNeighbour(message),
             NLM_F_CREATE | NLM_F_REPLACE,
@@ -83,6 +85,15 @@ impl Socket {
             });
         listing.map_err(|error| error.during(format!("list neighbours of interface {interface}")))
     }
+}
+
+/// What a message says of the address that it is about.
+fn of_address(address: IpAddr) -> (AddressFamily, Vec<NeighbourAttribute>) {
+    let (family, address) = match address {
+        IpAddr::V4(ip) => (AddressFamily::Inet, NeighbourAddress::Inet(ip)),
+        IpAddr::V6(ip) => (AddressFamily::Inet6, NeighbourAddress::Inet6(ip)),
+    };
+    (family, vec![NeighbourAttribute::Destination(address)])
 }
 
 fn read_neighbour(message: &NeighbourMessage) -> Option<Neighbour> {

@@ -224,6 +224,8 @@ fn obstacle(
         Family::Inet => None,
         Family::Ip => Some(AddressFamily::V4),
         Family::Ip6 => Some(AddressFamily::V6),
+        // It sees nothing of what is routed.
+        Family::Bridge => return Ok(None),
     };
     let rules = socket.rules_of_table(chain.family, &chain.table)?;
     let unasked: Vec<_> = of_family(pods, family)

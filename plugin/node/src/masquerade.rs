@@ -5,7 +5,8 @@
 use ipnet::IpNet;
 use signpost_netlink::Family as AddressFamily;
 use signpost_netlink::nftables::{
-    AddressRanges, BaseChain, Chain, ChainKind, Direction, Expression, Hook, Policy, Rule, Set,
+    AddressRanges, BaseChain, Chain, ChainKind, Content, Direction, Expression, Hook, Policy, Rule,
+    Set,
 };
 
 const CHAIN: &str = "postrouting";
@@ -37,7 +38,7 @@ pub(crate) fn chain(pods: &[IpNet], exempt: &[IpNet]) -> (Chain, Vec<Set>) {
             let ranges = AddressRanges::new(family, exempt.iter().chain(&[multicast(family)]));
             sets.push(Set {
                 name: set.to_owned(),
-                ranges,
+                content: Content::Ranges(ranges),
             });
         }
     }

@@ -4,7 +4,7 @@
 //! stand as wanted, down to each expression and element.
 
 use ipnet::IpNet;
-use signpost_netlink::nftables::{Batch, Family, Socket, Table};
+use signpost_netlink::nftables::{Batch, Content, Family, Socket, Table};
 use tracing::info;
 
 use crate::{masquerade, spoofing};
@@ -40,7 +40,11 @@ pub fn ensure(socket: &mut Socket, wanted: &Table) -> signpost_netlink::Result<(
     batch.replace_table(wanted);
     socket.commit(batch)?;
     let sets = wanted.sets.iter();
-    let elements: usize = sets.map(|set| set.ranges.element_count()).sum();
+    let ranges = sets.filter_map(|set| match &set.content {
+        Content::Ranges(ranges) => Some(ranges.element_count()),
+        Content::InterfaceAddresses(_) => None,
+    });
+    let elements: usize = ranges.sum();
     info!(
         chains = wanted.chains.len(),
         exempt_bounds = elements,

@@ -1,6 +1,6 @@
 //! Changes that the kernel applies together.
 
-use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_netfilter::nftables::{
     ChainAttribute, ChainMessage, DataAttribute, Hook as HookAttribute, HookNumber, InetHookNumber,
     ListAttribute, NfTablesMessage, RuleAttribute, RuleMessage, SetAttribute, SetElementAttribute,
@@ -13,7 +13,7 @@ use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProto
 use super::Socket;
 use super::expression::lower;
 use super::list::comment_data;
-use super::model::{BaseChain, Chain, Family, Hook, Policy, Rule, Set, Table};
+use super::model::{BaseChain, Chain, Content, Family, Hook, Policy, Rule, Set, Table};
 use crate::error::Result;
 use crate::route::Family as AddressFamily;
 
@@ -38,12 +38,17 @@ impl Batch {
     /// Puts `table` in the place of the one with its family and name, if there is one.
     pub fn replace_table(&mut self, table: &Table) {
         self.remove_table(table.family, &table.name);
+        self.create_table(table);
+    }
+
+    /// Creates `table`; the batch fails with `EEXIST` if there is one with its family and name.
+    pub fn create_table(&mut self, table: &Table) {
         let mut attributes = vec![TableAttribute::Name(table.name.clone())];
         if !table.comment.is_empty() {
             attributes.push(TableAttribute::UserData(comment_data(&table.comment)));
         }
         let message = NfTablesMessage::NewTable(TableMessage { attributes });
-        self.push(table.family, message, NLM_F_CREATE);
+        self.push(table.family, message, NLM_F_CREATE | NLM_F_EXCL);
         for set in &table.sets {
             self.add_set(table, set);
         }
@@ -121,19 +126,26 @@ impl Batch {
     }
 
     fn add_set(&mut self, table: &Table, set: &Set) {
-        let (data_type, length) = key_type(set.ranges.family());
+        let (data_type, length) = key_type(&set.content);
         self.sets += 1;
+        let flags = match set.content {
+            Content::Ranges(_) => SetFlags::Interval,
+            Content::InterfaceAddresses(_) => SetFlags::empty(),
+        };
         let attributes = vec![
             SetAttribute::Table(table.name.clone()),
             SetAttribute::Name(set.name.clone()),
-            SetAttribute::Flags(SetFlags::Interval),
+            SetAttribute::Flags(flags),
             SetAttribute::KeyType(data_type),
             SetAttribute::KeyLen(length),
             SetAttribute::Id(self.sets),
         ];
         let message = NfTablesMessage::NewSet(SetMessage { attributes });
         self.push(table.family, message, NLM_F_CREATE);
-        let elements: Vec<_> = set.ranges.elements().collect();
+        let Content::Ranges(ranges) = &set.content else {
+            return;
+        };
+        let elements: Vec<_> = ranges.elements().collect();
         for chunk in elements.chunks(ELEMENTS_PER_MESSAGE) {
             let list = chunk.iter().map(|(key, end)| {
                 let mut element = vec![SetElementAttribute::Key(DataAttribute::Value(key.clone()))];
@@ -163,7 +175,7 @@ impl Batch {
         self.push(table.family, message, NLM_F_CREATE);
     }
 
-    fn push(&mut self, family: Family, message: NfTablesMessage, flags: u16) {
+    pub(super) fn push(&mut self, family: Family, message: NfTablesMessage, flags: u16) {
         let header = NetfilterHeader::new(protocol_family(family), 0, 0);
         self.messages
             .push((NetfilterMessage::new(header, message), flags));
@@ -188,12 +200,19 @@ impl Socket {
     }
 }
 
-/// The type of a set's keys and their length in bytes; the types are `nft`'s numbers for `ipv4_addr` and
-/// `ipv6_addr`.
-pub(super) fn key_type(family: AddressFamily) -> (u32, u32) {
-    match family {
+/// The type of a set's keys and their length in bytes; the types are `nft`'s numbers for `ipv4_addr`,
+/// `ipv6_addr` and `ifname`, of which it puts one behind the other by shifting.
+pub(super) fn key_type(content: &Content) -> (u32, u32) {
+    let of_address = |family| match family {
         AddressFamily::V4 => (7, 4),
         AddressFamily::V6 => (8, 16),
+    };
+    match content {
+        Content::Ranges(ranges) => of_address(ranges.family()),
+        Content::InterfaceAddresses(family) => {
+            let (data_type, length) = of_address(*family);
+            (41 << 6 | data_type, 16 + length)
+        }
     }
 }
 
@@ -225,5 +244,6 @@ pub(super) fn protocol_family(family: Family) -> NetfilterProtoFamily {
         Family::Inet => NetfilterProtoFamily::Inet,
         Family::Ip => NetfilterProtoFamily::IPv4,
         Family::Ip6 => NetfilterProtoFamily::IPv6,
+        Family::Bridge => NetfilterProtoFamily::Bridge,
     }
 }

@@ -9,7 +9,7 @@ use netlink_packet_netfilter::nftables::{
     Lookup, Meta, MetaKey, Operator, Payload, Register, Verdict, VerdictAttribute,
 };
 
-use super::model::{Direction, Expression, Family, Rule};
+use super::model::{Direction, Expression, Family, Protocol, Rule};
 use crate::route::Family as AddressFamily;
 
 /// `NFPROTO_IPV4`.
@@ -75,6 +75,7 @@ fn lower_one(family: Family, expression: &Expression) -> Vec<Expressions> {
             ]),
             equals(prefix.clone().into_bytes()),
         ],
+        Expression::SentBy(protocol, set) => sent_by(*protocol, set),
         Expression::NoWayBack => vec![way_back(), equals(vec![0; 4])],
         Expression::Counter => vec![counter()],
         Expression::Accept => vec![verdict(ACCEPT)],
@@ -123,6 +124,37 @@ fn in_set(
     }
     lowered.push(Expressions::Lookup(lookup));
     lowered
+}
+
+/// The name of the incoming interface, which fills register 1, and the address behind it are one key.
+fn sent_by(protocol: Protocol, set: &str) -> Vec<Expressions> {
+    let (ether_type, offset, length): (u16, u32, u32) = match protocol {
+        // Behind the addresses' kinds and lengths, the operation and the sender's hardware address (RFC 826).
+        Protocol::Arp => (0x0806, 14, 4),
+        Protocol::Ipv4 => (0x0800, offset(AddressFamily::V4, Direction::Source), 4),
+        Protocol::Ipv6 => (0x86dd, offset(AddressFamily::V6, Direction::Source), 16),
+    };
+    let meta = |key| {
+        Expressions::Meta(vec![
+            Meta::DestinationRegister(Register::Reg1),
+            Meta::Key(key),
+        ])
+    };
+    vec![
+        meta(MetaKey::EtherTypeProtocol),
+        equals(ether_type.to_be_bytes().to_vec()),
+        meta(MetaKey::Iifname),
+        Expressions::Payload(vec![
+            Payload::DestinationRegister(Register::Reg2),
+            Payload::Base(NETWORK_HEADER),
+            Payload::Offset(offset),
+            Payload::Len(length),
+        ]),
+        Expressions::Lookup(vec![
+            Lookup::Set(set.to_owned()),
+            Lookup::SourceRegister(Register::Reg1),
+        ]),
+    ]
 }
 
 /// Loads an address into register 1. A table of both families first has to ask which one it is.

@@ -70,8 +70,11 @@ impl Socket {
         let message = NfTablesMessage::GetTable(TableMessage {
             attributes: Vec::new(),
         });
-        self.list(NetfilterProtoFamily::Unspec, message, read_table)
-            .map_err(|error| error.during("list nftables tables"))
+        let unspecified = NetfilterProtoFamily::Unspec;
+        self.list(unspecified, message, |family, attributes| {
+            read_table(routed(family), attributes)
+        })
+        .map_err(|error| error.during("list nftables tables"))
     }
 
     /// All chains of the families `inet`, `ip` and `ip6`.
@@ -79,8 +82,11 @@ impl Socket {
         let message = NfTablesMessage::GetChain(ChainMessage {
             attributes: Vec::new(),
         });
-        self.list(NetfilterProtoFamily::Unspec, message, read_chain)
-            .map_err(|error| error.during("list nftables chains"))
+        let unspecified = NetfilterProtoFamily::Unspec;
+        self.list(unspecified, message, |family, attributes| {
+            read_chain(routed(family), attributes)
+        })
+        .map_err(|error| error.during("list nftables chains"))
     }
 
     /// A chain by its name; `None` if there is none.
@@ -202,9 +208,15 @@ pub(super) fn family(payload: &[u8]) -> Option<Family> {
     match payload.first() {
         Some(1) => Some(Family::Inet),
         Some(2) => Some(Family::Ip),
+        Some(7) => Some(Family::Bridge),
         Some(10) => Some(Family::Ip6),
         _ => None,
     }
+}
+
+/// Those that see what is routed.
+fn routed(family: Option<Family>) -> Option<Family> {
+    family.filter(|family| *family != Family::Bridge)
 }
 
 fn absent_is_empty<T>(listing: Result<Vec<T>>) -> Result<Vec<T>> {

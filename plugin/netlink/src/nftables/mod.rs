@@ -5,6 +5,7 @@
 mod attributes;
 mod batch;
 mod expression;
+mod interface_addresses;
 mod list;
 mod model;
 mod monitor;
@@ -15,7 +16,8 @@ mod stands;
 pub use batch::Batch;
 pub use list::{ChainEntry, TableEntry};
 pub use model::{
-    BaseChain, Chain, ChainKind, Direction, Expression, Family, Hook, Policy, Rule, Set, Table,
+    BaseChain, Chain, ChainKind, Content, Direction, Expression, Family, Hook, Policy, Protocol,
+    Rule, Set, Table,
 };
 pub use monitor::{Change, Event, Monitor};
 pub use ranges::AddressRanges;

@@ -14,6 +14,8 @@ pub enum Family {
     Ip,
     /// IPv6.
     Ip6,
+    /// What comes in at or leaves by ports of bridges.
+    Bridge,
 }
 
 /// A table with everything in it.
@@ -31,13 +33,23 @@ pub struct Table {
     pub chains: Vec<Chain>,
 }
 
-/// A named set of address ranges.
+/// A named set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set {
     /// Name, unique in the table.
     pub name: String,
-    /// The ranges in it, which also say of which address family it is.
-    pub ranges: AddressRanges,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What a set consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// These ranges, which also say of which address family it is.
+    Ranges(AddressRanges),
+    /// Names of interfaces, each with an address of this family (`ifname . ipv4_addr`). They come and go
+    /// while the table stands, so it is written without any, and stands whatever is in it.
+    InterfaceAddresses(AddressFamily),
 }
 
 /// A chain of rules.
@@ -120,6 +132,17 @@ pub enum Direction {
     Destination,
 }
 
+/// A protocol whose packets name their sender's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Where it asks or answers for an IPv4 address (`arp saddr ip`).
+    Arp,
+    /// In its header (`ip saddr`).
+    Ipv4,
+    /// In its header (`ip6 saddr`).
+    Ipv6,
+}
+
 /// A match or a statement of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expression {
@@ -134,6 +157,9 @@ pub enum Expression {
     DestinationTranslated,
     /// `iifname "abc*"`: the packet came in over an interface whose name begins so.
     FromInterfaces(String),
+    /// `iifname . ip saddr @name`: the interface that the packet came in by is in the named set together with
+    /// the address that it names as its sender's.
+    SentBy(Protocol, String),
     /// `fib saddr . iif oif missing`: no route leads back to the source over the interface that the packet
     /// came in by.
     NoWayBack,

@@ -27,6 +27,11 @@ const NEW_RULE: u8 = 6;
 /// `NFT_MSG_DELRULE`.
 const DELETED_RULE: u8 = 8;
 
+/// `NFT_MSG_NEWSETELEM`.
+const NEW_ELEMENTS: u8 = 12;
+/// `NFT_MSG_DELSETELEM`.
+const DELETED_ELEMENTS: u8 = 14;
+
 /// A change of the kernel's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -37,7 +42,8 @@ pub enum Event {
     Overrun,
 }
 
-/// What has changed: a table of the families `inet`, `ip` and `ip6`, or something in it.
+/// What has changed: a table of the families `inet`, `ip`, `ip6` and `bridge`, or something in it; of the last
+/// no elements of sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Family of the table.
@@ -97,6 +103,10 @@ fn change(message_type: u16, payload: &[u8]) -> Option<Change> {
         return None;
     }
     let family = family(payload)?;
+    // Which addresses a port may send from changes with each pod.
+    if family == Family::Bridge && [NEW_ELEMENTS, DELETED_ELEMENTS].contains(&message) {
+        return None;
+    }
     let attributes = of_message(payload);
     // Attribute 1 is the table in all these messages.
     let table = text(find(&attributes, 1)?);

@@ -13,7 +13,7 @@ use super::Socket;
 use super::attributes::{Attribute, find, number};
 use super::batch::{hook_number, key_type};
 use super::list::{ChainEntry, read_table};
-use super::model::{Chain, Set, Table};
+use super::model::{Chain, Content, Set, Table};
 use super::rule::RuleEntry;
 use crate::error::Result;
 
@@ -82,8 +82,11 @@ impl Socket {
         if of_that_type != Some(true) {
             return Ok(false);
         }
+        let Content::Ranges(ranges) = &set.content else {
+            return Ok(true);
+        };
         let mut found = self.elements(table.family, &table.name, &set.name)?;
-        let mut wanted: Vec<_> = set.ranges.elements().map(Some).collect();
+        let mut wanted: Vec<_> = ranges.elements().map(Some).collect();
         found.sort_unstable();
         wanted.sort_unstable();
         Ok(found == wanted)
@@ -109,7 +112,11 @@ fn is_of_type(attributes: &[Attribute<'_>], set: &Set) -> bool {
         let bytes = find(attributes, *kind).unwrap_or_default();
         bytes.iter().all(|byte| *byte == 0)
     };
-    value(3) == INTERVAL
-        && (value(4), value(5)) == key_type(set.ranges.family())
+    let flags = match set.content {
+        Content::Ranges(_) => INTERVAL,
+        Content::InterfaceAddresses(_) => 0,
+    };
+    value(3) == flags
+        && (value(4), value(5)) == key_type(&set.content)
         && BEYOND_KEYS.iter().all(nothing)
 }

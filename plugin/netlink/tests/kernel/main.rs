@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 
+mod bridge;
 mod default_route;
 mod link;
 mod monitor;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use signpost_netlink::nftables::{
-    AddressRanges, Batch, Change, Event, Family, Monitor, Set, Socket, Table,
+    AddressRanges, Batch, Change, Content, Event, Family, Monitor, Set, Socket, Table,
 };
 use signpost_netlink::{Family as AddressFamily, Netns, Route, RouteEvent, RouteMonitor};
 
@@ -118,7 +118,7 @@ fn table(name: &str, elements: u32) -> Table {
         comment: String::new(),
         sets: vec![Set {
             name: "addresses".into(),
-            ranges: AddressRanges::new(AddressFamily::V4, &networks),
+            content: Content::Ranges(AddressRanges::new(AddressFamily::V4, &networks)),
         }],
         chains: Vec::new(),
     }
@@ -137,7 +137,12 @@ fn changes_of_nftables_tell_where_they_are_and_those_of_an_ignored_socket_nothin
     let mut socket = Socket::open_in(&netns).unwrap();
     monitor.ignore_changes_of(socket.port());
     write(&mut socket, &table("own", 3));
-    run(&netns, "nft add table bridge other");
+    run(&netns, "nft add table netdev other");
+    run(&netns, "nft add table bridge ports");
+    run(
+        &netns,
+        "nft add set bridge ports of { type ifname ; elements = { eth0 } ; }",
+    );
     run(&netns, "nft add table ip filter");
     run(&netns, "nft add chain ip filter FORWARD");
     run(&netns, "nft add rule ip filter FORWARD accept");
@@ -161,6 +166,9 @@ fn changes_of_nftables_tell_where_they_are_and_those_of_an_ignored_socket_nothin
     assert_eq!(
         changes,
         [
+            // The set, but not its element.
+            change(Family::Bridge, "ports", None),
+            change(Family::Bridge, "ports", None),
             change(Family::Ip, "filter", None),
             forward.clone(),
             forward,

@@ -6,8 +6,8 @@ use std::process::Command;
 use ipnet::IpNet;
 use serde_json::json;
 use signpost_netlink::nftables::{
-    AddressRanges, BaseChain, Batch, Chain, ChainKind, Direction, Expression, Family, Hook, Policy,
-    Rule, Set, Socket, Table,
+    AddressRanges, BaseChain, Batch, Chain, ChainKind, Content, Direction, Expression, Family,
+    Hook, Policy, Rule, Set, Socket, Table,
 };
 use signpost_netlink::{Family as AddressFamily, Netns};
 
@@ -23,7 +23,7 @@ pub(crate) fn rule(expressions: Vec<Expression>, comment: &str) -> Rule {
 fn masquerade_table(networks: &[IpNet]) -> Table {
     let set = |name: &str, family| Set {
         name: name.into(),
-        ranges: AddressRanges::new(family, networks),
+        content: Content::Ranges(AddressRanges::new(family, networks)),
     };
     let source = |network: &str| Expression::InNetwork(Direction::Source, net(network));
     let exempt =
