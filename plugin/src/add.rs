@@ -4,14 +4,16 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::{Map, json};
-use signpost_netlink::{Family, Netns, Scope, Socket, pod_gateway, table};
+use signpost_netlink::bridged::BRIDGE_MAC;
+use signpost_netlink::{Netns, Scope, Socket, table};
 
 use crate::attachment::Attachment;
 use crate::config::Config;
+use crate::datapath::{Assigned, Datapath};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::Log;
 use crate::result::{CniResult, Interface, Ip, Route};
-use crate::{carrier, host, pod, ready};
+use crate::{carrier, host, pod, ready, removal};
 
 /// Serves ADD.
 ///
@@ -28,14 +30,21 @@ pub(crate) fn add(
     let netns = pod::open(attachment)?;
     let mut node = Socket::open()?;
     let mtu = host::mtu(&mut node, config)?;
+    let datapath = Datapath::prepare(&mut node, config, mtu)?;
     let mut pair = Pair::create(&mut node, attachment, &netns, mtu, log)?;
-    let addresses = host::connect(pair.node, attachment, config, asked, log)?;
-    let routes = pod::connect(&netns, attachment, &addresses, log)?;
+    let assigned = host::connect(pair.node, attachment, config, datapath, asked, log)?;
+    let gateway_mac = datapath.gateway_mac(attachment);
+    let routes = pod::connect(&netns, attachment, &assigned, gateway_mac, log)?;
     carrier::wait(pair.node, &attachment.host_interface, log)?;
-    host::introduce(pair.node, attachment, &addresses)?;
+    let link = host::link(pair.node, attachment)?;
+    datapath.introduce(pair.node, &link, attachment.mac, &assigned)?;
+    let shared = datapath.shared_interface();
+    if let Some(name) = shared {
+        carrier::wait(pair.node, name, log)?;
+    }
     let result = CniResult {
         dns: config.dns.clone(),
-        ..result(attachment, mtu, &addresses, &routes)
+        ..result(attachment, mtu, shared, &assigned, &routes)
     };
     let result = result.after(config.previous.clone());
     pair.is_wanted = true;
@@ -90,6 +99,10 @@ impl Drop for Pair<'_> {
             return;
         }
         let name = &self.attachment.host_interface;
+        if let Err(left) = removal::forget(self.node, name) {
+            self.log
+                .warn(&format!("what belongs to {name} is left behind: {left}"));
+        }
         if let Err(left) = self.node.delete_link(name) {
             self.log.warn(&format!("{name} is left behind: {left}"));
         }
@@ -105,9 +118,15 @@ impl Drop for Pair<'_> {
 fn result(
     attachment: &Attachment,
     mtu: u32,
-    addresses: &[IpAddr],
+    shared: Option<&str>,
+    assigned: &[Assigned],
     routes: &[signpost_netlink::Route],
 ) -> CniResult {
+    let shared = shared.map(|name| Interface {
+        name: name.to_owned(),
+        mac: BRIDGE_MAC.to_string(),
+        ..Interface::default()
+    });
     let host = Interface {
         name: attachment.host_interface.clone(),
         mac: attachment.host_mac.to_string(),
@@ -121,17 +140,18 @@ fn result(
         sandbox: attachment.netns.clone(),
         ..Interface::default()
     };
-    let ips = addresses.iter().map(|address| Ip {
+    let interfaces: Vec<Interface> = shared.into_iter().chain([host, pod]).collect();
+    let ips = assigned.iter().map(|it| Ip {
         version: None,
-        interface: Some(1),
-        address: IpNet::from(*address),
-        gateway: Some(pod_gateway(Family::of(*address))),
+        interface: Some(interfaces.len() - 1),
+        address: IpNet::from(it.address),
+        gateway: Some(it.gateway),
         rest: Map::new(),
     });
     CniResult {
         ips: ips.collect(),
         routes: routes.iter().map(told).collect(),
-        interfaces: vec![host, pod],
+        interfaces,
         ..CniResult::default()
     }
 }

@@ -10,10 +10,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_netlink::{
-    Errno, Family, Link, PodLabel, RouteFilter, RouteKind, Socket, pod_route, table,
-};
+use signpost_netlink::{Errno, Family, Link, PodLabel, RouteFilter, RouteKind, Socket, table};
 
+use crate::datapath::Datapath;
 use crate::error::{Error, ErrorCode, Result};
 
 /// How many addresses are tried one after the other before the table is read to skip those in use.
@@ -92,9 +91,10 @@ pub(crate) struct Claimant {
     pub(crate) interface: u32,
     /// The address from which the node talks to the pod.
     pub(crate) source: Option<IpAddr>,
+    pub(crate) datapath: Datapath,
 }
 
-/// Claims a free address of `subnet` for the pod, and adds the route to it.
+/// Claims a free address of `subnet` for the pod, and leads packets to it.
 pub(crate) fn claim(
     host: &mut Socket,
     subnet: IpNet,
@@ -130,7 +130,7 @@ pub(crate) fn claim(
 /// Claims the address unless somebody has it, which is no error.
 pub(crate) fn try_claim(host: &mut Socket, address: IpAddr, pod: Claimant) -> Result<bool> {
     let interface = pod.interface;
-    if is_used(host, address)? {
+    if is_used(host, address, pod.datapath)? {
         return Ok(false);
     }
     let name = address.to_string();
@@ -144,37 +144,16 @@ pub(crate) fn try_claim(host: &mut Socket, address: IpAddr, pod: Claimant) -> Re
         }
         Err(error) => return Err(error.into()),
     }
-    let mut added = host.add_route(&pod_route(address, interface, pod.source));
-    if added
-        .as_ref()
-        .is_err_and(|error| error.errno() == Some(Errno::EINVAL))
-    {
-        // The source is no address of this machine, which the agent says.
-        added = host.add_route(&pod_route(address, interface, None));
+    let is_led = pod.datapath.lead(host, address, pod)?;
+    if !is_led {
+        host.remove_alternative_name(interface, &name)?;
     }
-    match added {
-        Ok(()) => Ok(true),
-        // The agent restores the route to a claimed address.
-        Err(error) if error.is_exists() && is_routed(host, address, interface)? => Ok(true),
-        Err(error) if error.is_exists() => {
-            // Somebody was faster who claims nothing, or has a route that drops what it matches.
-            host.remove_alternative_name(interface, &name)?;
-            Ok(false)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn is_routed(host: &mut Socket, address: IpAddr, interface: u32) -> Result<bool> {
-    let route = host.route_to(address)?;
-    Ok(route.is_some_and(|route| {
-        route.destination.addr() == address && route.interface == Some(interface)
-    }))
+    Ok(is_led)
 }
 
 /// Whether the address is the node's own, or packets to it go somewhere already: over a route to it alone, or
 /// to a neighbour whom the node knows on another network, such as a bridge of a plugin before this one.
-fn is_used(host: &mut Socket, address: IpAddr) -> Result<bool> {
+fn is_used(host: &mut Socket, address: IpAddr, datapath: Datapath) -> Result<bool> {
     let Some(route) = host.route_to(address)? else {
         return Ok(false);
     };
@@ -184,6 +163,7 @@ fn is_used(host: &mut Socket, address: IpAddr) -> Result<bool> {
         return Ok(true);
     }
     match route.interface {
+        Some(interface) if datapath.is_shared(interface) => Ok(false),
         Some(interface) if route.gateway.is_none() => Ok(host
             .neighbours(interface)?
             .iter()

@@ -7,7 +7,7 @@ use signpost_netlink::{RouteKind, Socket};
 use crate::address::{Claimant, try_claim};
 use crate::error::{Error, ErrorCode, Result};
 
-/// Claims `address` for the pod and adds the route to it, or tells who has it.
+/// Claims `address` for the pod and leads packets to it, or tells who has it.
 pub(crate) fn claim(host: &mut Socket, address: IpAddr, pod: Claimant) -> Result<IpAddr> {
     if try_claim(host, address, pod)? {
         return Ok(address);

@@ -7,12 +7,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Value;
-use signpost_netlink::{
-    Family, Link, RouteFilter, RouteKind, Socket, pod_gateway, pod_route, table,
-};
+use signpost_netlink::{Family, Link, Mac, RouteFilter, RouteKind, Socket, table};
 
 use crate::attachment::Attachment;
 use crate::config::Config;
+use crate::datapath::{Assigned, Datapath};
 use crate::error::{Error, ErrorCode, Result};
 use crate::pod;
 use crate::result::CniResult;
@@ -27,32 +26,54 @@ pub(crate) fn check(attachment: &Attachment, config: &Config) -> Result<()> {
             "CHECK needs the result of ADD from the runtime",
         )
     })?;
-    let addresses = recorded_addresses(attachment, previous)?;
     let mut host = Socket::open()?;
     let former = attachment.formerly();
     let attachment = match host.link_by_name(&former.host_interface)? {
         Some(_) => &former,
         None => attachment,
     };
+    let link = host.link_by_name(&attachment.host_interface)?;
+    // As it was added, whatever the configuration says by now.
+    let datapath = match &link {
+        Some(link) => Datapath::of(&mut host, link)?,
+        None => Datapath::Ptp,
+    };
+    let gateway = |address: IpAddr| {
+        let mut subnets = config.subnets.iter();
+        let subnet = subnets.find(|subnet| subnet.contains(&address));
+        datapath.gateway(subnet.copied().unwrap_or_else(|| address.into()))
+    };
+    let assigned = recorded_addresses(attachment, previous, gateway)?;
     let netns = pod::open(attachment)?;
     let mut faults = Vec::new();
     let inner = check_pod(
         &mut Socket::open_in(&netns)?,
         attachment,
-        &addresses,
-        &recorded_routes(previous),
+        &assigned,
+        &recorded_routes(previous, &assigned),
+        datapath.gateway_mac(attachment),
         &mut faults,
     )?;
-    check_host(
-        &mut host,
-        attachment,
-        &addresses,
-        inner.as_ref(),
-        &mut faults,
-    )?;
-    let ipv6 = addresses.iter().any(IpAddr::is_ipv6);
-    let settings = sysctl::of_host_end(ipv6);
-    faults.extend(settings.filter_map(|it| sysctl::fault(&attachment.host_interface, it)));
+    match &link {
+        Some(link) => {
+            let outer = Outer {
+                attachment,
+                datapath,
+                link,
+            };
+            outer.check(&mut host, &assigned, inner.as_ref(), &mut faults)?;
+        }
+        None => faults.push(format!(
+            "the node has no interface {}",
+            attachment.host_interface
+        )),
+    }
+    let ipv6 = assigned.iter().any(|it| it.address.is_ipv6());
+    let ends = sysctl::of_host_end(ipv6 && datapath.is_routed_over_links());
+    faults.extend(ends.filter_map(|it| sysctl::fault(&attachment.host_interface, it)));
+    if let Some(shared) = datapath.shared_interface() {
+        faults.extend(sysctl::of_host_end(ipv6).filter_map(|it| sysctl::fault(shared, it)));
+    }
     if faults.is_empty() {
         return Ok(());
     }
@@ -65,19 +86,28 @@ pub(crate) fn check(attachment: &Attachment, config: &Config) -> Result<()> {
 }
 
 /// The addresses that ADD has given to the pod's interface, according to the runtime.
-fn recorded_addresses(attachment: &Attachment, previous: &CniResult) -> Result<Vec<IpAddr>> {
+fn recorded_addresses(
+    attachment: &Attachment,
+    previous: &CniResult,
+    gateway: impl Fn(IpAddr) -> IpAddr,
+) -> Result<Vec<Assigned>> {
     let is_ours = |position: usize| {
         previous.interfaces.get(position).is_some_and(|interface| {
             interface.name == attachment.interface && !interface.sandbox.is_empty()
         })
     };
-    let addresses: Vec<_> = previous
+    let assigned: Vec<_> = previous
         .ips
         .iter()
         .filter(|ip| ip.interface.is_some_and(is_ours))
-        .map(|ip| ip.address.addr())
+        .map(|ip| {
+            let address = ip.address.addr();
+            // Multus takes it out of the result with the default route.
+            let gateway = ip.gateway.unwrap_or_else(|| gateway(address));
+            Assigned { address, gateway }
+        })
         .collect();
-    if addresses.is_empty() {
+    if assigned.is_empty() {
         let fault = format!("has no address of interface {}", attachment.interface);
         return Err(Error::config(
             "prevResult",
@@ -85,7 +115,7 @@ fn recorded_addresses(attachment: &Attachment, previous: &CniResult) -> Result<V
             "CHECK needs the result of ADD",
         ));
     }
-    Ok(addresses)
+    Ok(assigned)
 }
 
 /// A route in the pod that ADD has made, according to the runtime.
@@ -125,13 +155,14 @@ impl fmt::Display for Recorded {
 
 /// The routes through the gateway and to it. Multus takes back those that it does not want, here as well as in
 /// the pod.
-fn recorded_routes(previous: &CniResult) -> Vec<Recorded> {
+fn recorded_routes(previous: &CniResult, assigned: &[Assigned]) -> Vec<Recorded> {
+    let is_gateway = |address: &IpAddr| assigned.iter().any(|it| it.gateway == *address);
     let ours = previous.routes.iter().filter(|route| {
-        let family = Family::of(route.dst.addr());
-        let gateway = pod_gateway(family);
-        let default = route.dst == family.default_destination();
-        (default && route.gw == Some(gateway))
-            || (route.gw.is_none() && route.dst == gateway.into())
+        let default = Family::of(route.dst.addr()).default_destination();
+        match route.gw {
+            Some(gateway) => route.dst == default && is_gateway(&gateway),
+            None => route.dst == route.dst.addr().into() && is_gateway(&route.dst.addr()),
+        }
     });
     ours.map(|route| {
         let table = route.rest.get("table").and_then(Value::as_u64);
@@ -149,8 +180,9 @@ fn recorded_routes(previous: &CniResult) -> Vec<Recorded> {
 fn check_pod(
     pod: &mut Socket,
     attachment: &Attachment,
-    addresses: &[IpAddr],
+    assigned: &[Assigned],
     routes: &[Recorded],
+    gateway_mac: Mac,
     faults: &mut Vec<String>,
 ) -> Result<Option<Link>> {
     if pod.link_by_name("lo")?.is_none_or(|link| !link.up) {
@@ -166,8 +198,7 @@ fn check_pod(
     }
     let present = pod.addresses(link.index)?;
     let neighbours = pod.neighbours(link.index)?;
-    for address in addresses {
-        let family = Family::of(*address);
+    for Assigned { address, gateway } in assigned {
         match present.iter().find(|entry| entry.net.addr() == *address) {
             None => faults.push(format!(
                 "the pod's interface {name} has lost address {address}"
@@ -177,10 +208,9 @@ fn check_pod(
             }
             Some(_) => {}
         }
-        let gateway = pod_gateway(family);
-        let entry = neighbours.iter().find(|entry| entry.address == gateway);
+        let entry = neighbours.iter().find(|entry| entry.address == *gateway);
         let leads = entry.and_then(|entry| entry.mac);
-        if leads.is_some_and(|mac| mac != attachment.host_mac) {
+        if leads.is_some_and(|mac| mac != gateway_mac) {
             faults.push(format!(
                 "the pod's neighbour entry for {gateway} leads elsewhere"
             ));
@@ -199,51 +229,49 @@ fn check_pod(
     Ok(Some(link))
 }
 
-fn check_host(
-    host: &mut Socket,
-    attachment: &Attachment,
-    addresses: &[IpAddr],
-    inner: Option<&Link>,
-    faults: &mut Vec<String>,
-) -> Result<()> {
-    let name = &attachment.host_interface;
-    let Some(link) = host.link_by_name(name)? else {
-        faults.push(format!("the node has no interface {name}"));
-        return Ok(());
-    };
-    if !link.up {
-        faults.push(format!("the node's interface {name} is down"));
-    }
-    if link.mac != Some(attachment.host_mac) {
-        faults.push(format!(
-            "the node's interface {name} has lost its hardware address"
-        ));
-    }
-    if inner.is_some_and(|inner| inner.peer != Some(link.index)) {
-        let pod_side = &attachment.interface;
-        faults.push(format!(
-            "the pod's interface {pod_side} is not connected to {name}"
-        ));
-    }
-    for address in addresses {
-        if !link.alternative_names.contains(&address.to_string()) {
+/// The node's side.
+struct Outer<'a> {
+    attachment: &'a Attachment,
+    datapath: Datapath,
+    link: &'a Link,
+}
+
+impl Outer<'_> {
+    fn check(
+        &self,
+        host: &mut Socket,
+        assigned: &[Assigned],
+        inner: Option<&Link>,
+        faults: &mut Vec<String>,
+    ) -> Result<()> {
+        let Self {
+            attachment, link, ..
+        } = self;
+        let name = &link.name;
+        if !link.up {
+            faults.push(format!("the node's interface {name} is down"));
+        }
+        if link.mac != Some(attachment.host_mac) {
             faults.push(format!(
-                "{name} has lost its claim to {address}, an alternative name"
+                "the node's interface {name} has lost its hardware address"
             ));
         }
-        let wanted = pod_route(*address, link.index, None);
-        let filter = RouteFilter {
-            table: Some(wanted.table),
-            interface: wanted.interface,
-            ..RouteFilter::default()
-        };
-        let routes = host.routes(Family::of(*address), filter)?;
-        let found = routes
-            .iter()
-            .any(|route| route.destination == wanted.destination && route.kind == wanted.kind);
-        if !found {
-            faults.push(format!("the node has no route to {address} over {name}"));
+        if inner.is_some_and(|inner| inner.peer != Some(link.index)) {
+            let pod_side = &attachment.interface;
+            faults.push(format!(
+                "the pod's interface {pod_side} is not connected to {name}"
+            ));
         }
+        let mac = inner.and_then(|inner| inner.mac).unwrap_or(attachment.mac);
+        for it in assigned {
+            let address = it.address;
+            if !link.alternative_names.contains(&address.to_string()) {
+                faults.push(format!(
+                    "{name} has lost its claim to {address}, an alternative name"
+                ));
+            }
+            faults.extend(self.datapath.faults(host, link, mac, address)?);
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 use signpost_netlink::Family;
 
+use crate::datapath::Mode;
 use crate::dns::dns;
 use crate::environment::is_identifier;
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ const LARGEST_MTU: u32 = 65_535;
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) name: String,
+    pub(crate) mode: Mode,
     /// The node's pod CIDRs: one or two, of different families.
     pub(crate) subnets: Vec<IpNet>,
     /// MTU of the pod's interface; `None` means what the node's default routes allow.
@@ -77,10 +79,11 @@ impl Config {
     }
 
     pub(crate) fn parse(input: &Input, version: Version) -> Result<Self> {
-        check_mode(input.get("mode"))?;
+        let mode = mode(input.get("mode"))?;
         let subnets = subnets(input.get("subnets"))?;
         Ok(Self {
             name: network_name(input)?,
+            mode,
             mtu: mtu(input.get("mtu"), &subnets)?,
             subnets,
             node_addresses: node_addresses(input.get("nodeAddresses"))?,
@@ -93,14 +96,14 @@ impl Config {
     }
 }
 
-fn check_mode(mode: Option<&Value>) -> Result<()> {
-    match mode {
-        None => Ok(()),
-        Some(Value::String(mode)) if mode == "ptp" => Ok(()),
-        Some(other) => Err(Error::config(
+fn mode(mode: Option<&Value>) -> Result<Mode> {
+    match mode.map(Value::as_str) {
+        None | Some(Some("ptp")) => Ok(Mode::Ptp),
+        Some(Some("bridge")) => Ok(Mode::Bridge),
+        Some(_) => Err(Error::config(
             "mode",
-            &format!("{other} is not supported"),
-            "use \"ptp\"",
+            &format!("{} is not supported", mode.unwrap_or(&Value::Null)),
+            "use \"ptp\" or \"bridge\"",
         )),
     }
 }

@@ -14,6 +14,7 @@ use crate::config::network_name;
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::log::Log;
+use crate::removal;
 
 /// The keys that list the attachments that live: that of the specification, and the one that libcni 1.2.0 sent
 /// for it (<https://github.com/containernetworking/cni/pull/1103>).
@@ -61,6 +62,10 @@ pub(crate) fn gc(input: &Input, log: &Log) -> Result<()> {
             Err(error) if !error.is_not_found() => return Err(error.into()),
             _ => {}
         }
+    }
+    for link in &stale {
+        // What is left of it harms nobody, and the agent removes it.
+        let _ = removal::forget(&mut node, &link.name);
     }
     node.delete_links(group)?;
     let names: Vec<&str> = stale.iter().map(|link| link.name.as_str()).collect();

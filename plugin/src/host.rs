@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_netlink::{Family, LinkChange, Netns, PodLabel, Socket, VethEnd};
+use signpost_netlink::{Family, Link, LinkChange, Netns, PodLabel, Socket, VethEnd};
 
 use crate::address::{Claimant, claim};
 use crate::asked;
 use crate::attachment::Attachment;
 use crate::config::Config;
 use crate::cursor::Cursor;
+use crate::datapath::{Assigned, Datapath};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::Log;
 use crate::sysctl;
@@ -82,20 +83,25 @@ pub(crate) fn mtu(host: &mut Socket, config: &Config) -> Result<u32> {
     })
 }
 
+/// The node's end of the pair.
+pub(crate) fn link(host: &mut Socket, attachment: &Attachment) -> Result<Link> {
+    let name = &attachment.host_interface;
+    let vanished = || Error::new(ErrorCode::Io, format!("interface {name} vanished"));
+    host.link_by_name(name)?.ok_or_else(vanished)
+}
+
 /// Claims an address of each subnet, the one that is asked for if there is, and sets the node's end up to
 /// reach the pod.
 pub(crate) fn connect(
     host: &mut Socket,
     attachment: &Attachment,
     config: &Config,
+    datapath: Datapath,
     asked: &[IpAddr],
     log: &Log,
-) -> Result<Vec<IpAddr>> {
+) -> Result<Vec<Assigned>> {
     let name = &attachment.host_interface;
-    let index = host
-        .link_by_name(name)?
-        .ok_or_else(|| Error::new(ErrorCode::Io, format!("interface {name} vanished")))?
-        .index;
+    let index = link(host, attachment)?.index;
     // People look for the pod behind an interface: `ip link` shows this.
     let label = PodLabel {
         mac: attachment.mac,
@@ -110,39 +116,25 @@ pub(crate) fn connect(
         log.warn(&format!("{name} gets no alias: {error}"));
     }
     // Before the pod's end gives it a carrier.
-    for setting in sysctl::of_host_end(config.has_ipv6()) {
+    for setting in sysctl::of_host_end(config.has_ipv6() && datapath.is_routed_over_links()) {
         sysctl::set(name, setting)?;
     }
-    let mut addresses = Vec::new();
+    let mut assigned = Vec::new();
     for subnet in &config.subnets {
         let family = Family::of(subnet.addr());
         let pod = Claimant {
             interface: index,
             source: config.node_address(family),
+            datapath,
         };
         let address = match asked.iter().find(|address| subnet.contains(*address)) {
             Some(address) => asked::claim(host, *address, pod)?,
             None => next(host, config, *subnet, pod, log)?,
         };
-        addresses.push(address);
+        let gateway = datapath.gateway(*subnet);
+        assigned.push(Assigned { address, gateway });
     }
-    Ok(addresses)
-}
-
-/// Tells the node the pod's hardware address, once both ends are up: what the kernel has learnt before goes
-/// where it sees no carrier.
-pub(crate) fn introduce(
-    host: &mut Socket,
-    attachment: &Attachment,
-    addresses: &[IpAddr],
-) -> Result<()> {
-    let Some(link) = host.link_by_name(&attachment.host_interface)? else {
-        return Ok(());
-    };
-    for address in addresses {
-        host.introduce_pod(link.index, *address, attachment.mac)?;
-    }
-    Ok(())
+    Ok(assigned)
 }
 
 /// Claims the next free address of the subnet.

@@ -12,6 +12,7 @@ mod carrier;
 mod check;
 mod config;
 mod cursor;
+mod datapath;
 mod del;
 mod dns;
 mod environment;
@@ -65,7 +66,8 @@ Configuration:
   cniVersion  0.3.0, 0.3.1, 0.4.0, 1.0.0 or 1.1.0
   name        name of the network
   type        signpost-cni
-  mode        ptp (default): a veth pair and a host route for each pod
+  mode        ptp (default): a veth pair and a host route for each pod; bridge: the node's ends of the
+              pairs are ports of one bridge, sgnbr0, which has the gateways' addresses
   subnets     the node's pod CIDRs, at most one of each address family
   mtu         MTU of the pod's interface; 0 (default) takes the smallest of all ways that the node's
               default routes lead

@@ -4,17 +4,20 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use signpost_netlink::{
-    Errno, Family, Netns, Route, RouteFilter, RouteKind, Scope, Socket, pod_gateway, table,
+    Errno, Family, Mac, Netns, Route, RouteFilter, RouteKind, Scope, Socket, table,
 };
 
 use crate::attachment::Attachment;
 use crate::carrier;
+use crate::datapath::Assigned;
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::Log;
 use crate::sysctl;
 
-/// The pod's routes of a family over the interface with this index, in the order in which they are added.
-fn routes(family: Family, interface: u32, table: u32) -> Vec<Route> {
+/// The pod's routes over the interface with this index to this gateway and through it, in the order in which
+/// they are added.
+fn routes(gateway: IpAddr, interface: u32, table: u32) -> Vec<Route> {
+    let family = Family::of(gateway);
     let route = |destination| Route {
         interface: Some(interface),
         table,
@@ -23,23 +26,25 @@ fn routes(family: Family, interface: u32, table: u32) -> Vec<Route> {
         ..Route::to(destination)
     };
     let default = Route {
-        gateway: Some(pod_gateway(family)),
+        gateway: Some(gateway),
         onlink: family == Family::V4,
         ..route(family.default_destination())
     };
-    match family {
-        // The gateway is in no subnet of the pod. Sandboxes that copy routes (Kata, gVisor) copy no `onlink`:
-        // this one tells them the same.
-        Family::V4 => {
-            let to_gateway = Route {
-                scope: Scope::Link,
-                ..route(pod_gateway(family).into())
-            };
-            vec![to_gateway, default]
-        }
-        // A link-local address is on the link, as the kernel's own route to all of them says.
-        Family::V6 => vec![default],
+    // A link-local address is on the link, as the kernel's own route to all of them says.
+    if matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+        return vec![default];
     }
+    // The gateway is in no subnet of the pod. Sandboxes that copy routes (Kata, gVisor) copy no `onlink`: this
+    // one tells them the same.
+    let scope = match family {
+        Family::V4 => Scope::Link,
+        Family::V6 => Scope::Universe,
+    };
+    let to_gateway = Route {
+        scope,
+        ..route(gateway.into())
+    };
+    vec![to_gateway, default]
 }
 
 /// Opens the pod's namespace.
@@ -59,11 +64,12 @@ pub(crate) fn open(attachment: &Attachment) -> Result<Netns> {
     Ok(netns)
 }
 
-/// Sets the pod's end up with `addresses`; tells the routes made.
+/// Sets the pod's end up with what is assigned; tells the routes made.
 pub(crate) fn connect(
     netns: &Netns,
     attachment: &Attachment,
-    addresses: &[IpAddr],
+    assigned: &[Assigned],
+    gateway_mac: Mac,
     log: &Log,
 ) -> Result<Vec<Route>> {
     netns.run(|| {
@@ -75,29 +81,29 @@ pub(crate) fn connect(
         let link = pod
             .link_by_name(name)?
             .ok_or_else(|| Error::new(ErrorCode::Io, format!("interface {name} vanished")))?;
-        for setting in sysctl::of_pod_end(addresses.iter().any(IpAddr::is_ipv6)) {
+        let ipv6 = assigned.iter().any(|it| it.address.is_ipv6());
+        for setting in sysctl::of_pod_end(ipv6) {
             sysctl::set(name, setting)?;
         }
         pod.set_link_up(link.index)?;
         let mut made = Vec::new();
-        for address in addresses {
-            let family = Family::of(*address);
-            pod.add_address(link.index, IpNet::from(*address))?;
-            pod.set_neighbour(link.index, pod_gateway(family), attachment.host_mac)?;
-            made.extend(route(&mut pod, attachment, link.index, *address)?);
+        for it in assigned {
+            pod.add_address(link.index, IpNet::from(it.address))?;
+            pod.set_neighbour(link.index, it.gateway, gateway_mac)?;
+            made.extend(route(&mut pod, attachment, link.index, *it)?);
         }
         carrier::wait(&mut pod, name, log)?;
         Ok(made)
     })?
 }
 
-/// Routes what the pod sends from `address`. A pod's further interfaces (Multus) leave its default route alone:
+/// Routes what the pod sends from its address. A pod's further interfaces (Multus) leave its default route alone:
 /// only what is sent from their addresses, such as answers, or by sockets bound to them goes over them.
 fn route(
     pod: &mut Socket,
     attachment: &Attachment,
     interface: u32,
-    address: IpAddr,
+    Assigned { address, gateway }: Assigned,
 ) -> Result<Vec<Route>> {
     let family = Family::of(address);
     let is_further = has_default_route(pod, family)?;
@@ -129,7 +135,7 @@ fn route(
         table::MAIN
     };
     let mut made = Vec::new();
-    for route in routes(family, interface, table) {
+    for route in routes(gateway, interface, table) {
         match pod.add_route(&route) {
             Ok(()) => made.push(route),
             // Of another interface whose default route somebody has taken away. The default route does

@@ -9,8 +9,9 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use signpost_netlink::{LinkRemovals, Socket};
+use signpost_netlink::{Link, LinkRemovals, Socket};
 
+use crate::datapath::Datapath;
 use crate::error::Result;
 
 /// The option by which the other process is started.
@@ -23,11 +24,25 @@ pub(crate) fn remove(node: &mut Socket, name: &str) -> Result<bool> {
     let Some(link) = node.link_by_name(name)? else {
         return Ok(false);
     };
+    // What is left of it harms nobody, and the agent removes it.
+    let _ = forget_link(node, &link);
     if !left_to_another(link.index) {
         // By its index: the name may be another pod's by now.
         node.delete_link_by_index(link.index)?;
     }
     Ok(true)
+}
+
+/// Takes back what does not go with the interface called `name`, if there is one.
+pub(crate) fn forget(node: &mut Socket, name: &str) -> Result<()> {
+    match node.link_by_name(name)? {
+        Some(link) => forget_link(node, &link),
+        None => Ok(()),
+    }
+}
+
+fn forget_link(node: &mut Socket, link: &Link) -> Result<()> {
+    Datapath::of(node, link)?.forget(node, link)
 }
 
 /// Whether another process has removed it.
