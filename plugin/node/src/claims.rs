@@ -4,7 +4,7 @@
 //! behind it, follow from that. Setting the interface down, flushing routes, or a routing program that removes
 //! what it does not know takes them away while the pod lives. They are restored when the kernel tells of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -81,16 +81,21 @@ impl RouteChanges {
 }
 
 /// Restores what pods lack that claim addresses. `node_addresses` are those from which the node talks to them;
-/// `None` leaves that as it is. Returns what people should hear of.
+/// `None` leaves that as it is. Pods behind `ports` of the bridge need no routes of their own. Returns what people
+/// should hear of.
 pub fn restore(
     socket: &mut Socket,
     node_addresses: Option<&[IpAddr]>,
     changes: &RouteChanges,
+    ports: &BTreeSet<u32>,
 ) -> signpost_netlink::Result<Vec<String>> {
     let removed = changes.forget();
     let mut routes = pod_routes(socket)?;
     let mut warnings = Vec::new();
     for link in socket.links()? {
+        if ports.contains(&link.index) {
+            continue;
+        }
         let routes = routes.remove(&link.index).unwrap_or_default();
         let label = PodLabel::of(&link);
         if label.is_none() && routes.is_empty() {
@@ -142,7 +147,9 @@ fn pod_routes(socket: &mut Socket) -> signpost_netlink::Result<HashMap<u32, Vec<
         ..RouteFilter::default()
     };
     for family in [Family::V4, Family::V6] {
-        for route in socket.routes(family, filter)? {
+        let routes = socket.routes(family, filter)?.into_iter();
+        // The others are those to a bridge.
+        for route in routes.filter(|it| it.destination == it.destination.addr().into()) {
             let interface = route.interface.unwrap_or_default();
             found.entry(interface).or_default().push(route);
         }

@@ -133,7 +133,7 @@ impl Conflist {
     fn render(&self, settings: &Settings, mtu: u32, chain: &Chain) -> String {
         let mut plugins = vec![json!({
             "type": PLUGIN,
-            "mode": "ptp",
+            "mode": settings.mode,
             "subnets": settings.subnets,
             "nodeAddresses": settings.node_addresses,
             "mtu": mtu,
@@ -154,6 +154,7 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
+            mode: signpost_api::DatapathMode::Ptp,
             subnets: subnets(),
             node_addresses: vec!["192.0.2.10".parse().unwrap()],
             mtu: 0,

@@ -6,6 +6,7 @@
 //! network's configuration. It only ever adds: when it stops, pods go on and new pods still start.
 
 pub mod agent;
+pub mod bridged;
 pub mod chained;
 pub mod claims;
 pub mod cluster;

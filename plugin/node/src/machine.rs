@@ -14,7 +14,11 @@ use crate::install::Installer;
 use crate::options::{Options, PLUGIN};
 use crate::plan::{OnNode, Plan, Settings};
 use crate::ready::Ready;
-use crate::{forward, iptables_legacy, sysctl, table, uplink};
+use crate::{bridged, forward, iptables_legacy, sysctl, table, uplink};
+
+/// What to do where the kernel refuses rules.
+const NETFILTER: &str =
+    "netfilter: the agent needs the capability NET_ADMIN, and the kernel nf_tables with nft_fib";
 
 /// The node on which the agent runs.
 #[derive(Debug)]
@@ -94,13 +98,17 @@ impl Machine {
 
     /// Carries out what is planned, as far as it does not stand yet. Blocks.
     pub fn carry_out(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        let node_addresses = match plan {
-            Plan::Apply(settings) => Some(settings.node_addresses.as_slice()),
-            Plan::Wait { .. } => None,
-        };
         // Pods that live come first.
         let mut kernel = Socket::open()?;
-        for warning in claims::restore(&mut kernel, node_addresses, &self.routes)? {
+        let settings = match plan {
+            Plan::Apply(settings) => Some(settings),
+            Plan::Wait { .. } => None,
+        };
+        let folder = self.sysctl.folder().to_owned();
+        let netfilter = self.netfilter()?;
+        let ports = bridged::restore(&mut kernel, netfilter, settings, &folder)?;
+        let node_addresses = settings.map(|settings| settings.node_addresses.as_slice());
+        for warning in claims::restore(&mut kernel, node_addresses, &self.routes, &ports)? {
             self.warnings.add(&warning);
         }
         self.installer.ensure()?;
@@ -115,6 +123,13 @@ impl Machine {
         }
     }
 
+    fn netfilter(&mut self) -> anyhow::Result<&mut nftables::Socket> {
+        Ok(match &mut self.netfilter {
+            Some(socket) => socket,
+            none => none.insert(nftables::Socket::open().context(NETFILTER)?),
+        })
+    }
+
     /// The configuration comes last: with it the kubelet reports Ready and pods start.
     fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
         let subnets = settings.subnets.iter();
@@ -125,14 +140,10 @@ impl Machine {
         if families.contains(&Family::V6) {
             self.sysctl.forward_ipv6()?;
         }
-        let remedy = "netfilter: the agent needs the capability NET_ADMIN, and the kernel nf_tables with nft_fib";
-        let netfilter = match &mut self.netfilter {
-            Some(socket) => socket,
-            none => none.insert(nftables::Socket::open().context(remedy)?),
-        };
+        let netfilter = self.netfilter()?;
         let table = table::table(&settings.subnets, settings.exempt.as_deref());
-        table::ensure(netfilter, &table).context(remedy)?;
-        for remark in forward::ensure(netfilter, &settings.pods).context(remedy)? {
+        table::ensure(netfilter, &table).context(NETFILTER)?;
+        for remark in forward::ensure(netfilter, &settings.pods).context(NETFILTER)? {
             self.warnings.add(&remark);
         }
         let legacy = iptables_legacy::ensure(&settings.pods);

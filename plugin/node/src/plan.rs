@@ -43,6 +43,8 @@ pub enum Plan {
 /// How this node is to be set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// How pods are connected from now on.
+    pub mode: DatapathMode,
     /// The node's pod CIDRs.
     pub subnets: Vec<IpNet>,
     /// The addresses from which the node talks to its pods: its first of each family.
@@ -106,13 +108,9 @@ fn settings(knowledge: &Knowledge, on_node: &OnNode) -> Result<Settings, String>
         }
         Some(Ok(network)) => network,
     };
-    if network.mode != DatapathMode::Ptp {
-        return Err(
-            "a PodNetwork with spec.datapath.mode ptp: this version has no other".to_owned(),
-        );
-    }
     let exempt = network.masquerade.then(|| exempt(node, network));
     Ok(Settings {
+        mode: network.mode,
         subnets: node.pod_cidrs.clone(),
         node_addresses: first_of_each_family(&node.internal_ips),
         mtu: network.mtu,
@@ -206,9 +204,6 @@ mod tests {
         node(&mut unrouted).routed = false;
         node(&mut unrouted).unrouted_because = "QuotaExceeded".into();
         cases.push((unrouted, "QuotaExceeded"));
-        let mut bridged = complete.clone();
-        network(&mut bridged).mode = DatapathMode::Bridge;
-        cases.push((bridged, "spec.datapath.mode"));
         for (knowledge, word) in cases {
             let Plan::Wait {
                 what,

@@ -101,7 +101,8 @@ fn concerns(event: &Event) -> bool {
             table,
             chain,
         }) => {
-            (*family, table.as_str()) == (Family::Inet, table::NAME)
+            let is_own = matches!(family, Family::Inet | Family::Bridge) && table == table::NAME;
+            is_own
                 || chain
                     .as_ref()
                     .is_some_and(|chain| forward::iptables_family(*family, table, chain).is_some())

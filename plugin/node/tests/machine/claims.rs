@@ -1,5 +1,6 @@
 //! Routes to pods that somebody takes away.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -69,7 +70,13 @@ impl World {
             .iter()
             .map(|it| it.parse().unwrap())
             .collect();
-        restore(&mut self.socket, Some(&addresses), &self.changes).unwrap()
+        restore(
+            &mut self.socket,
+            Some(&addresses),
+            &self.changes,
+            &BTreeSet::new(),
+        )
+        .unwrap()
     }
 
     fn routes(&self) -> Vec<String> {

@@ -40,6 +40,7 @@ fn machine(folder: &Path) -> Machine {
 
 fn settings() -> Settings {
     Settings {
+        mode: signpost_api::DatapathMode::Ptp,
         subnets: nets(&["10.244.1.0/24", "fd00:1::/64"]),
         node_addresses: nets(&["192.0.2.1/32"]).iter().map(IpNet::addr).collect(),
         mtu: 0,

@@ -1,0 +1,176 @@
+//! Pods on a bridge, of which somebody takes something away.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use signpost_api::DatapathMode;
+use signpost_netlink::bridged::admit;
+use signpost_netlink::settings::FOLDER;
+use signpost_netlink::{LinkChange, Mac, Netns, PodLabel, Socket, VethEnd, nftables};
+use signpost_node::bridged::restore;
+use signpost_node::plan::Settings;
+
+use crate::run;
+
+const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
+const GATEWAY: &str = "02:73:67:6e:62:72";
+
+/// A node and a pod that is to be behind a port of its bridge.
+struct World {
+    node: Netns,
+    pod: Netns,
+    socket: Socket,
+    netfilter: nftables::Socket,
+}
+
+impl World {
+    fn new() -> Self {
+        let (node, pod) = (Netns::create().unwrap(), Netns::create().unwrap());
+        run(&node, "ip link set lo up");
+        run(&node, "ip address add 192.0.2.10/32 dev lo");
+        let mut socket = Socket::open_in(&node).unwrap();
+        let outer = VethEnd {
+            name: "sgnport",
+            netns: None,
+            mac: None,
+            mtu: Some(1400),
+        };
+        let inner = VethEnd {
+            name: "eth0",
+            netns: Some(&pod),
+            mac: Some(MAC),
+            mtu: Some(1400),
+        };
+        socket.create_veth(&outer, &inner).unwrap();
+        let index = socket.link_by_name("sgnport").unwrap().unwrap().index;
+        let label = PodLabel {
+            mac: MAC,
+            interface: "eth0".into(),
+            container_id: "one".into(),
+        };
+        let alias = LinkChange {
+            alias: Some(label.to_string()),
+            ..LinkChange::default()
+        };
+        socket.change_link(index, &alias).unwrap();
+        socket.add_alternative_name(index, "10.244.1.5").unwrap();
+        for command in [
+            "ip link set eth0 up",
+            "ip address add 10.244.1.5/32 dev eth0",
+            "ip route add 10.244.1.1 dev eth0",
+            "ip route add default via 10.244.1.1",
+        ] {
+            run(&pod, command);
+        }
+        run(
+            &pod,
+            &format!("ip neighbour add 10.244.1.1 lladdr {GATEWAY} dev eth0"),
+        );
+        let mut netfilter = nftables::Socket::open_in(&node).unwrap();
+        // What the plugin has told before anything was taken away.
+        admit(&mut netfilter, "sgnport", &["10.244.1.5".parse().unwrap()]).unwrap();
+        Self {
+            node,
+            pod,
+            socket,
+            netfilter,
+        }
+    }
+
+    fn restore(&mut self, mode: DatapathMode) -> BTreeSet<u32> {
+        let settings = Settings {
+            mode,
+            subnets: vec!["10.244.1.0/24".parse().unwrap()],
+            node_addresses: vec!["192.0.2.10".parse().unwrap()],
+            mtu: 1400,
+            pods: Vec::new(),
+            exempt: None,
+        };
+        let Self {
+            node,
+            socket,
+            netfilter,
+            ..
+        } = self;
+        let restored = node.run(|| restore(socket, netfilter, Some(&settings), Path::new(FOLDER)));
+        restored.unwrap().unwrap()
+    }
+
+    /// Whether the pod reaches the node.
+    fn is_connected(&self) -> bool {
+        let ping = || {
+            std::process::Command::new("busybox")
+                .args(["ping", "-q", "-c3", "-i0.2", "-W1", "192.0.2.10"])
+                .stdout(std::process::Stdio::null())
+                .status()
+        };
+        self.pod.run(ping).unwrap().unwrap().success()
+    }
+}
+
+#[test]
+fn what_a_pod_on_the_bridge_lacks_comes_back_whoever_took_it() {
+    let mut world = World::new();
+    assert!(!world.is_connected());
+    for damage in [
+        "true",
+        "ip link del sgnbr0",
+        "ip link set sgnbr0 down",
+        "ip link set sgnport nomaster",
+        "ip route del 10.244.1.0/24",
+        "ip address del 10.244.1.1/32 dev sgnbr0",
+        "ip neighbour flush dev sgnbr0 nud permanent",
+        "bridge fdb del 02:00:00:00:00:07 dev sgnport master",
+        "nft flush set bridge signpost ports4",
+        "nft delete table bridge signpost",
+        "nft add rule bridge signpost prerouting drop",
+    ] {
+        run(&world.node, damage);
+        let port = world.socket.link_by_name("sgnport").unwrap().unwrap().index;
+        // Whatever is configured for pods from now on.
+        for mode in [DatapathMode::Bridge, DatapathMode::Ptp] {
+            assert_eq!(world.restore(mode), BTreeSet::from([port]), "{damage}");
+        }
+        assert!(world.is_connected(), "{damage}");
+        let fdb = run(&world.node, "bridge fdb show dev sgnport");
+        assert!(
+            fdb.contains("02:00:00:00:00:07 master sgnbr0 static"),
+            "{damage}: {fdb}"
+        );
+        let route = run(&world.node, "ip route show proto 144");
+        assert_eq!(
+            route.trim(),
+            "10.244.1.0/24 dev sgnbr0 scope link src 192.0.2.10",
+            "{damage}"
+        );
+        let settings = run(
+            &world.node,
+            "cat /proc/sys/net/ipv6/conf/sgnbr0/disable_ipv6",
+        );
+        assert_eq!(settings.trim(), "1", "{damage}");
+    }
+}
+
+#[test]
+fn what_is_left_of_a_pod_whose_del_was_lost_goes() {
+    let mut world = World::new();
+    world.restore(DatapathMode::Bridge);
+    run(&world.pod, "ip link del eth0");
+    world.restore(DatapathMode::Bridge);
+    let left = run(&world.node, "ip neighbour show dev sgnbr0");
+    let table = run(&world.node, "nft list table bridge signpost");
+    assert!(
+        left.is_empty() && !table.contains("sgnport"),
+        "{left}\n{table}"
+    );
+}
+
+#[test]
+fn a_node_without_pods_on_a_bridge_gets_none() {
+    let mut world = World::new();
+    run(&world.pod, "ip link del eth0");
+    world.restore(DatapathMode::Ptp);
+    assert_eq!(world.socket.link_by_name("sgnbr0").unwrap(), None);
+    world.restore(DatapathMode::Bridge);
+    assert!(world.socket.link_by_name("sgnbr0").unwrap().unwrap().up);
+}
