@@ -11,9 +11,10 @@ use crate::schema;
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Datapath {
-    /// ptp: each pod has a link of its own to the node, and the node routes between them. bridge:
-    /// the links of a node's pods are ports of one bridge; node agents that do not know it yet
-    /// report so and leave the node's configuration as it is. Default: ptp.
+    /// ptp: each pod has a link of its own to the node, and the node has a route to each pod. bridge:
+    /// the links of a node's pods are ports of one bridge, sgnbr0, which has the first address of
+    /// each of the node's subnets, and the node has a route to it. In both a pod sends everything
+    /// to the node. Default: ptp.
     #[serde(default)]
     pub mode: DatapathMode,
 

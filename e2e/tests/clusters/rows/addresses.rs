@@ -234,6 +234,6 @@ async fn addresses_inside(pod: &Pod, interface: &str) -> Result<BTreeSet<IpNet>>
         .collect()
 }
 
-fn json(text: &str) -> Result<Value> {
+pub(super) fn json(text: &str) -> Result<Value> {
     serde_json::from_str(text).with_context(|| format!("reading ip's JSON: {text}"))
 }

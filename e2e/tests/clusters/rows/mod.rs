@@ -1,6 +1,7 @@
 //! Tests of the requirements, and the clusters that they share.
 
 mod addresses;
+mod bridge;
 mod controller;
 mod joining;
 mod masquerade;
@@ -38,6 +39,7 @@ pub(crate) fn add_to(suite: &mut Suite) {
         .serial(named!(joining::r07_a_node_joins_and_leaves_under_traffic))
         .serial(named!(joining::r12_a_node_becomes_ready_once_it_is_routed))
         .serial(named!(masquerade::r14_only_what_leaves_is_masqueraded))
+        .serial(named!(bridge::r10_pods_of_a_node_are_ports_of_one_bridge))
         .serial(named!(
             router::r18_the_router_has_exactly_the_routes_of_the_nodes
         ))
@@ -60,6 +62,9 @@ pub(crate) fn add_to(suite: &mut Suite) {
         ))
         .serial(named!(
             masquerade::r14_only_what_leaves_is_masqueraded_dual_stack
+        ))
+        .serial(named!(
+            bridge::r10_pods_of_a_node_are_ports_of_one_bridge_dual_stack
         ))
         .serial(named!(
             joining::r13_pods_are_forwarded_where_the_policy_is_drop

@@ -24,7 +24,7 @@ pub(crate) async fn r16_a_service_is_reached_from_everywhere_dual_stack(
 
 /// A cluster IP leads to its pod: from a pod on another node, from one on the same node, from both
 /// nodes, and from the very pod. Other pods keep their address on the way.
-async fn service(cluster: &Cluster) -> Result<()> {
+pub(super) async fn service(cluster: &Cluster) -> Result<()> {
     let app = "r16";
     let server = run_server(
         cluster,
