@@ -116,7 +116,8 @@ fn the_node_talks_to_its_pods_from_its_own_address() {
     run(&node.netns, "ip address add 10.0.0.1/32 dev lo");
     run(&node.netns, "ip address add 2001:db8::1/128 dev lo");
     node.config["nodeAddresses"] = json!(["192.0.2.10", "2001:db8::10"]);
-    let given = addresses(&node.add(&Pod::new("one")));
+    let one = Pod::new("one");
+    let given = addresses(&node.add(&one));
     for (address, source) in given.iter().zip(["192.0.2.10", "2001:db8::10"]) {
         let way = run(&node.netns, &format!("ip route get {address}"));
         assert!(way.contains(&format!("src {source}")), "{way}");
