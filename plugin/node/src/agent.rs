@@ -36,7 +36,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub async fn run(options: Options) -> anyhow::Result<()> {
     info!(
         version = env!("CARGO_PKG_VERSION"),
-        node = options.node_name,
+        node = options.node_name(),
         "signpost-node starts"
     );
     let machine = Machine::new(&options)?;
@@ -105,7 +105,7 @@ impl Agent {
             |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (node_sender, node) = watch::channel(None);
         let nodes: Api<Node> = Api::all(client.clone());
-        let own = named(&options.node_name);
+        let own = named(options.node_name());
         tokio::spawn(follow(
             nodes,
             own,
@@ -122,7 +122,7 @@ impl Agent {
             network_sender,
         ));
         Self {
-            node_name: options.node_name.clone(),
+            node_name: options.node_name().to_owned(),
             routes: machine.route_changes(),
             machine,
             node,

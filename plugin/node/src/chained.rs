@@ -36,6 +36,9 @@ const KINDS: [Kind; 2] = [
     },
 ];
 
+/// Their names.
+pub const NAMES: [&str; KINDS.len()] = [KINDS[0].name, KINDS[1].name];
+
 /// Inode, length, mode, and times of the last changes of content and inode.
 type Stamp = (u64, u64, u32, i64, i64);
 

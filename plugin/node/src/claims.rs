@@ -13,11 +13,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use ipnet::IpNet;
 use signpost_netlink::{
-    Errno, Family, Link, Mac, PodLabel, ROUTE_PROTOCOL, Route, RouteEvent, RouteFilter,
-    RouteMonitor, Socket, pod_route, table,
+    Errno, Family, HOST_INTERFACE_PREFIX, Link, Mac, PodLabel, ROUTE_PROTOCOL, Route, RouteEvent,
+    RouteFilter, RouteMonitor, Socket, pod_route, table,
 };
 use tokio::sync::watch;
 use tracing::{info, warn};
+
+use crate::hand::Hand;
 
 /// How long to wait where the kernel's notifications cannot be read.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -88,6 +90,7 @@ pub fn restore(
     node_addresses: Option<&[IpAddr]>,
     changes: &RouteChanges,
     ports: &BTreeSet<u32>,
+    hand: &mut Hand,
 ) -> signpost_netlink::Result<Vec<String>> {
     let removed = changes.forget();
     let mut routes = pod_routes(socket)?;
@@ -121,21 +124,44 @@ pub fn restore(
                     is_routed: there.is_some(),
                 };
                 let who = removed.get(&net).copied();
-                warnings.extend(pod.restore(socket, source, who)?);
+                warnings.extend(pod.restore(socket, source, who, hand)?);
             }
         }
         // A pod of a version that claimed by routes alone, or a name that somebody took away.
         let reached = routes.iter().map(|route| route.destination.addr());
         for address in reached.filter(|address| !claims.contains(address)) {
-            match socket.add_alternative_name(link.index, &address.to_string()) {
-                Ok(()) => info!(interface = link.name, %address, "claimed the address of a pod"),
-                Err(error) => warnings.push(format!(
+            let what = format!("name {} {address}, which it claims", link.name);
+            let claimed = hand.make(what, || {
+                socket.add_alternative_name(link.index, &address.to_string())?;
+                info!(interface = link.name, %address, "claimed the address of a pod");
+                Ok::<_, signpost_netlink::Error>(())
+            });
+            if let Err(error) = claimed {
+                warnings.push(format!(
                     "{error}: another pod may get the address once its route is gone"
-                )),
+                ));
             }
         }
     }
     Ok(warnings)
+}
+
+/// The interfaces to pods that live on this node, with the pods' addresses.
+pub fn interfaces(socket: &mut Socket) -> signpost_netlink::Result<Vec<String>> {
+    let routes = pod_routes(socket)?;
+    let is_pods = |link: &Link| {
+        let is_named_so = link.veth && link.name.starts_with(HOST_INTERFACE_PREFIX);
+        is_named_so || PodLabel::of(link).is_some() || routes.contains_key(&link.index)
+    };
+    let links = socket.links()?.into_iter().filter(is_pods);
+    let told = links.map(|link| {
+        let claims: Vec<_> = link.claims().map(|address| address.to_string()).collect();
+        match claims.as_slice() {
+            [] => link.name,
+            claims => format!("{} ({})", link.name, claims.join(", ")),
+        }
+    });
+    Ok(told.collect())
 }
 
 /// The plugin's routes, by the interface that they lead over.
@@ -169,6 +195,29 @@ struct Pod<'a> {
 impl Pod<'_> {
     /// Makes its route as it should be.
     fn restore(
+        &self,
+        socket: &mut Socket,
+        source: Option<IpAddr>,
+        who: Option<u32>,
+        hand: &mut Hand,
+    ) -> signpost_netlink::Result<Option<String>> {
+        let mut warning = None;
+        let way = format!(
+            "the route to the pod {} by {}",
+            self.address, self.link.name
+        );
+        let what = match source {
+            Some(source) => format!("restore {way}, from {source}"),
+            None => format!("restore {way}"),
+        };
+        hand.make(what, || {
+            warning = self.write(socket, source, who)?;
+            Ok(())
+        })
+        .map(|()| warning)
+    }
+
+    fn write(
         &self,
         socket: &mut Socket,
         source: Option<IpAddr>,

@@ -1,16 +1,17 @@
 //! The network configuration that the container runtime reads.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use ipnet::IpNet;
 use serde_json::{Value, json};
+use similar::TextDiff;
 use tracing::{info, warn};
 
 use crate::chained::Chain;
-use crate::file::write_atomically;
+use crate::file::{self, write_atomically};
+use crate::hand::Hand;
 use crate::options::PLUGIN;
 use crate::plan::Settings;
 
@@ -19,8 +20,6 @@ use crate::plan::Settings;
 pub const FILE: &str = "00-signpost.conflist";
 /// The name that an earlier version gave it.
 pub const FORMER_FILE: &str = "10-signpost.conflist";
-/// What names of files end with that runtimes read (containerd: `loadFromConfDir` of go-cni).
-const READ_BY_RUNTIMES: [&str; 3] = [".conf", ".conflist", ".json"];
 /// The version of the specification that it is written in: what every runtime speaks that a supported
 /// Kubernetes works with.
 pub const CNI_VERSION: &str = "1.0.0";
@@ -39,6 +38,11 @@ pub struct Conflist {
 }
 
 impl Conflist {
+    /// The folder that it is in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file in `folder`. By it the plugin adds pods only as `ready_file` says.
     pub fn new(folder: &Path, ready_file: &Path) -> Self {
         Self {
@@ -49,26 +53,33 @@ impl Conflist {
     }
 
     /// Gives a file that an earlier version wrote its present name. At no time the runtime finds none.
-    pub fn adopt_former(&self) -> anyhow::Result<()> {
+    pub fn adopt_former(&self, hand: &mut Hand) -> anyhow::Result<()> {
         let former = self.folder.join(FORMER_FILE);
-        match fs::rename(&former, &self.path) {
-            Ok(()) => {
-                info!(from = %former.display(), to = %self.path.display(), "renamed the network configuration");
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error).with_context(|| {
-                format!(
-                    "{} cannot be renamed to {FILE}: check that its folder is mounted writable",
-                    former.display()
-                )
-            }),
+        if !former.exists() {
+            return Ok(());
         }
+        let (from, to) = (former.display(), self.path.display());
+        hand.make(format!("rename {from} to {to}"), || {
+            fs::rename(&former, &self.path).with_context(|| {
+                format!(
+                    "{from} cannot be renamed to {FILE}: check that its folder is mounted writable"
+                )
+            })?;
+            info!(%from, %to, "renamed the network configuration");
+            Ok(())
+        })
+    }
+
+    /// The file as it is, or `None` if there is none that can be read. One that still has its former name
+    /// is about to get the present one.
+    fn content(&self) -> Option<String> {
+        let former = fs::read_to_string(self.folder.join(FORMER_FILE));
+        former.or_else(|_| fs::read_to_string(&self.path)).ok()
     }
 
     /// The subnets in the file as it is, or `None` if there is no such file that can be read.
     pub fn subnets(&self) -> Option<Vec<IpNet>> {
-        let content: Value = serde_json::from_slice(&fs::read(&self.path).ok()?).ok()?;
+        let content: Value = serde_json::from_str(&self.content()?).ok()?;
         let subnets = content["plugins"][0]["subnets"].as_array()?;
         subnets
             .iter()
@@ -77,57 +88,44 @@ impl Conflist {
     }
 
     /// Writes the file, if it is not as it should be. The plugins `chained` come after Signpost's.
-    pub fn ensure(&self, settings: &Settings, mtu: u32, chain: &Chain) -> anyhow::Result<()> {
+    pub fn ensure(
+        &self,
+        settings: &Settings,
+        mtu: u32,
+        chain: &Chain,
+        hand: &mut Hand,
+    ) -> anyhow::Result<()> {
         let content = self.render(settings, mtu, chain);
-        if fs::read_to_string(&self.path).is_ok_and(|present| present == content) {
+        let present = self.content().unwrap_or_default();
+        if present == content {
             return Ok(());
         }
-        write_atomically(&self.path, content.as_bytes(), 0o644)?;
         let path = self.path.display();
-        let subnets = &settings.subnets;
-        info!(%path, ?subnets, mtu, "wrote the network configuration: pods can start");
-        Ok(())
+        hand.make(
+            format!("write {path}\n{}", diff(&present, &content)),
+            || {
+                write_atomically(&self.path, content.as_bytes(), 0o644)?;
+                let subnets = &settings.subnets;
+                info!(%path, ?subnets, mtu, "wrote the network configuration: pods can start");
+                Ok(())
+            },
+        )
+    }
+
+    /// Removes the file, by whatever name. Tells whether it was there.
+    pub fn remove(&self, hand: &mut Hand) -> anyhow::Result<bool> {
+        let former = file::remove(&self.folder.join(FORMER_FILE), hand)?;
+        Ok(file::remove(&self.path, hand)? || former)
     }
 
     /// Removes the file, if it is there: its subnets are not this node's, and a pod that got an
     /// address of them could not be reached.
-    pub fn remove_stale(&self) -> anyhow::Result<()> {
-        match fs::remove_file(&self.path) {
-            Ok(()) => {
-                let path = self.path.display();
-                warn!(%path, "removed a network configuration with subnets that are not this node's");
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => {
-                Err(error).with_context(|| format!("remove the stale {}", self.path.display()))
-            }
+    pub fn remove_stale(&self, hand: &mut Hand) -> anyhow::Result<()> {
+        if self.remove(hand)? && hand.acts() {
+            let path = self.path.display();
+            warn!(%path, "removed a network configuration with subnets that are not this node's");
         }
-    }
-
-    /// Says of each file that the runtime takes before this one that it does, and what to do. They are
-    /// somebody else's, so they are left alone.
-    pub fn outranked_by(&self) -> Vec<String> {
-        // A folder that cannot be read is the concern of whoever writes into it.
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let mut others: Vec<PathBuf> = entries
-            .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()))
-            .map(|entry| entry.path())
-            .filter(|path| {
-                let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-                let read = |ending: &&str| name.ends_with(ending.as_bytes());
-                READ_BY_RUNTIMES.iter().any(read) && name < FILE.as_bytes()
-            })
-            .collect();
-        others.sort();
-        let told = others.iter().map(|other| {
-            format!(
-                "{} comes before {FILE} in the alphabet, so the container runtime takes it and pods \
-                 are not Signpost's: remove it, unless it calls Signpost in its turn",
-                other.display()
-            )
-        });
-        told.collect()
+        Ok(())
     }
 
     fn render(&self, settings: &Settings, mtu: u32, chain: &Chain) -> String {
@@ -146,6 +144,15 @@ impl Conflist {
         }
         format!("{content:#}\n")
     }
+}
+
+/// How a text becomes another one, line by line.
+fn diff(from: &str, to: &str) -> String {
+    let diff = TextDiff::from_lines(from, to);
+    let lines = diff
+        .iter_all_changes()
+        .map(|change| format!("{}{change}", change.tag()));
+    lines.collect()
 }
 
 #[cfg(test)]
@@ -188,7 +195,9 @@ mod tests {
             newest: false,
             ..Chain::EMPTY
         };
-        conflist.ensure(&settings(), 1460, &chained).unwrap();
+        conflist
+            .ensure(&settings(), 1460, &chained, &mut Hand::real())
+            .unwrap();
         assert_eq!(
             read(folder.path()),
             json!({
@@ -208,7 +217,9 @@ mod tests {
             })
         );
         assert_eq!(conflist.subnets(), Some(subnets()));
-        conflist.ensure(&settings(), 1460, &Chain::EMPTY).unwrap();
+        conflist
+            .ensure(&settings(), 1460, &Chain::EMPTY, &mut Hand::real())
+            .unwrap();
         let versions = &read(folder.path())["cniVersions"];
         assert_eq!(versions, &json!(["1.0.0", "1.1.0"]));
     }
@@ -219,14 +230,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
         let inode = || fs::metadata(folder.path().join(FILE)).unwrap().ino();
-        conflist.ensure(&settings(), 1500, &Chain::EMPTY).unwrap();
+        conflist
+            .ensure(&settings(), 1500, &Chain::EMPTY, &mut Hand::real())
+            .unwrap();
         let first = inode();
-        conflist.ensure(&settings(), 1500, &Chain::EMPTY).unwrap();
+        conflist
+            .ensure(&settings(), 1500, &Chain::EMPTY, &mut Hand::real())
+            .unwrap();
         assert_eq!(inode(), first);
-        conflist.ensure(&settings(), 9001, &Chain::EMPTY).unwrap();
+        conflist
+            .ensure(&settings(), 9001, &Chain::EMPTY, &mut Hand::real())
+            .unwrap();
         assert_eq!(read(folder.path())["plugins"][0]["mtu"], 9001);
-        conflist.remove_stale().unwrap();
-        conflist.remove_stale().unwrap();
+        conflist.remove_stale(&mut Hand::real()).unwrap();
+        conflist.remove_stale(&mut Hand::real()).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
@@ -234,41 +251,14 @@ mod tests {
     fn conflist_of_an_earlier_version_gets_the_present_name() {
         let folder = tempfile::tempdir().unwrap();
         let conflist = conflist(folder.path());
-        conflist.adopt_former().unwrap();
-        conflist.ensure(&settings(), 1500, &Chain::EMPTY).unwrap();
+        conflist.adopt_former(&mut Hand::real()).unwrap();
+        conflist
+            .ensure(&settings(), 1500, &Chain::EMPTY, &mut Hand::real())
+            .unwrap();
         let (present, former) = (folder.path().join(FILE), folder.path().join(FORMER_FILE));
         fs::rename(&present, &former).unwrap();
-        conflist.adopt_former().unwrap();
+        conflist.adopt_former(&mut Hand::real()).unwrap();
         assert_eq!(conflist.subnets(), Some(subnets()));
         assert!(!former.exists());
-    }
-
-    #[test]
-    fn conflist_comes_before_the_usual_ones_and_names_those_that_still_win() {
-        let folder = tempfile::tempdir().unwrap();
-        let conflist = conflist(folder.path());
-        conflist.ensure(&settings(), 1500, &Chain::EMPTY).unwrap();
-        for usual in [
-            "05-cilium.conf",
-            "10-aws.conflist",
-            "10-calico.conflist",
-            "10-containerd-net.conflist",
-            "10-flannel.conflist",
-            "87-podman-bridge.conflist",
-            "00-not-read.conflist.bak",
-            "00-also-not.txt",
-        ] {
-            fs::write(folder.path().join(usual), "{}").unwrap();
-        }
-        fs::create_dir(folder.path().join("00-folder.conf")).unwrap();
-        assert_eq!(conflist.outranked_by(), Vec::<String>::new());
-        for winner in ["00-multus.conf", ".hidden.json"] {
-            fs::write(folder.path().join(winner), "{}").unwrap();
-        }
-        let told = conflist.outranked_by();
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].contains(".hidden.json") && told[1].contains("00-multus.conf"));
-        assert!(told.iter().all(|told| told.contains("remove it")));
-        assert!(folder.path().join("00-multus.conf").exists());
     }
 }

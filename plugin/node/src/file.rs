@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use tracing::{debug, info};
 
+use crate::hand::Hand;
+
 /// Ending of files that are being written: not one that runtimes look for.
 const SUFFIX: &str = ".tmp";
 
@@ -66,6 +68,20 @@ pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> anyhow::Resul
         let cause = cause.unwrap_or_else(|| io::Error::from(error.kind()));
         anyhow::Error::new(cause).context(format!("{} cannot be written: {remedy}", path.display()))
     })
+}
+
+/// Removes a file, if it is there. Tells whether it was.
+pub fn remove(path: &Path, hand: &mut Hand) -> anyhow::Result<bool> {
+    if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(false);
+    }
+    let name = path.display();
+    hand.make(format!("remove {name}"), || {
+        fs::remove_file(path).with_context(|| {
+            format!("{name} cannot be removed: check that its folder is mounted writable")
+        })
+    })?;
+    Ok(true)
 }
 
 #[cfg(test)]

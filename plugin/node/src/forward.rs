@@ -24,6 +24,8 @@ use signpost_netlink::nftables::{
 };
 use tracing::info;
 
+use crate::hand::Hand;
+
 /// What the comments of rules begin with that this agent has added.
 const MARK: &str = "signpost: ";
 /// Number of the hook for forwarded packets.
@@ -35,7 +37,11 @@ const DEEPEST: usize = 16;
 /// `iptables`. Where none drops, no rules of this agent remain.
 ///
 /// Returns what stops packets in chains that are not those of `iptables`, each with its remedy.
-pub fn ensure(socket: &mut Socket, pods: &[IpNet]) -> signpost_netlink::Result<BTreeSet<String>> {
+pub fn ensure(
+    socket: &mut Socket,
+    pods: &[IpNet],
+    hand: &mut Hand,
+) -> signpost_netlink::Result<BTreeSet<String>> {
     let tables = socket.tables()?;
     let asleep = |chain: &ChainEntry| {
         tables.iter().any(|table| {
@@ -50,11 +56,22 @@ pub fn ensure(socket: &mut Socket, pods: &[IpNet]) -> signpost_netlink::Result<B
         let rules = socket.rules(chain.family, &chain.table, &chain.name)?;
         let end = end(socket, &chain, &rules)?;
         match iptables_family(chain.family, &chain.table, &chain.name) {
-            Some(family) => accept(socket, &chain, &rules, &end, &wanted(family, pods))?,
+            Some(family) => accept(socket, &chain, &rules, &end, &wanted(family, pods), hand)?,
             None => obstacles.extend(obstacle(socket, &chain, &end, pods)?),
         }
     }
     Ok(obstacles)
+}
+
+/// Removes the rules of this agent from the FORWARD chains of `iptables`.
+pub fn remove(socket: &mut Socket, hand: &mut Hand) -> signpost_netlink::Result<()> {
+    for chain in socket.chains()? {
+        if iptables_family(chain.family, &chain.table, &chain.name).is_some() {
+            let rules = socket.rules(chain.family, &chain.table, &chain.name)?;
+            accept(socket, &chain, &rules, &End::Pass, &[], hand)?;
+        }
+    }
+    Ok(())
 }
 
 /// The address family of a chain, if it is a FORWARD chain of `iptables`.
@@ -154,6 +171,7 @@ fn accept(
     present: &[RuleEntry],
     end: &End<'_>,
     wanted: &[Rule],
+    hand: &mut Hand,
 ) -> signpost_netlink::Result<()> {
     let (wanted, before) = match end {
         End::Pass => (&[][..], None),
@@ -176,28 +194,36 @@ fn accept(
     if stand {
         return Ok(());
     }
-    let mut batch = Batch::new();
-    for rule in ours {
-        batch.delete_rule(chain.family, &chain.table, &chain.name, rule.handle);
+    let what = difference(chain, &ours, wanted);
+    hand.make(what.clone(), || {
+        let mut batch = Batch::new();
+        for rule in ours {
+            batch.delete_rule(chain.family, &chain.table, &chain.name, rule.handle);
+        }
+        for rule in wanted {
+            batch.add_rule(chain.family, &chain.table, &chain.name, rule, before);
+        }
+        socket.commit(batch)?;
+        info!("{what}");
+        Ok(())
+    })
+}
+
+/// What is changed in a chain, in words.
+fn difference(chain: &ChainEntry, ours: &[&RuleEntry], wanted: &[Rule]) -> String {
+    let family = format!("{:?}", chain.family).to_lowercase();
+    let mut what = Vec::new();
+    if !ours.is_empty() {
+        what.push(format!("delete {} rules of Signpost's", ours.len()));
     }
-    for rule in wanted {
-        batch.add_rule(chain.family, &chain.table, &chain.name, rule, before);
+    if !wanted.is_empty() {
+        let comments = wanted.iter().map(|rule| rule.comment.as_str());
+        let which = comments.map(|comment| comment.trim_start_matches(MARK));
+        let which = which.collect::<Vec<_>>().join(", ");
+        what.push(format!("add rules that accept packets ({which})"));
     }
-    socket.commit(batch)?;
-    let family = chain.family;
-    if wanted.is_empty() {
-        info!(
-            ?family,
-            "the FORWARD chain drops no more: removed the rules that accept pod traffic"
-        );
-    } else {
-        let rules = wanted.len();
-        info!(
-            ?family,
-            rules, "the FORWARD chain drops: wrote rules that accept pod traffic"
-        );
-    }
-    Ok(())
+    let (what, table, name) = (what.join(" and "), &chain.table, &chain.name);
+    format!("in the nftables chain {family} {table} {name}, {what}")
 }
 
 /// Says how a chain of somebody else stops the pods' packets, if it may.

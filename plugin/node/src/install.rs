@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tracing::info;
 
 use crate::file::write_atomically;
+use crate::hand::Hand;
 use crate::options::PLUGIN;
 
 /// The plugin's permissions on the node.
@@ -33,7 +34,7 @@ impl Installer {
     }
 
     /// Writes the plugin if the node has none or another one. A running plugin keeps its file.
-    pub fn ensure(&mut self) -> anyhow::Result<()> {
+    pub fn ensure(&mut self, hand: &mut Hand) -> anyhow::Result<()> {
         if self.known_good.is_some() && self.stamp() == self.known_good {
             return Ok(());
         }
@@ -45,8 +46,12 @@ impl Installer {
         })?;
         let right_mode = fs::metadata(&self.target).is_ok_and(|it| it.mode() & 0o7777 == MODE);
         if !right_mode || fs::read(&self.target).ok().as_deref() != Some(&wanted) {
-            write_atomically(&self.target, &wanted, MODE)?;
-            info!(path = %self.target.display(), bytes = wanted.len(), "installed the plugin");
+            let (path, bytes) = (self.target.display(), wanted.len());
+            hand.make(format!("install the plugin {path} ({bytes} bytes)"), || {
+                write_atomically(&self.target, &wanted, MODE)?;
+                info!(%path, bytes, "installed the plugin");
+                Ok::<_, anyhow::Error>(())
+            })?;
         }
         self.known_good = self.stamp();
         Ok(())
@@ -73,12 +78,14 @@ mod tests {
         let bin = folder.path().join("bin");
         let target = bin.join(PLUGIN);
         let mut installer = Installer::new(source.clone(), &bin);
-        installer.ensure().unwrap();
+        installer.ensure(&mut Hand::real()).unwrap();
         let first = fs::metadata(&target).unwrap();
         assert_eq!(first.mode() & 0o777, 0o755);
 
-        installer.ensure().unwrap();
-        Installer::new(source, &bin).ensure().unwrap();
+        installer.ensure(&mut Hand::real()).unwrap();
+        Installer::new(source, &bin)
+            .ensure(&mut Hand::real())
+            .unwrap();
         assert_eq!(
             fs::metadata(&target).unwrap().ino(),
             first.ino(),
@@ -86,14 +93,14 @@ mod tests {
         );
 
         fs::write(&target, "other").unwrap();
-        installer.ensure().unwrap();
+        installer.ensure(&mut Hand::real()).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "new plugin");
         fs::remove_file(&target).unwrap();
-        installer.ensure().unwrap();
+        installer.ensure(&mut Hand::real()).unwrap();
         assert!(target.exists());
 
         fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
-        installer.ensure().unwrap();
+        installer.ensure(&mut Hand::real()).unwrap();
         assert_eq!(fs::metadata(&target).unwrap().mode() & 0o777, 0o755);
     }
 
@@ -101,7 +108,7 @@ mod tests {
     fn install_without_a_plugin_says_which_flag_to_use() {
         let folder = tempfile::tempdir().unwrap();
         let mut installer = Installer::new(folder.path().join("absent"), folder.path());
-        let error = installer.ensure().unwrap_err();
+        let error = installer.ensure(&mut Hand::real()).unwrap_err();
         assert!(error.to_string().contains("--plugin"), "{error:#}");
     }
 }

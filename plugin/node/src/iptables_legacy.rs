@@ -12,12 +12,14 @@ use ipnet::IpNet;
 use signpost_netlink::Family;
 use tracing::info;
 
+use crate::hand::Hand;
+
 /// Comment of the rules that this agent has added.
 const MARK: &str = "signpost";
 
 /// Lets packets from and to `pods`, and those of translated connections, pass the legacy FORWARD chains
-/// that drop by policy or by a rule without a condition.
-pub fn ensure(pods: &[IpNet]) -> anyhow::Result<()> {
+/// that drop by policy or by a rule without a condition. For no pods it removes the rules of this agent.
+pub fn ensure(pods: &[IpNet], hand: &mut Hand) -> anyhow::Result<()> {
     for (family, names, programs) in [
         (
             Family::V4,
@@ -37,7 +39,7 @@ pub fn ensure(pods: &[IpNet]) -> anyhow::Result<()> {
                 .iter()
                 .filter(|pods| Family::of(pods.addr()) == family)
                 .collect();
-            accept(legacy_program(programs)?, &pods)?;
+            accept(legacy_program(programs)?, &pods, hand)?;
         }
     }
     Ok(())
@@ -62,30 +64,26 @@ fn legacy_program(programs: [&'static str; 2]) -> anyhow::Result<&'static str> {
     )
 }
 
-fn accept(program: &str, pods: &[&IpNet]) -> anyhow::Result<()> {
+fn accept(program: &str, pods: &[&IpNet], hand: &mut Hand) -> anyhow::Result<()> {
     let listing = run(program, "-S FORWARD")?;
     let Some(change) = change(&listing, pods) else {
         return Ok(());
     };
     for rule in &change.stale {
-        run(program, &format!("-D FORWARD {rule}"))?;
+        carry_out(program, &format!("-D FORWARD {rule}"), hand)?;
     }
     for (number, rule) in (change.place..).zip(&change.wanted) {
-        run(program, &format!("-I FORWARD {number} {rule}"))?;
-    }
-    if change.wanted.is_empty() {
-        info!(
-            program,
-            "FORWARD drops no more: removed the rules that accept pod traffic"
-        );
-    } else {
-        let rules = change.wanted.len();
-        info!(
-            program,
-            rules, "FORWARD drops: wrote rules that accept pod traffic"
-        );
+        carry_out(program, &format!("-I FORWARD {number} {rule}"), hand)?;
     }
     Ok(())
+}
+
+fn carry_out(program: &str, arguments: &str, hand: &mut Hand) -> anyhow::Result<()> {
+    hand.make(format!("run {program} {arguments}"), || {
+        run(program, arguments)?;
+        info!("ran {program} {arguments}");
+        Ok(())
+    })
 }
 
 /// How a chain becomes as wanted.

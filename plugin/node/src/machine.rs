@@ -8,13 +8,14 @@ use tracing::warn;
 
 use crate::chained::Chained;
 use crate::claims::{self, RouteChanges};
-use crate::conflist::{self, Conflist};
+use crate::conflist::Conflist;
 use crate::file::clear_left_over;
+use crate::hand::Hand;
 use crate::install::Installer;
-use crate::options::{Options, PLUGIN};
+use crate::options::Options;
 use crate::plan::{OnNode, Plan, Settings};
 use crate::ready::Ready;
-use crate::{bridged, forward, iptables_legacy, sysctl, table, uplink};
+use crate::{bridged, forward, iptables_legacy, rivals, sysctl, table, uplink};
 
 /// What to do where the kernel refuses rules.
 const NETFILTER: &str =
@@ -32,6 +33,7 @@ pub struct Machine {
     netfilter: Option<nftables::Socket>,
     routes: RouteChanges,
     warnings: Warnings,
+    hand: Hand,
 }
 
 /// What is wrong with the node but not the agent's to mend: each is said once, and again after it was
@@ -44,32 +46,33 @@ struct Warnings {
 }
 
 impl Machine {
-    /// The machine with the folders and the plugin that the options name.
+    /// The machine with the folders and the plugin that the options name. On a dry run it is looked at,
+    /// and nothing is changed.
     pub fn new(options: &Options) -> anyhow::Result<Self> {
+        let mut hand = Hand::real();
+        let folders = &options.folders;
         let source = options
             .plugin_source()
             .context("the folder of this program is not known: give --plugin")?;
-        let ready = Ready::new(&options.run_dir);
-        for file in [
-            options.cni_bin_dir.join(PLUGIN),
-            options.cni_conf_dir.join(conflist::FILE),
-            options.cni_conf_dir.join(conflist::FORMER_FILE),
-            ready.path().to_owned(),
-        ] {
-            clear_left_over(&file);
+        let ready = Ready::new(&folders.run_dir);
+        let conflist = Conflist::new(&folders.cni_conf_dir, ready.path());
+        if hand.acts() {
+            for file in folders.files() {
+                clear_left_over(&file);
+            }
+            // Before anybody asks what is written. If it fails it is tried again, and told then.
+            let _ = conflist.adopt_former(&mut hand);
         }
-        let conflist = Conflist::new(&options.cni_conf_dir, ready.path());
-        // Before anybody asks what is written. If it fails it is tried again, and told then.
-        let _ = conflist.adopt_former();
         Ok(Self {
-            installer: Installer::new(source, &options.cni_bin_dir),
+            installer: Installer::new(source, &folders.cni_bin_dir),
             conflist,
             ready,
-            chained: Chained::new(&options.cni_bin_dir),
-            sysctl: sysctl::Settings::new(&options.sysctl_dir),
+            chained: Chained::new(&folders.cni_bin_dir),
+            sysctl: sysctl::Settings::new(&folders.sysctl_dir, &folders.run_dir),
             netfilter: None,
             routes: RouteChanges::follow()?,
             warnings: Warnings::default(),
+            hand,
         })
     }
 
@@ -96,59 +99,64 @@ impl Machine {
         self.warnings.said.iter().cloned()
     }
 
+    /// What was changed by the last look at the node, or would have been on a dry run.
+    pub fn changes(&mut self) -> Vec<String> {
+        self.hand.take()
+    }
+
     /// Carries out what is planned, as far as it does not stand yet. Blocks.
     pub fn carry_out(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        // Pods that live come first.
-        let mut kernel = Socket::open()?;
+        self.hand.take();
         let settings = match plan {
             Plan::Apply(settings) => Some(settings),
             Plan::Wait { .. } => None,
         };
-        let folder = self.sysctl.folder().to_owned();
-        let netfilter = self.netfilter()?;
-        let ports = bridged::restore(&mut kernel, netfilter, settings, &folder)?;
+        // Pods that live come first.
+        let mut kernel = Socket::open()?;
+        let ports = bridged::Restoration {
+            socket: &mut kernel,
+            netfilter: netfilter(&mut self.netfilter)?,
+            hand: &mut self.hand,
+            folder: self.sysctl.folder(),
+        }
+        .run(settings)?;
+        let hand = &mut self.hand;
         let node_addresses = settings.map(|settings| settings.node_addresses.as_slice());
-        for warning in claims::restore(&mut kernel, node_addresses, &self.routes, &ports)? {
+        for warning in claims::restore(&mut kernel, node_addresses, &self.routes, &ports, hand)? {
             self.warnings.add(&warning);
         }
-        self.installer.ensure()?;
-        self.conflist.adopt_former()?;
+        self.installer.ensure(hand)?;
+        self.conflist.adopt_former(hand)?;
         match plan {
             Plan::Wait {
                 stale_configuration: true,
                 ..
-            } => self.conflist.remove_stale(),
+            } => self.conflist.remove_stale(hand),
             Plan::Wait { .. } => Ok(()),
             Plan::Apply(settings) => self.apply(settings),
         }
     }
 
-    fn netfilter(&mut self) -> anyhow::Result<&mut nftables::Socket> {
-        Ok(match &mut self.netfilter {
-            Some(socket) => socket,
-            none => none.insert(nftables::Socket::open().context(NETFILTER)?),
-        })
-    }
-
     /// The configuration comes last: with it the kubelet reports Ready and pods start.
     fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
+        let hand = &mut self.hand;
         let subnets = settings.subnets.iter();
         let families: Vec<_> = subnets.map(|subnet| Family::of(subnet.addr())).collect();
         if families.contains(&Family::V4) {
-            self.sysctl.forward_ipv4()?;
+            self.sysctl.forward_ipv4(hand)?;
         }
         if families.contains(&Family::V6) {
-            self.sysctl.forward_ipv6()?;
+            self.sysctl.forward_ipv6(hand)?;
         }
-        let netfilter = self.netfilter()?;
+        let netfilter = netfilter(&mut self.netfilter)?;
         let table = table::table(&settings.subnets, settings.exempt.as_deref());
-        table::ensure(netfilter, &table).context(NETFILTER)?;
-        for remark in forward::ensure(netfilter, &settings.pods).context(NETFILTER)? {
+        table::ensure(netfilter, &table, hand).context(NETFILTER)?;
+        for remark in forward::ensure(netfilter, &settings.pods, hand).context(NETFILTER)? {
             self.warnings.add(&remark);
         }
-        let legacy = iptables_legacy::ensure(&settings.pods);
+        let legacy = iptables_legacy::ensure(&settings.pods, hand);
         let uplink = if families.contains(&Family::V4) {
-            uplink::forward_ipv4(self.sysctl.folder())
+            uplink::forward_ipv4(&self.sysctl, hand)
         } else {
             Ok(())
         };
@@ -159,15 +167,27 @@ impl Machine {
             0 => default_route_mtu(&families)?,
             mtu => mtu.into(),
         };
-        self.ready.ensure(&settings.subnets)?;
+        self.ready.ensure(&settings.subnets, hand)?;
         let chain = self.chained.look();
-        self.conflist.ensure(settings, mtu, &chain)?;
-        for warning in chain.warnings.iter().chain(&self.conflist.outranked_by()) {
+        self.conflist.ensure(settings, mtu, &chain, hand)?;
+        for warning in chain
+            .warnings
+            .iter()
+            .chain(&rivals::outrank(self.conflist.folder()))
+        {
             self.warnings.add(warning);
         }
         self.warnings.end();
         Ok(())
     }
+}
+
+/// The socket, opened if it is not yet.
+fn netfilter(kept: &mut Option<nftables::Socket>) -> anyhow::Result<&mut nftables::Socket> {
+    Ok(match kept {
+        Some(socket) => socket,
+        none => none.insert(nftables::Socket::open().context(NETFILTER)?),
+    })
 }
 
 impl Warnings {

@@ -1,11 +1,11 @@
 //! The program `signpost-node`.
 
+use std::process::ExitCode;
+
 use clap::Parser as _;
-use signpost_node::options::Options;
+use signpost_node::options::Arguments;
 
 #[tokio::main(worker_threads = 2)]
-async fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
-    signpost_node::logging::start(options.log_format);
-    signpost_node::agent::run(options).await
+async fn main() -> ExitCode {
+    signpost_node::command::run(Arguments::parse()).await
 }

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 
+use crate::conflist;
+use crate::former::Former;
 use crate::logging::Format;
+use crate::ready::Ready;
 
 /// Name of the plugin's program, in the image and on the node.
 pub const PLUGIN: &str = "signpost-cni";
@@ -16,12 +19,32 @@ pub const PLUGIN: &str = "signpost-cni";
 #[derive(Clone, Debug, Parser)]
 #[command(
     version,
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
     after_help = "The log level is set by RUST_LOG (error, warn, info, debug)."
 )]
+pub struct Arguments {
+    /// What to do instead.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to run.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What else this program does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Leaves the node as it was before the agent. Drain the node and stop the agent first.
+    Uninstall(Uninstall),
+}
+
+/// The agent's flags.
+#[derive(Clone, Debug, Parser)]
 pub struct Options {
     /// Name of this machine's Node object.
-    #[arg(long, env = "NODE_NAME")]
-    pub node_name: String,
+    #[arg(long, env = "NODE_NAME", required = true)]
+    node_name: Option<String>,
     /// Namespace of the config map signpost-node, in which the controller tells what the pod network is like.
     #[arg(long, env = "POD_NAMESPACE", default_value = "signpost-system")]
     pub namespace: String,
@@ -29,19 +52,9 @@ pub struct Options {
     /// ~/.kube/config.
     #[arg(long)]
     pub kubeconfig: Option<PathBuf>,
-    /// Folder in which the container runtime looks for plugins.
-    #[arg(long, default_value = "/opt/cni/bin")]
-    pub cni_bin_dir: PathBuf,
-    /// Folder in which the container runtime looks for network configurations.
-    #[arg(long, default_value = "/etc/cni/net.d")]
-    pub cni_conf_dir: PathBuf,
-    /// Folder for what is true until the next boot. The plugin demands a file that is written there.
-    #[arg(long, value_name = "DIR", default_value = "/run/signpost")]
-    pub run_dir: PathBuf,
-    /// The kernel's settings for the network. In a container they are read-only: the node's, mounted
-    /// somewhere else.
-    #[arg(long, value_name = "DIR", default_value = "/proc/sys/net")]
-    pub sysctl_dir: PathBuf,
+    /// Where things are.
+    #[command(flatten)]
+    pub folders: Folders,
     /// The plugin to install. Without it, signpost-cni from the folder of this program.
     #[arg(long)]
     pub plugin: Option<PathBuf>,
@@ -68,7 +81,66 @@ pub struct Options {
     pub log_format: Format,
 }
 
+/// Where things are on the node.
+#[derive(Clone, Debug, Args)]
+pub struct Folders {
+    /// Folder in which the container runtime looks for plugins.
+    #[arg(long, value_name = "DIR", default_value = "/opt/cni/bin")]
+    pub cni_bin_dir: PathBuf,
+    /// Folder in which the container runtime looks for network configurations.
+    #[arg(long, value_name = "DIR", default_value = "/etc/cni/net.d")]
+    pub cni_conf_dir: PathBuf,
+    /// Folder for what is true until the next boot. The plugin demands a file that is written there.
+    #[arg(long, value_name = "DIR", default_value = "/run/signpost")]
+    pub run_dir: PathBuf,
+    /// The kernel's settings for the network. In a container they are read-only: the node's, mounted
+    /// somewhere else.
+    #[arg(long, value_name = "DIR", default_value = "/proc/sys/net")]
+    pub sysctl_dir: PathBuf,
+}
+
+/// The flags of `uninstall`.
+#[derive(Clone, Debug, Args)]
+pub struct Uninstall {
+    /// Where things are.
+    #[command(flatten)]
+    pub folders: Folders,
+    /// Where the agent serves /healthz: while somebody does, nothing is removed.
+    #[arg(
+        long,
+        env = "SIGNPOST_HTTP_ADDRESS",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9451"
+    )]
+    pub http_address: SocketAddr,
+    /// Goes on although pods live here. They lose what forwards and masquerades their packets. The
+    /// plugin stays, as the runtime calls it to remove them.
+    #[arg(long)]
+    pub force: bool,
+    /// Says what would be done, and changes nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl Folders {
+    /// The files that the agent writes into them.
+    pub fn files(&self) -> Vec<PathBuf> {
+        vec![
+            self.cni_bin_dir.join(PLUGIN),
+            self.cni_conf_dir.join(conflist::FILE),
+            self.cni_conf_dir.join(conflist::FORMER_FILE),
+            Ready::new(&self.run_dir).path().to_owned(),
+            Former::new(&self.run_dir).path().to_owned(),
+        ]
+    }
+}
+
 impl Options {
+    /// Name of this machine's Node object; empty only where a command needs none.
+    pub fn node_name(&self) -> &str {
+        self.node_name.as_deref().unwrap_or_default()
+    }
+
     /// Path of the plugin to install.
     ///
     /// # Errors
@@ -94,12 +166,38 @@ mod tests {
     #[test]
     fn options_have_the_usual_folders_as_defaults() {
         let options = Options::parse_from(["signpost-node", "--node-name", "n1"]);
-        assert_eq!(options.cni_bin_dir, PathBuf::from("/opt/cni/bin"));
-        assert_eq!(options.cni_conf_dir, PathBuf::from("/etc/cni/net.d"));
+        assert_eq!(options.folders.cni_bin_dir, PathBuf::from("/opt/cni/bin"));
+        assert_eq!(
+            options.folders.cni_conf_dir,
+            PathBuf::from("/etc/cni/net.d")
+        );
         let source = options.plugin_source().unwrap();
         let own_folder = std::env::current_exe().unwrap();
         assert_eq!(source.parent(), own_folder.parent());
         assert!(source.ends_with("signpost-cni"));
         assert_eq!(options.namespace, "signpost-system");
+    }
+
+    #[test]
+    fn options_ask_for_the_node_only_where_the_agent_runs() {
+        let parse =
+            |flags: &[&str]| Arguments::try_parse_from([&["signpost-node"], flags].concat());
+        let agent = parse(&["--node-name", "n1", "--run-dir", "/x"]).unwrap();
+        assert!(agent.command.is_none());
+        assert_eq!(agent.options.node_name(), "n1");
+        assert_eq!(agent.options.folders.run_dir, PathBuf::from("/x"));
+        let Some(Command::Uninstall(uninstall)) =
+            parse(&["uninstall", "--force", "--run-dir", "/x"])
+                .unwrap()
+                .command
+        else {
+            panic!("no uninstall");
+        };
+        assert!(uninstall.force && !uninstall.dry_run);
+        assert_eq!(uninstall.folders.run_dir, PathBuf::from("/x"));
+        if std::env::var_os("NODE_NAME").is_none() {
+            let error = parse(&[]).unwrap_err().to_string();
+            assert!(error.contains("--node-name"), "{error}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use crate::file::write_atomically;
+use crate::hand::Hand;
 
 /// Name of the file.
 pub const FILE: &str = "ready";
@@ -42,14 +43,17 @@ impl Ready {
     }
 
     /// Writes the file, if it is not as it should be.
-    pub fn ensure(&self, subnets: &[IpNet]) -> anyhow::Result<()> {
+    pub fn ensure(&self, subnets: &[IpNet], hand: &mut Hand) -> anyhow::Result<()> {
         if self.subnets().is_some_and(|present| present == subnets) {
             return Ok(());
         }
         let content = json!({"subnets": subnets});
-        write_atomically(&self.path, format!("{content:#}\n").as_bytes(), 0o644)?;
-        info!(path = %self.path.display(), ?subnets, "packets of pods are forwarded since this boot");
-        Ok(())
+        let path = self.path.display();
+        hand.make(format!("write {path}, without which no pod starts"), || {
+            write_atomically(&self.path, format!("{content:#}\n").as_bytes(), 0o644)?;
+            info!(%path, ?subnets, "packets of pods are forwarded since this boot");
+            Ok(())
+        })
     }
 }
 
@@ -63,7 +67,7 @@ mod tests {
         let ready = Ready::new(&folder.path().join("deep"));
         assert_eq!(ready.subnets(), None);
         let subnets: Vec<IpNet> = vec!["10.244.1.0/24".parse().unwrap()];
-        ready.ensure(&subnets).unwrap();
+        ready.ensure(&subnets, &mut Hand::real()).unwrap();
         assert_eq!(ready.subnets(), Some(subnets.clone()));
         for content in [
             r#"{"subnets": ["10.244.9.0/24"]}"#,
@@ -73,7 +77,7 @@ mod tests {
         ] {
             fs::write(ready.path(), content).unwrap();
             assert_ne!(ready.subnets(), Some(subnets.clone()), "{content}");
-            ready.ensure(&subnets).unwrap();
+            ready.ensure(&subnets, &mut Hand::real()).unwrap();
             assert_eq!(ready.subnets(), Some(subnets.clone()), "{content}");
         }
     }

@@ -5,36 +5,38 @@
 //! Then nothing reaches pods from outside the node, although forwarding is on. It is turned on again, as
 //! pods need it, and said; other interfaces are others' business. IPv6 is asked for all at once.
 
-use std::fs;
-use std::path::Path;
-
 use anyhow::Context as _;
 use signpost_netlink::{Family, Socket};
 use tracing::warn;
 
-/// Sees to it that the interfaces of the IPv4 default routes forward; `sysctl` is the folder of the
-/// kernel's settings for the network.
-pub fn forward_ipv4(sysctl: &Path) -> anyhow::Result<()> {
+use crate::hand::Hand;
+use crate::sysctl::{FORWARDING, Settings};
+
+/// Sees to it that the interfaces of the IPv4 default routes forward.
+pub fn forward_ipv4(settings: &Settings, hand: &mut Hand) -> anyhow::Result<()> {
+    // On trial: turning it on turns on the interfaces too.
+    if settings.read(FORWARDING[0])? == "0" {
+        return Ok(());
+    }
     for way in Socket::open()?.ways_out_of(Family::V4)? {
-        forward(sysctl, &way.interface)?;
+        forward(settings, &way.interface, hand)?;
     }
     Ok(())
 }
 
-fn forward(sysctl: &Path, interface: &str) -> anyhow::Result<()> {
-    let setting = sysctl.join(format!("ipv4/conf/{interface}/forwarding"));
-    let value =
-        fs::read_to_string(&setting).with_context(|| format!("read {}", setting.display()))?;
-    if value.trim() == "0" {
-        fs::write(&setting, "1").with_context(|| {
+fn forward(settings: &Settings, interface: &str, hand: &mut Hand) -> anyhow::Result<()> {
+    let setting = format!("ipv4/conf/{interface}/forwarding");
+    if settings.read(&setting)? == "0" {
+        let set = settings.set(&setting, "1", Vec::new(), hand);
+        set.with_context(|| {
             format!(
                 "net.ipv4.conf.{interface}.forwarding is 0, so packets from {interface} do not reach \
                  pods: set it to 1"
             )
         })?;
         warn!(
-            "net.ipv4.conf.{interface}.forwarding was 0 and is 1 now: whoever turns it off again, such \
-             as systemd-networkd without IPv4Forwarding=yes, cuts pods off until the next check"
+            "net.ipv4.conf.{interface}.forwarding was 0: whoever turns it off again, such as \
+             systemd-networkd without IPv4Forwarding=yes, cuts pods off until the next check"
         );
     }
     Ok(())

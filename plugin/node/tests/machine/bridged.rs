@@ -7,13 +7,25 @@ use signpost_api::DatapathMode;
 use signpost_netlink::bridged::admit;
 use signpost_netlink::settings::FOLDER;
 use signpost_netlink::{LinkChange, Mac, Netns, PodLabel, Socket, VethEnd, nftables};
-use signpost_node::bridged::restore;
+use signpost_node::bridged::{Restoration, remove};
+use signpost_node::hand::Hand;
 use signpost_node::plan::Settings;
 
 use crate::run;
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
 const GATEWAY: &str = "02:73:67:6e:62:72";
+
+fn settings(mode: DatapathMode) -> Settings {
+    Settings {
+        mode,
+        subnets: vec!["10.244.1.0/24".parse().unwrap()],
+        node_addresses: vec!["192.0.2.10".parse().unwrap()],
+        mtu: 1400,
+        pods: Vec::new(),
+        exempt: None,
+    }
+}
 
 /// A node and a pod that is to be behind a port of its bridge.
 struct World {
@@ -78,22 +90,22 @@ impl World {
     }
 
     fn restore(&mut self, mode: DatapathMode) -> BTreeSet<u32> {
-        let settings = Settings {
-            mode,
-            subnets: vec!["10.244.1.0/24".parse().unwrap()],
-            node_addresses: vec!["192.0.2.10".parse().unwrap()],
-            mtu: 1400,
-            pods: Vec::new(),
-            exempt: None,
-        };
+        let settings = settings(mode);
         let Self {
             node,
             socket,
             netfilter,
             ..
         } = self;
-        let restored = node.run(|| restore(socket, netfilter, Some(&settings), Path::new(FOLDER)));
-        restored.unwrap().unwrap()
+        let restoration = Restoration {
+            socket,
+            netfilter,
+            hand: &mut Hand::real(),
+            folder: Path::new(FOLDER),
+        };
+        node.run(|| restoration.run(Some(&settings)))
+            .unwrap()
+            .unwrap()
     }
 
     /// Whether the pod reaches the node.
@@ -173,4 +185,36 @@ fn a_node_without_pods_on_a_bridge_gets_none() {
     assert_eq!(world.socket.link_by_name("sgnbr0").unwrap(), None);
     world.restore(DatapathMode::Bridge);
     assert!(world.socket.link_by_name("sgnbr0").unwrap().unwrap().up);
+}
+
+#[test]
+fn a_dry_run_says_what_is_missing_and_the_bridge_goes_once_it_has_no_pods() {
+    let mut world = World::new();
+    let settings = settings(DatapathMode::Bridge);
+    let mut on_trial = Hand::on_trial();
+    let trial = Restoration {
+        socket: &mut world.socket,
+        netfilter: &mut world.netfilter,
+        hand: &mut on_trial,
+        folder: Path::new(FOLDER),
+    };
+    world
+        .node
+        .run(|| trial.run(Some(&settings)))
+        .unwrap()
+        .unwrap();
+    assert_eq!(on_trial.take(), ["make the bridge sgnbr0"]);
+    assert_eq!(world.socket.link_by_name("sgnbr0").unwrap(), None);
+
+    world.restore(DatapathMode::Bridge);
+    let mut hand = Hand::real();
+    let mut gone =
+        |world: &mut World| remove(&mut world.socket, &mut world.netfilter, &mut hand).unwrap();
+    assert_eq!(gone(&mut world), ["sgnbr0, the bridge of pods that live"]);
+    run(&world.pod, "ip link del eth0");
+    let stays = gone(&mut world);
+    assert!(stays[0].contains("send_redirects"), "{stays:?}");
+    assert_eq!(world.socket.link_by_name("sgnbr0").unwrap(), None);
+    assert_eq!(run(&world.node, "nft list tables bridge"), "");
+    assert!(gone(&mut world).is_empty());
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use signpost_netlink::{LinkChange, Mac, Netns, PodLabel, Socket, VethEnd};
 use signpost_node::claims::{RouteChanges, restore};
+use signpost_node::hand::Hand;
 
 use crate::run;
 
@@ -75,6 +76,7 @@ impl World {
             Some(&addresses),
             &self.changes,
             &BTreeSet::new(),
+            &mut Hand::real(),
         )
         .unwrap()
     }

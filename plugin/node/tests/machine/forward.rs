@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use signpost_netlink::{Netns, nftables};
 use signpost_node::forward;
+use signpost_node::hand::Hand;
 
 use crate::{World, nets, run};
 
 fn ensure(node: &Netns, pods: &[&str]) -> BTreeSet<String> {
     let mut socket = nftables::Socket::open_in(node).unwrap();
-    forward::ensure(&mut socket, &nets(pods)).unwrap()
+    forward::ensure(&mut socket, &nets(pods), &mut Hand::real()).unwrap()
 }
 
 /// Gives the pod an address that is no pod's, and returns whether it pings from there.

@@ -1,13 +1,14 @@
 //! Forwarding through FORWARD chains of the legacy iptables that drop.
 
 use signpost_netlink::Netns;
+use signpost_node::hand::Hand;
 use signpost_node::iptables_legacy;
 
 use crate::{World, nets, run};
 
 fn ensure(node: &Netns, pods: &[&str]) {
     let pods = nets(pods);
-    node.run(|| iptables_legacy::ensure(&pods))
+    node.run(|| iptables_legacy::ensure(&pods, &mut Hand::real()))
         .unwrap()
         .unwrap();
 }

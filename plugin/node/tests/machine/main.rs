@@ -11,6 +11,7 @@ mod masquerade;
 mod rule_changes;
 mod spoofing;
 mod sysctl;
+mod uninstall;
 mod uplink;
 mod whole;
 

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use signpost_netlink::{Netns, nftables};
+use signpost_node::hand::Hand;
 use signpost_node::table;
 
 use crate::{World, nets, run};
@@ -15,7 +16,7 @@ fn ensure(node: &Netns, exempt: Option<&[&str]>) {
     let mut socket = nftables::Socket::open_in(node).unwrap();
     let exempt = exempt.map(nets);
     let table = table::table(&nets(&PODS), exempt.as_deref());
-    table::ensure(&mut socket, &table).unwrap();
+    table::ensure(&mut socket, &table, &mut Hand::real()).unwrap();
 }
 
 /// Whose packet the outside sees when the pod sends it one, in both families.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use signpost_netlink::nftables;
+use signpost_node::hand::Hand;
 use signpost_node::rule_changes::RuleChanges;
 use signpost_node::{forward, table};
 use tokio::time::timeout;
@@ -23,8 +24,8 @@ fn changes_of_what_the_agent_keeps_wake_it_and_no_others() {
     let subnets = nets(&["10.244.1.0/24"]);
     let mut mend = || {
         let table = table::table(&subnets, Some(&pods));
-        table::ensure(&mut socket, &table).unwrap();
-        forward::ensure(&mut socket, &pods).unwrap();
+        table::ensure(&mut socket, &table, &mut Hand::real()).unwrap();
+        forward::ensure(&mut socket, &pods, &mut Hand::real()).unwrap();
         socket.port()
     };
     let mut test = async || {

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::Duration;
 
 use signpost_netlink::{Netns, nftables};
+use signpost_node::hand::Hand;
 use signpost_node::table;
 
 use crate::{nets, run};
@@ -107,7 +108,7 @@ fn pods_reach_others_from_their_own_addresses_only() {
     }
     let mut socket = nftables::Socket::open_in(&node).unwrap();
     let table = table::table(&nets(&["10.244.1.0/24", "fd00:1::/64"]), None);
-    table::ensure(&mut socket, &table).unwrap();
+    table::ensure(&mut socket, &table, &mut Hand::real()).unwrap();
     for (own, others) in PODS[0].iter().zip(PODS[1]) {
         assert!(arrives(&pods, own, others, MANY), "{own}");
     }
@@ -125,6 +126,6 @@ fn pods_reach_others_from_their_own_addresses_only() {
     }
     let handles = || run(&node, "nft --handle --stateless list ruleset");
     let before = handles();
-    table::ensure(&mut socket, &table).unwrap();
+    table::ensure(&mut socket, &table, &mut Hand::real()).unwrap();
     assert_eq!(handles(), before);
 }

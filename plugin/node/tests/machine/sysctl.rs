@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use signpost_node::hand::Hand;
 use signpost_node::sysctl::Settings;
 
 use crate::{World, run};
@@ -14,13 +15,15 @@ fn forwarding_is_turned_on_for_both_families() {
         "busybox sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0",
     );
     assert_eq!(world.pings(), (false, false));
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let mut hand = Hand::real();
     for _ in 0..2 {
         world
             .node
             .run(|| {
-                settings()
-                    .forward_ipv4()
-                    .and_then(|()| settings().forward_ipv6())
+                settings.forward_ipv4(&mut hand)?;
+                settings.forward_ipv6(&mut hand)
             })
             .unwrap()
             .unwrap();
@@ -31,6 +34,7 @@ fn forwarding_is_turned_on_for_both_families() {
 #[test]
 fn forwarding_keeps_listening_to_router_advertisements() {
     let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
     run(&world.node, "ip link add sgnaaaaaaaaaaaa type bridge");
     run(
         &world.node,
@@ -39,7 +43,7 @@ fn forwarding_keeps_listening_to_router_advertisements() {
     );
     world
         .node
-        .run(|| settings().forward_ipv6())
+        .run(|| settings(folder.path()).forward_ipv6(&mut Hand::real()))
         .unwrap()
         .unwrap();
     let values = run(
@@ -51,6 +55,6 @@ fn forwarding_keeps_listening_to_router_advertisements() {
     assert_eq!(values, ["2", "0", "1"], "not to those of pods");
 }
 
-fn settings() -> Settings {
-    Settings::new(Path::new("/proc/sys/net"))
+fn settings(run_dir: &Path) -> Settings {
+    Settings::new(Path::new("/proc/sys/net"), run_dir)
 }

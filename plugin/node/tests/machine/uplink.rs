@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use signpost_node::hand::Hand;
+use signpost_node::sysctl::Settings;
 use signpost_node::uplink;
 
 use crate::{World, run};
@@ -9,10 +11,12 @@ use crate::{World, run};
 #[test]
 fn uplink_forwards_again_and_other_interfaces_stay_as_they_are() {
     let world = World::forwarding();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings::new(Path::new("/proc/sys/net"), folder.path());
     let forward = || {
         world
             .node
-            .run(|| uplink::forward_ipv4(Path::new("/proc/sys/net")))
+            .run(|| uplink::forward_ipv4(&settings, &mut Hand::real()))
             .unwrap()
             .unwrap();
     };

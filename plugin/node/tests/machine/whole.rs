@@ -13,7 +13,7 @@ use signpost_node::plan::{Plan, Settings};
 
 use crate::{World, nets, run};
 
-fn machine(folder: &Path) -> Machine {
+pub(crate) fn machine(folder: &Path) -> Machine {
     fs::write(folder.join("plugin"), "the plugin").unwrap();
     let path = |name: &str| folder.join(name).display().to_string();
     let (plugin, bin, conf, run) = (path("plugin"), path("bin"), path("conf"), path("run"));
@@ -38,7 +38,7 @@ fn machine(folder: &Path) -> Machine {
     Machine::new(&Options::parse_from(options)).unwrap()
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         mode: signpost_api::DatapathMode::Ptp,
         subnets: nets(&["10.244.1.0/24", "fd00:1::/64"]),
