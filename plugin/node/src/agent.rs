@@ -75,7 +75,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// Why the node is not as planned.
-enum Missing {
+pub(crate) enum Missing {
     /// Somebody else has to do something first.
     Awaited(String),
     /// It could not be done, and is to be tried again.
@@ -89,7 +89,8 @@ impl Missing {
     }
 }
 
-struct Agent {
+/// What is known, and the machine that it is about.
+pub(crate) struct Agent {
     node_name: String,
     machine: Machine,
     routes: RouteChanges,
@@ -100,7 +101,8 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(options: &Options, machine: Machine, client: &Client) -> Self {
+    /// Follows the API from now on.
+    pub(crate) fn new(options: &Options, machine: Machine, client: &Client) -> Self {
         let named =
             |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (node_sender, node) = watch::channel(None);
@@ -144,8 +146,20 @@ impl Agent {
         }
     }
 
+    /// Ends when the API server has told what there is. The tasks that ask it end only with this program.
+    pub(crate) async fn answered(&mut self) {
+        let node = self.node.wait_for(Option::is_some);
+        let network = self.network.wait_for(Option::is_some);
+        let _ = tokio::join!(node, network);
+    }
+
+    /// What the last look has changed, or would have.
+    pub(crate) fn changes(&mut self) -> Vec<String> {
+        self.machine.changes()
+    }
+
     /// Does what there is to do, and says what is missing afterwards.
-    fn act(&mut self) -> Option<Missing> {
+    pub(crate) fn act(&mut self) -> Option<Missing> {
         let knowledge = self.knowledge();
         if self.node.borrow().is_none() || self.network.borrow().is_none() {
             return Some(self.waits_for("the first answers of the API server"));
@@ -156,7 +170,7 @@ impl Agent {
             (Err(fault), _) => {
                 let fault = format!("{fault:#}");
                 if self.said != fault {
-                    error!("{fault}; trying again");
+                    error!("{fault}");
                     self.said.clone_from(&fault);
                 }
                 Some(Missing::Failed(fault))
@@ -164,7 +178,9 @@ impl Agent {
             (Ok(()), Plan::Wait { what, .. }) => Some(self.waits_for(what)),
             (Ok(()), Plan::Apply(settings)) => {
                 debug!(?settings, "the node is as planned");
-                self.say("the node is set up");
+                if !self.machine.is_on_trial() {
+                    self.say("the node is set up");
+                }
                 None
             }
         }

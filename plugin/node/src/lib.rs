@@ -23,6 +23,7 @@ pub mod kubernetes;
 pub mod logging;
 pub mod machine;
 mod masquerade;
+pub mod once;
 pub mod options;
 pub mod plan;
 mod probe;

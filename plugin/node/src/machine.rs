@@ -49,7 +49,11 @@ impl Machine {
     /// The machine with the folders and the plugin that the options name. On a dry run it is looked at,
     /// and nothing is changed.
     pub fn new(options: &Options) -> anyhow::Result<Self> {
-        let mut hand = Hand::real();
+        let mut hand = if options.dry_run {
+            Hand::on_trial()
+        } else {
+            Hand::real()
+        };
         let folders = &options.folders;
         let source = options
             .plugin_source()
@@ -97,6 +101,11 @@ impl Machine {
     /// What may stop pods' packets although the node is as planned, with the remedies.
     pub fn remarks(&self) -> impl Iterator<Item = String> + '_ {
         self.warnings.said.iter().cloned()
+    }
+
+    /// Whether it is looked at only.
+    pub fn is_on_trial(&self) -> bool {
+        !self.hand.acts()
     }
 
     /// What was changed by the last look at the node, or would have been on a dry run.

@@ -21,7 +21,10 @@ pub const PLUGIN: &str = "signpost-cni";
     version,
     subcommand_negates_reqs = true,
     args_conflicts_with_subcommands = true,
-    after_help = "The log level is set by RUST_LOG (error, warn, info, debug)."
+    after_help = "The log level is set by RUST_LOG (error, warn, info, debug).\n\n\
+                  With --once and --dry-run it ends with code 0 if the node is as planned (or would be), \
+                  1 if something failed, 3 if somebody else has to do something first, such as give it \
+                  pod CIDRs, and 4 if the API server did not answer in time. It says why."
 )]
 pub struct Arguments {
     /// What to do instead.
@@ -71,6 +74,15 @@ pub struct Options {
     /// seen at once.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub check_period: u64,
+    /// Looks at the node once, makes it as planned as far as that can be done at once, and ends.
+    #[arg(long)]
+    pub once: bool,
+    /// Says what --once would do, and changes nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long --once and --dry-run wait for the API server's first answers, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    once_timeout: u64,
     /// How log lines look.
     #[arg(
         long,
@@ -151,6 +163,11 @@ impl Options {
             Some(path) => Ok(path.clone()),
             None => Ok(std::env::current_exe()?.with_file_name(PLUGIN)),
         }
+    }
+
+    /// How long to wait for the API server's first answers, where they are not waited for without end.
+    pub fn once_timeout(&self) -> Duration {
+        Duration::from_secs(self.once_timeout)
     }
 
     /// How often to see whether everything still stands.

@@ -4,5 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 
 mod connection;
+mod once;
 mod set_up;
 mod world;

@@ -24,8 +24,8 @@ pub(crate) struct World {
     pub(crate) control_plane: ControlPlane,
     pub(crate) client: Client,
     pub(crate) folder: PathBuf,
-    agent: Child,
-    kubeconfig: PathBuf,
+    agent: Option<Child>,
+    pub(crate) kubeconfig: PathBuf,
 }
 
 impl World {
@@ -33,8 +33,19 @@ impl World {
         Self::start_by(|control_plane| control_plane.kubeconfig_for(ACCOUNT).unwrap()).await
     }
 
+    /// Without an agent.
+    pub(crate) async fn without_agent() -> Self {
+        Self::prepare(|control_plane| control_plane.kubeconfig_for(ACCOUNT).unwrap()).await
+    }
+
     /// The agent reads the kubeconfig that is given, once the API server is there.
     pub(crate) async fn start_by(kubeconfig: impl FnOnce(&ControlPlane) -> PathBuf) -> Self {
+        let mut world = Self::prepare(kubeconfig).await;
+        world.start_again();
+        world
+    }
+
+    async fn prepare(kubeconfig: impl FnOnce(&ControlPlane) -> PathBuf) -> Self {
         for command in [
             "ip link set lo up",
             "ip link add uplink mtu 1460 type veth peer name outside",
@@ -52,12 +63,11 @@ impl World {
         let folder = control_plane.dir().to_owned();
         fs::write(folder.join("plugin"), "the plugin").unwrap();
         let kubeconfig = kubeconfig(&control_plane);
-        let agent = start_agent(&folder, &kubeconfig);
         Self {
             control_plane,
             client,
             folder,
-            agent,
+            agent: None,
             kubeconfig,
         }
     }
@@ -195,32 +205,36 @@ impl World {
         self.logs("removed_by=\"netlink port").await;
     }
 
-    /// Starts the agent again, after its end.
+    /// Starts the agent, again after its end.
     pub(crate) fn start_again(&mut self) {
-        self.agent = start_agent(&self.folder, &self.kubeconfig);
+        let log = self.folder.join("agent.log");
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        let mut agent = agent(&self.folder, &self.kubeconfig);
+        agent.stdout(Stdio::null()).stderr(log);
+        self.agent = Some(agent.spawn().unwrap());
     }
 
     /// Ends the agent like a kubelet does, and returns whether it called that success.
     pub(crate) fn terminate(&mut self) -> bool {
-        run(&format!("kill -TERM {}", self.agent.id()));
-        self.agent.wait().unwrap().success()
+        let mut agent = self.agent.take().unwrap();
+        run(&format!("kill -TERM {}", agent.id()));
+        agent.wait().unwrap().success()
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        let _ = self.agent.kill();
-        let _ = self.agent.wait();
+        if let Some(agent) = &mut self.agent {
+            let _ = agent.kill();
+            let _ = agent.wait();
+        }
     }
 }
 
-fn start_agent(folder: &Path, kubeconfig: &Path) -> Child {
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(folder.join("agent.log"))
-        .unwrap();
-    Command::new(env!("CARGO_BIN_EXE_signpost-node"))
+/// The program, with folders of its own.
+pub(crate) fn agent(folder: &Path, kubeconfig: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_signpost-node"));
+    command
         // A check comes too late for any test: what happens before is a reaction to something.
         .args(["--node-name", "n1", "--check-period", "600"])
         .args(["--kubeconfig".as_ref(), kubeconfig.as_os_str()])
@@ -229,11 +243,8 @@ fn start_agent(folder: &Path, kubeconfig: &Path) -> Child {
         .args(["--cni-conf-dir".as_ref(), folder.join("conf").as_os_str()])
         .args(["--run-dir".as_ref(), folder.join("run").as_os_str()])
         .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .unwrap()
+        .stdin(Stdio::null());
+    command
 }
 
 /// Runs a program, which must succeed. Returns what it prints.
