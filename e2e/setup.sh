@@ -21,7 +21,8 @@ for part in "$@"; do
       unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount
     ) ;;
     lint)
-      needs+=(jq:jq)                                        # reading the dependencies' licences
+      needs+=(jq:jq                                         # reading the dependencies' licences
+        systemd-analyze:systemd)                            # is the agent's unit sound?
       rust+=(cargo-clippy:rust-web-clippy cargo-fmt:rustfmt-web) ;;
     *) echo "error: no such part: $part (known: cluster, lint)" >&2; exit 2 ;;
   esac
