@@ -17,24 +17,25 @@ use crate::hand::Hand;
 /// Comment of the rules that this agent has added.
 const MARK: &str = "signpost";
 
+/// Each with the kernel's list of its tables, and the programs that know them.
+const FAMILIES: [(Family, &str, [&str; 2]); 2] = [
+    (
+        Family::V4,
+        "ip_tables_names",
+        ["iptables-legacy", "iptables"],
+    ),
+    (
+        Family::V6,
+        "ip6_tables_names",
+        ["ip6tables-legacy", "ip6tables"],
+    ),
+];
+
 /// Lets packets from and to `pods`, and those of translated connections, pass the legacy FORWARD chains
 /// that drop by policy or by a rule without a condition. For no pods it removes the rules of this agent.
 pub fn ensure(pods: &[IpNet], hand: &mut Hand) -> anyhow::Result<()> {
-    for (family, names, programs) in [
-        (
-            Family::V4,
-            "ip_tables_names",
-            ["iptables-legacy", "iptables"],
-        ),
-        (
-            Family::V6,
-            "ip6_tables_names",
-            ["ip6tables-legacy", "ip6tables"],
-        ),
-    ] {
-        // The file does not exist where the kernel lacks the legacy variant.
-        let tables = fs::read_to_string(format!("/proc/thread-self/net/{names}"));
-        if tables.is_ok_and(|tables| tables.lines().any(|table| table == "filter")) {
+    for (family, names, programs) in FAMILIES {
+        if tables(names).lines().any(|table| table == "filter") {
             let pods: Vec<_> = pods
                 .iter()
                 .filter(|pods| Family::of(pods.addr()) == family)
@@ -43,6 +44,26 @@ pub fn ensure(pods: &[IpNet], hand: &mut Hand) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The names of the tables, a line each; none where the kernel lacks the legacy variant.
+fn tables(names: &str) -> String {
+    fs::read_to_string(format!("/proc/thread-self/net/{names}")).unwrap_or_default()
+}
+
+/// The names of the chains that somebody has made, as far as they can be looked into.
+pub fn chains() -> Vec<String> {
+    let mut chains = Vec::new();
+    for (_, names, programs) in FAMILIES {
+        for table in tables(names).lines() {
+            let listing = legacy_program(programs)
+                .and_then(|program| run(program, &format!("-t {table} -S")))
+                .unwrap_or_default();
+            let made = listing.lines().filter_map(|line| line.strip_prefix("-N "));
+            chains.extend(made.map(str::to_owned));
+        }
+    }
+    chains
 }
 
 /// The first of the programs that is there and works on the legacy tables.

@@ -20,6 +20,7 @@ pub mod health;
 pub mod install;
 pub mod iptables_legacy;
 pub mod kubernetes;
+pub mod leftovers;
 pub mod logging;
 pub mod machine;
 mod masquerade;

@@ -15,7 +15,7 @@ use crate::install::Installer;
 use crate::options::Options;
 use crate::plan::{OnNode, Plan, Settings};
 use crate::ready::Ready;
-use crate::{bridged, forward, iptables_legacy, rivals, sysctl, table, uplink};
+use crate::{bridged, forward, iptables_legacy, leftovers, rivals, sysctl, table, uplink};
 
 /// What to do where the kernel refuses rules.
 const NETFILTER: &str =
@@ -34,6 +34,7 @@ pub struct Machine {
     routes: RouteChanges,
     warnings: Warnings,
     hand: Hand,
+    leftovers: leftovers::Told,
 }
 
 /// What is wrong with the node but not the agent's to mend: each is said once, and again after it was
@@ -77,6 +78,7 @@ impl Machine {
             routes: RouteChanges::follow()?,
             warnings: Warnings::default(),
             hand,
+            leftovers: leftovers::Told::default(),
         })
     }
 
@@ -115,11 +117,13 @@ impl Machine {
 
     /// Carries out what is planned, as far as it does not stand yet. Blocks.
     pub fn carry_out(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        self.hand.take();
         let settings = match plan {
             Plan::Apply(settings) => Some(settings),
             Plan::Wait { .. } => None,
         };
+        let subnets = settings.map_or(&[][..], |settings| settings.subnets.as_slice());
+        self.leftovers.tell(self.conflist.folder(), subnets);
+        self.hand.take();
         // Pods that live come first.
         let mut kernel = Socket::open()?;
         let ports = bridged::Restoration {

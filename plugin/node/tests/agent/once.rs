@@ -138,7 +138,11 @@ fn a_dry_run_says_what_the_agent_would_do_and_changes_nothing() {
 
         world.set_pod_cidrs("n1").await;
         world.set_unavailable("n1", "False").await;
+        run("ip link add cni0 type bridge");
+        run("ip address add 10.244.1.1/24 dev cni0");
         let look = look_on_trial(&world);
+        let leftover = "interface cni0 has 10.244.1.1/24 within this node's pod CIDRs";
+        assert!(look.log.contains(leftover), "{}", look.log);
         assert_eq!(look.code, Some(0), "{}", look.log);
         for line in [
             "would install the plugin",

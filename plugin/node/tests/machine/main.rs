@@ -6,6 +6,7 @@
 mod bridged;
 mod claims;
 mod forward;
+mod leftovers;
 mod legacy;
 mod masquerade;
 mod rule_changes;
