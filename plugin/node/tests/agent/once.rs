@@ -156,10 +156,15 @@ fn a_dry_run_says_what_the_agent_would_do_and_changes_nothing() {
             assert!(look.said.contains(line), "{line} is not in\n{}", look.said);
         }
 
-        // A former version's file, which stays what it is.
+        // The kernel turns that on with the whole.
+        assert!(!look.said.contains("conf.uplink"), "{}", look.said);
+
+        // A former version's file, and a half-written one.
         let conf = world.folder.join("conf");
         fs::create_dir(&conf).unwrap();
-        fs::write(conf.join("10-signpost.conflist"), "{}\n").unwrap();
+        for name in ["10-signpost.conflist", ".00-signpost.conflist.aB3.tmp"] {
+            fs::write(conf.join(name), "{}\n").unwrap();
+        }
         let look = look_on_trial(&world);
         assert!(look.said.contains("would rename ") && look.said.contains("\n-{}\n"));
 

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
-use clap::Parser as _;
-use signpost_node::options::{Arguments, Command};
 use signpost_node::plan::Plan;
-use signpost_node::uninstall;
 
 use crate::whole::{machine, settings};
 use crate::{World, run};
@@ -56,29 +54,29 @@ fn add_files(state: &mut BTreeMap<String, String>, path: &Path) {
     }
 }
 
-/// What is said, and what is wrong.
+/// What the program says, and what is wrong.
 fn uninstall(world: &World, folder: &Path, flags: &[&str]) -> (String, Result<(), String>) {
-    let path = |name: &str| folder.join(name).display().to_string();
-    let (bin, conf, run_dir) = (path("bin"), path("conf"), path("run"));
-    let folders = [
-        "--cni-bin-dir",
-        &bin,
-        "--cni-conf-dir",
-        &conf,
-        "--run-dir",
-        &run_dir,
-    ];
-    let words = [&["signpost-node", "uninstall"], &folders[..], flags].concat();
-    let Some(Command::Uninstall(options)) = Arguments::parse_from(words).command else {
-        panic!("no uninstall");
-    };
-    let mut said = Vec::new();
-    let outcome = world
-        .node
-        .run(|| uninstall::run(&options, &mut said))
-        .unwrap();
-    let said = String::from_utf8(said).unwrap();
-    (said, outcome.map_err(|error| format!("{error:#}")))
+    let path = |name: &str| folder.join(name).into_os_string();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_signpost-node"));
+    program
+        .arg("uninstall")
+        .args(["--cni-bin-dir".into(), path("bin")])
+        .args(["--cni-conf-dir".into(), path("conf")])
+        .args(["--run-dir".into(), path("run")])
+        .args(flags);
+    let output = world.node.run(move || program.output()).unwrap().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (said, error) = (text(output.stdout), text(output.stderr));
+    match output.status.code() {
+        Some(0) => {
+            assert_eq!(error, "");
+            (said, Ok(()))
+        }
+        code => {
+            assert_eq!(code, Some(1), "{error}");
+            (said, Err(error))
+        }
+    }
 }
 
 /// Sets the node up, with all that plugin and agent leave in the course of time.
@@ -259,4 +257,13 @@ fn uninstall_goes_on_after_what_fails_and_names_it() {
         "{said}"
     );
     assert!(!folder.join("bin/signpost-cni").exists());
+    // As the remedies say.
+    fs::remove_dir(folder.join("run/ready")).unwrap();
+    fs::remove_file(folder.join("run/former-settings.json")).unwrap();
+    let (said, outcome) = uninstall(&world, folder, &[]);
+    assert_eq!(outcome, Ok(()), "{said}");
+    assert!(
+        said.contains("stays: net.ipv4.ip_forward: it is 1"),
+        "{said}"
+    );
 }
