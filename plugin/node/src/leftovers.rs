@@ -12,7 +12,8 @@ use tracing::warn;
 use crate::conflist::FILE;
 use crate::{iptables_legacy, rivals};
 
-/// Where the plugin host-local keeps the addresses that it gave out.
+/// Where the plugin host-local keeps the addresses that it gave out. The `DaemonSet`'s container does not
+/// have it: only an agent outside of one sees them.
 const HOST_LOCAL: &str = "/var/lib/cni/networks";
 /// Interfaces that networks make on each node.
 const INTERFACES: [&str; 14] = [
