@@ -70,12 +70,12 @@ fn a_pod_whose_hardware_address_changes_keeps_its_gateway_and_stays_reachable() 
     let node_addresses = ["192.0.2.10", "2001:db8::10"];
     let from_node = || {
         for address in &pod_addresses {
-            run(&node.netns, &format!("busybox ping -q -c1 -W2 {address}"));
+            assert!(node.pings(address), "{address}");
         }
     };
     let from_pod = || {
         for address in node_addresses {
-            run(&pod.netns, &format!("busybox ping -q -c1 -W2 {address}"));
+            assert!(pod.pings(address), "{address}");
         }
     };
     for address in node_addresses {

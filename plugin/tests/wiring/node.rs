@@ -154,6 +154,11 @@ impl Node {
         self.call("CHECK", pod, &config)
     }
 
+    /// As [`Pod::pings`], from the node.
+    pub(crate) fn pings(&self, address: &str) -> bool {
+        pings(&self.netns, address)
+    }
+
     /// Names of the node's interfaces to pods.
     pub(crate) fn pod_interfaces(&self) -> Vec<String> {
         let links = json(&self.netns, "ip -json link show");
@@ -209,19 +214,21 @@ impl Pod {
     /// Whether one of three echo requests is answered. On a loaded machine the kernel may still lose
     /// the first IPv6 packets of a fresh pair.
     pub(crate) fn pings(&self, address: &str) -> bool {
-        (0..3).any(|_| self.ping(address))
+        pings(&self.netns, address)
     }
+}
 
-    fn ping(&self, address: &str) -> bool {
-        let address = address.to_owned();
-        let ping = move || {
-            Command::new("busybox")
-                .args(["ping", "-q", "-c1", "-W2", &address])
-                .stdout(Stdio::null())
-                .status()
-        };
-        self.netns.run(ping).unwrap().unwrap().success()
-    }
+fn pings(netns: &Netns, address: &str) -> bool {
+    let ping = || {
+        let mut ping = Command::new("busybox");
+        ping.args(["ping", "-q", "-c1", "-W2", address]);
+        netns
+            .run(|| ping.stdout(Stdio::null()).status())
+            .unwrap()
+            .unwrap()
+            .success()
+    };
+    (0..3).any(|_| ping())
 }
 
 impl From<Output> for Answer {

@@ -72,7 +72,7 @@ fn a_pod_gets_the_hardware_address_asked_for_and_is_checked_and_removed_with_it(
     let shown = &listing(&node.netns, &format!("ip -json link show {host}"))[0];
     assert_eq!(shown["ifalias"], format!("eth0 {mac} one"));
     for address in addresses(&answer.json) {
-        run(&node.netns, &format!("busybox ping -q -c1 -W2 {address}"));
+        assert!(node.pings(&address), "{address}");
     }
     let mut config = node.config.clone();
     config["runtimeConfig"] = json!({"mac": mac});
