@@ -86,19 +86,21 @@ fn number(address: IpAddr) -> u128 {
 
 /// Who claims addresses.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Claimant {
+pub(crate) struct Claimant<'a> {
     /// Index of the node's interface to the pod.
     pub(crate) interface: u32,
     /// The address from which the node talks to the pod.
     pub(crate) source: Option<IpAddr>,
     pub(crate) datapath: Datapath,
+    /// Addresses of pods of an earlier network.
+    pub(crate) reserved: &'a HashSet<IpAddr>,
 }
 
 /// Claims a free address of `subnet` for the pod, and leads packets to it.
 pub(crate) fn claim(
     host: &mut Socket,
     subnet: IpNet,
-    pod: Claimant,
+    pod: Claimant<'_>,
     last_given: Option<IpAddr>,
 ) -> Result<IpAddr> {
     let pool = Pool::new(subnet);
@@ -128,9 +130,9 @@ pub(crate) fn claim(
 }
 
 /// Claims the address unless somebody has it, which is no error.
-pub(crate) fn try_claim(host: &mut Socket, address: IpAddr, pod: Claimant) -> Result<bool> {
+pub(crate) fn try_claim(host: &mut Socket, address: IpAddr, pod: Claimant<'_>) -> Result<bool> {
     let interface = pod.interface;
-    if is_used(host, address, pod.datapath)? {
+    if pod.reserved.contains(&address) || is_used(host, address, pod.datapath)? {
         return Ok(false);
     }
     let name = address.to_string();

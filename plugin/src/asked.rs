@@ -8,11 +8,15 @@ use crate::address::{Claimant, try_claim};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Claims `address` for the pod and leads packets to it, or tells who has it.
-pub(crate) fn claim(host: &mut Socket, address: IpAddr, pod: Claimant) -> Result<IpAddr> {
+pub(crate) fn claim(host: &mut Socket, address: IpAddr, pod: Claimant<'_>) -> Result<IpAddr> {
     if try_claim(host, address, pod)? {
         return Ok(address);
     }
-    let holder = holder(host, address)?;
+    let holder = if pod.reserved.contains(&address) {
+        "host-local keeps it for a pod of an earlier network".to_owned()
+    } else {
+        holder(host, address)?
+    };
     let message = format!("address {address} is asked for, but taken: {holder}");
     Err(Error::new(ErrorCode::AddressTaken, message)
         .with_details("ask for another one, or remove who has it"))

@@ -11,6 +11,7 @@ use crate::datapath::Mode;
 use crate::dns::dns;
 use crate::environment::is_identifier;
 use crate::error::{Error, Result};
+use crate::host_local;
 use crate::input::Input;
 use crate::result::CniResult;
 use crate::subnets::subnets;
@@ -34,6 +35,8 @@ pub(crate) struct Config {
     node_addresses: Vec<IpAddr>,
     /// For the result alone.
     pub(crate) dns: Map<String, Value>,
+    /// See [`host_local`].
+    pub(crate) host_local_dirs: Vec<PathBuf>,
     pub(crate) run_dir: PathBuf,
     /// Without it no pod is added; see [`ready`](crate::ready).
     pub(crate) ready_file: Option<PathBuf>,
@@ -88,6 +91,7 @@ impl Config {
             subnets,
             node_addresses: node_addresses(input.get("nodeAddresses"))?,
             dns: dns(input.get("dns"))?,
+            host_local_dirs: host_local::folders(input)?,
             run_dir: path("runDir", input.get("runDir"))?.unwrap_or_else(|| DEFAULT_RUN_DIR.into()),
             ready_file: path("readyFile", input.get("readyFile"))?,
             full_is_unavailable: flag("fullIsUnavailable", input.get("fullIsUnavailable"))?,
@@ -241,6 +245,8 @@ mod tests {
             (json!({"nodeAddresses": "192.0.2.10"}), "nodeAddresses"),
             (json!({"nodeAddresses": ["192.0.2.10/24"]}), "nodeAddresses"),
             (json!({"readyFile": 1}), "readyFile"),
+            (json!({"hostLocalDirs": "/var"}), "hostLocalDirs"),
+            (json!({"hostLocalDirs": ["var"]}), "hostLocalDirs"),
             (json!({"fullIsUnavailable": "no"}), "fullIsUnavailable"),
             (json!({"dns": []}), "dns"),
             (

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::cursor::Cursor;
 use crate::datapath::{Assigned, Datapath};
 use crate::error::{Error, ErrorCode, Result};
+use crate::host_local;
 use crate::log::Log;
 use crate::sysctl;
 
@@ -119,6 +120,7 @@ pub(crate) fn connect(
     for setting in sysctl::of_host_end(config.has_ipv6() && datapath.is_routed_over_links()) {
         sysctl::set(name, setting)?;
     }
+    let reserved = host_local::given(&config.host_local_dirs);
     let mut assigned = Vec::new();
     for subnet in &config.subnets {
         let family = Family::of(subnet.addr());
@@ -126,6 +128,7 @@ pub(crate) fn connect(
             interface: index,
             source: config.node_address(family),
             datapath,
+            reserved: &reserved,
         };
         let address = match asked.iter().find(|address| subnet.contains(*address)) {
             Some(address) => asked::claim(host, *address, pod)?,
@@ -142,7 +145,7 @@ fn next(
     host: &mut Socket,
     config: &Config,
     subnet: IpNet,
-    pod: Claimant,
+    pod: Claimant<'_>,
     log: &Log,
 ) -> Result<IpAddr> {
     let cursor = Cursor::take(&config.run_dir, &config.name, Family::of(subnet.addr()));

@@ -19,6 +19,7 @@ mod environment;
 mod error;
 mod gc;
 mod host;
+mod host_local;
 mod input;
 mod log;
 mod pod;
@@ -75,6 +76,8 @@ Configuration:
               chooses)
   dns         name service of pods, passed on in the result: nameservers, domain, search, options
   runDir      where the last address given out is remembered (default /run/signpost)
+  hostLocalDirs  folders in which host-local keeps the addresses of an earlier network's pods, which
+              are not given out (default /var/lib/cni/networks and /run/cni-ipam-state)
   readyFile   file that says for which subnets the node is ready since it booted: without it ADD
               fails, to be tried again (default: none, always ready)
   fullIsUnavailable  whether STATUS says no while no address is free (default: false, since
@@ -171,7 +174,14 @@ fn serve(
         }
         // Only what it takes to find the interface is read, so that a pod can be removed however its
         // configuration has become invalid meanwhile.
-        Verb::Del => del::del(&attachment).map(|()| None),
+        Verb::Del => {
+            del::del(&attachment)?;
+            let folders = host_local::folders(input)?;
+            if let Err(error) = host_local::release(&folders, &attachment) {
+                log.warn(&format!("an address of host-local stays in use: {error}"));
+            }
+            Ok(None)
+        }
         Verb::Gc => {
             version.has("GC", Version::V1_1_0)?;
             gc::gc(input, log).map(|()| None)

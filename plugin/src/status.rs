@@ -8,7 +8,7 @@ use signpost_netlink::Socket;
 use crate::address::{Pool, claimed_addresses};
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
-use crate::ready;
+use crate::{host_local, ready};
 
 /// Serves STATUS.
 pub(crate) fn status(config: &Config) -> Result<()> {
@@ -19,8 +19,10 @@ pub(crate) fn status(config: &Config) -> Result<()> {
         return Ok(());
     }
     let mut node = Socket::open()?;
+    let reserved = host_local::given(&config.host_local_dirs);
     for subnet in &config.subnets {
-        let claimed = claimed_addresses(&mut node, *subnet)?;
+        let mut claimed = claimed_addresses(&mut node, *subnet)?;
+        claimed.extend(reserved.iter().filter(|address| subnet.contains(*address)));
         if claimed.len() as u128 >= Pool::new(*subnet).size() {
             let message = format!("no address of {subnet} is free");
             return Err(Error::new(ErrorCode::Unavailable, message)

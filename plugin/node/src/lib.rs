@@ -5,6 +5,7 @@
 //! chain, traffic that leaves the pod network is masqueraded, and the container runtime finds the
 //! network's configuration. It only ever adds: when it stops, pods go on and new pods still start.
 
+pub mod adoption;
 pub mod agent;
 pub mod bridged;
 pub mod chained;

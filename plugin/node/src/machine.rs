@@ -15,7 +15,9 @@ use crate::install::Installer;
 use crate::options::Options;
 use crate::plan::{OnNode, Plan, Settings};
 use crate::ready::Ready;
-use crate::{bridged, forward, iptables_legacy, leftovers, rivals, sysctl, table, uplink};
+use crate::{
+    adoption, bridged, forward, iptables_legacy, leftovers, rivals, sysctl, table, uplink,
+};
 
 /// What to do where the kernel refuses rules.
 const NETFILTER: &str =
@@ -173,7 +175,11 @@ impl Machine {
         } else {
             Ok(())
         };
-        for error in [legacy, uplink].into_iter().filter_map(Result::err) {
+        let adopted = adoption::answer(&mut Socket::open()?, &settings.subnets, &self.sysctl, hand);
+        for error in [legacy, uplink, adopted]
+            .into_iter()
+            .filter_map(Result::err)
+        {
             self.warnings.add(&format!("{error:#}"));
         }
         let mtu = match settings.mtu {

@@ -57,7 +57,12 @@ impl Datapath {
 
     /// Leads packets to a claimed address to the pod. Tells whether they go there now, and not to somebody
     /// who claims nothing.
-    pub(crate) fn lead(self, node: &mut Socket, address: IpAddr, pod: Claimant) -> Result<bool> {
+    pub(crate) fn lead(
+        self,
+        node: &mut Socket,
+        address: IpAddr,
+        pod: Claimant<'_>,
+    ) -> Result<bool> {
         match self {
             Self::Ptp => ptp::lead(node, address, pod),
             Self::Bridge(bridge) => bridge.lead(node, address),

@@ -8,7 +8,7 @@ use super::Assigned;
 use crate::address::Claimant;
 use crate::error::Result;
 
-pub(super) fn lead(node: &mut Socket, address: IpAddr, pod: Claimant) -> Result<bool> {
+pub(super) fn lead(node: &mut Socket, address: IpAddr, pod: Claimant<'_>) -> Result<bool> {
     let interface = pod.interface;
     let mut added = node.add_route(&pod_route(address, interface, pod.source));
     if added

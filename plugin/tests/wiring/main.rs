@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 
 mod add;
+mod adoption;
 mod bridge;
 mod chain;
 mod check;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up fails")]
 
+mod adoption;
 mod bridged;
 mod claims;
 mod forward;
