@@ -15,6 +15,7 @@ use tracing::{debug, error, info};
 
 use crate::claims::RouteChanges;
 use crate::cluster::{self, NodeView};
+use crate::events::Events;
 use crate::health::{self, Health};
 use crate::kubernetes::{Seen, client, follow};
 use crate::machine::Machine;
@@ -45,6 +46,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     health::serve(options.http_address, Arc::clone(&health)).await?;
     let client = client(options.kubeconfig.as_deref()).await?;
     let mut agent = Agent::new(&options, machine, &client);
+    let mut events = Events::new(client, options.node_name());
     let mut rules = RuleChanges::follow();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -55,6 +57,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         let missing = agent.act();
         let done = !matches!(missing, Some(Missing::Failed(_)));
         health.looked(missing.as_ref().map(Missing::text), agent.machine.remarks());
+        events.tell(agent.machine.events());
         if let Some(port) = agent.machine.netfilter_port() {
             rules.ignore_changes_of(port);
         }

@@ -18,6 +18,8 @@ pub struct NodeView {
     pub unrouted_because: String,
     /// Its addresses of type `InternalIP`.
     pub internal_ips: Vec<IpAddr>,
+    /// How many pods its kubelet runs at most, where that is known.
+    pub max_pods: Option<u32>,
 }
 
 impl From<&Node> for NodeView {
@@ -51,6 +53,7 @@ impl From<&Node> for NodeView {
             routed: condition.is_some_and(is_ours),
             unrouted_because: because,
             internal_ips: internal_ips(node),
+            max_pods: max_pods(node),
         }
     }
 }
@@ -60,6 +63,11 @@ impl From<&Node> for NodeView {
 fn is_ours(condition: &NodeCondition) -> bool {
     let reason = condition.reason.as_deref().unwrap_or_default();
     condition.status == "False" && IN_SERVICE_REASONS.contains(&reason)
+}
+
+fn max_pods(node: &Node) -> Option<u32> {
+    let capacity = node.status.as_ref()?.capacity.as_ref()?;
+    capacity.get("pods")?.0.parse().ok()
 }
 
 /// The addresses of type `InternalIP` of a node, in order.

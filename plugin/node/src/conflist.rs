@@ -166,6 +166,7 @@ mod tests {
             node_addresses: vec!["192.0.2.10".parse().unwrap()],
             mtu: 0,
             pods: Vec::new(),
+            max_pods: None,
             exempt: None,
         }
     }

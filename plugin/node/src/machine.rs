@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, anyhow};
-use signpost_netlink::{Family, Socket, nftables};
-use tracing::warn;
+use signpost_netlink::{Family, Link, Socket, nftables};
 
 use crate::chained::Chained;
 use crate::claims::{self, RouteChanges};
 use crate::conflist::Conflist;
+use crate::events::Reason;
 use crate::file::clear_left_over;
 use crate::hand::Hand;
 use crate::install::Installer;
 use crate::options::Options;
 use crate::plan::{OnNode, Plan, Settings};
 use crate::ready::Ready;
+use crate::warnings::Warnings;
 use crate::{
-    adoption, bridged, forward, iptables_legacy, leftovers, rivals, sysctl, table, uplink,
+    adoption, bridged, forward, iptables_legacy, leftovers, rivals, room, sysctl, table, uplink,
 };
 
 /// What to do where the kernel refuses rules.
@@ -37,15 +38,6 @@ pub struct Machine {
     warnings: Warnings,
     hand: Hand,
     leftovers: leftovers::Told,
-}
-
-/// What is wrong with the node but not the agent's to mend: each is said once, and again after it was
-/// well meanwhile.
-#[derive(Debug, Default)]
-struct Warnings {
-    said: BTreeSet<String>,
-    /// Those of the look at the node that goes on.
-    found: BTreeSet<String>,
 }
 
 impl Machine {
@@ -104,7 +96,12 @@ impl Machine {
 
     /// What may stop pods' packets although the node is as planned, with the remedies.
     pub fn remarks(&self) -> impl Iterator<Item = String> + '_ {
-        self.warnings.said.iter().cloned()
+        self.warnings.said()
+    }
+
+    /// What of that is worth an event.
+    pub fn events(&self) -> BTreeSet<(Reason, String)> {
+        self.warnings.events().clone()
     }
 
     /// Whether it is looked at only.
@@ -167,7 +164,7 @@ impl Machine {
         let table = table::table(&settings.subnets, settings.exempt.as_deref());
         table::ensure(netfilter, &table, hand).context(NETFILTER)?;
         for remark in forward::ensure(netfilter, &settings.pods, hand).context(NETFILTER)? {
-            self.warnings.add(&remark);
+            self.warnings.add_event(Reason::Firewall, remark);
         }
         let legacy = iptables_legacy::ensure(&settings.pods, hand);
         let uplink = if families.contains(&Family::V4) {
@@ -189,6 +186,14 @@ impl Machine {
         self.ready.ensure(&settings.subnets, hand)?;
         let chain = self.chained.look();
         self.conflist.ensure(settings, mtu, &chain, hand)?;
+        let claimed: Vec<_> = Socket::open()?
+            .links()?
+            .iter()
+            .flat_map(Link::claims)
+            .collect();
+        for (reason, remark) in room::remarks(&settings.subnets, &claimed, settings.max_pods) {
+            self.warnings.add_event(reason, remark);
+        }
         for warning in chain
             .warnings
             .iter()
@@ -209,24 +214,6 @@ fn netfilter(kept: &mut Option<nftables::Socket>) -> anyhow::Result<&mut nftable
     })
 }
 
-impl Warnings {
-    fn add(&mut self, message: &str) {
-        if self.is_news(message) {
-            warn!("{message}");
-        }
-    }
-
-    /// Notes a warning, and tells whether it has not been said of this state yet.
-    fn is_news(&mut self, message: &str) -> bool {
-        self.found.insert(message.to_owned()) && !self.said.contains(message)
-    }
-
-    /// Ends a look at the whole node: what it has not found is well again.
-    fn end(&mut self) {
-        self.said = std::mem::take(&mut self.found);
-    }
-}
-
 /// The MTU that all ways by the node's default routes allow.
 fn default_route_mtu(families: &[Family]) -> anyhow::Result<u32> {
     let way = Socket::open()?
@@ -235,22 +222,4 @@ fn default_route_mtu(families: &[Family]) -> anyhow::Result<u32> {
         .context("the node has no default route to take the MTU from: set spec.datapath.mtu")?;
     way.mtu_for(families)
         .map_err(|fault| anyhow!("{fault}: raise it, or set spec.datapath.mtu"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn warnings_are_said_once_and_again_after_all_was_well() {
-        let mut warnings = Warnings::default();
-        assert!(warnings.is_news("a") && warnings.is_news("b"));
-        assert!(!warnings.is_news("a"));
-        warnings.end();
-        assert!(!warnings.is_news("a"));
-        // A look that failed half-way proves nothing well.
-        assert!(!warnings.is_news("a"));
-        warnings.end();
-        assert!(warnings.is_news("b") && !warnings.is_news("a"));
-    }
 }

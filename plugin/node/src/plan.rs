@@ -53,6 +53,8 @@ pub struct Settings {
     pub mtu: u16,
     /// The ranges of all pods, which are to be forwarded.
     pub pods: Vec<IpNet>,
+    /// How many pods the kubelet runs at most, where that is known.
+    pub max_pods: Option<u32>,
     /// Destinations that see pod addresses; `None` if nothing is masqueraded.
     pub exempt: Option<Vec<IpNet>>,
 }
@@ -115,6 +117,7 @@ fn settings(knowledge: &Knowledge, on_node: &OnNode) -> Result<Settings, String>
         node_addresses: first_of_each_family(&node.internal_ips),
         mtu: network.mtu,
         pods: network.pools.clone(),
+        max_pods: node.max_pods,
         exempt,
     })
 }
@@ -152,6 +155,7 @@ mod tests {
                 routed: true,
                 unrouted_because: String::new(),
                 internal_ips: vec!["10.0.0.5".parse().unwrap()],
+                max_pods: Some(110),
             }),
             network: Some(Ok(NodeNetwork {
                 mode: DatapathMode::Ptp,

@@ -142,6 +142,7 @@ fn agent_gives_up_a_configuration_of_an_earlier_life() {
         world
             .eventually("a conflist", || world.conflist().is_some())
             .await;
+        world.a_small_subnet_is_told().await;
         assert!(world.terminate());
     });
 }

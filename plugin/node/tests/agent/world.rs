@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Node};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use signpost_api::NodeNetwork;
@@ -182,6 +183,38 @@ impl World {
         });
         self.patch_node_status(name, json!({"conditions": [condition]}))
             .await;
+    }
+
+    /// The kubelet may run more pods than there are addresses.
+    pub(crate) async fn a_small_subnet_is_told(&self) {
+        let capacity = json!({"capacity": {"pods": "300"}});
+        self.patch_node_status("n1", capacity).await;
+        let note = self.told("n1", "PodCIDRSmallerThanMaxPods").await;
+        assert!(
+            note.starts_with("the kubelet runs up to 300 pods, but 10.244.1.0/24 has 253"),
+            "{note}"
+        );
+        assert!(readiness().1.contains(&note));
+    }
+
+    /// Waits for an event of the Node object, and returns what it says.
+    async fn told(&self, node: &str, reason: &str) -> String {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), "default");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let all = events.list(&ListParams::default()).await.unwrap();
+            let is_it = |event: &&Event| {
+                let regarding = event.regarding.as_ref().and_then(|it| it.name.as_deref());
+                event.reason.as_deref() == Some(reason) && regarding == Some(node)
+            };
+            let found: Vec<&Event> = all.iter().filter(is_it).collect();
+            if let [event] = found.as_slice() {
+                return event.note.clone().unwrap();
+            }
+            assert!(found.is_empty(), "more than one: {found:?}");
+            assert!(Instant::now() < deadline, "no event: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// A route that somebody removes while its pod lives comes back, and the log says who it was.

@@ -23,6 +23,7 @@ fn settings(mode: DatapathMode) -> Settings {
         node_addresses: vec!["192.0.2.10".parse().unwrap()],
         mtu: 1400,
         pods: Vec::new(),
+        max_pods: None,
         exempt: None,
     }
 }

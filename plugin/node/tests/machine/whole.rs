@@ -45,6 +45,7 @@ pub(crate) fn settings() -> Settings {
         node_addresses: nets(&["192.0.2.1/32"]).iter().map(IpNet::addr).collect(),
         mtu: 0,
         pods: nets(&["10.244.0.0/16", "fd00::/16"]),
+        max_pods: None,
         exempt: Some(nets(&["10.244.0.0/16", "fd00::/16"])),
     }
 }
