@@ -86,6 +86,8 @@ impl Bridge {
         mac: Mac,
         pod: &[Assigned],
     ) -> Result<()> {
+        // First, so that whoever removes a pod that was left half-way sees what else there is to remove.
+        node.join_bridge(link.index, self.index)?;
         let addresses: Vec<IpAddr> = pod.iter().map(|assigned| assigned.address).collect();
         let mut netfilter = nftables::Socket::open()?;
         bridged::admit(&mut netfilter, &link.name, &addresses).map_err(|error| {
@@ -94,7 +96,6 @@ impl Bridge {
                  mode \"ptp\" does without",
             )
         })?;
-        node.join_bridge(link.index, self.index)?;
         node.pin(link.index, mac)?;
         for address in addresses {
             node.set_neighbour(self.index, address, mac)?;

@@ -274,35 +274,6 @@ fn add_respects_addresses_that_others_use() {
 }
 
 #[test]
-fn add_gives_distinct_addresses_to_forty_at_once() {
-    let node = Node::new();
-    let pods: Vec<_> = (0..40)
-        .map(|number| Pod::new(&format!("pod-{number}")))
-        .collect();
-    let children: Vec<_> = pods
-        .iter()
-        .map(|pod| node.spawn("ADD", pod, &node.config))
-        .collect();
-    let answers: Vec<_> = children
-        .into_iter()
-        .map(|child| Answer::from(child.wait_with_output().unwrap()))
-        .collect();
-    let mut given = HashSet::new();
-    for answer in &answers {
-        assert!(answer.success, "{}", answer.json);
-        given.extend(addresses(&answer.json));
-    }
-    assert_eq!(given.len(), 80);
-    assert_eq!(node.pod_routes().len(), 80);
-    let [first, .., last] = pods.as_slice() else {
-        unreachable!()
-    };
-    let reached = addresses(&answers[39].json);
-    assert!(reached.iter().all(|address| first.pings(address)));
-    assert!(last.pings("192.0.2.10"));
-}
-
-#[test]
 fn add_refuses_namespaces_that_are_none_and_the_nodes_own() {
     let node = Node::new();
     let pod = Pod::new("one");

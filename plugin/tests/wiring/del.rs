@@ -1,7 +1,5 @@
 //! DEL.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::node::{Answer, Node, Pod, addresses, run};
@@ -86,32 +84,6 @@ fn del_leaves_a_pod_alone_whose_namespace_it_is_told_by_mistake() {
     assert!(child.wait_with_output().unwrap().status.success());
     let answer = node.check(&one, &result);
     assert!(answer.success, "{}", answer.json);
-}
-
-#[test]
-fn del_cleans_up_after_an_add_that_was_killed_anywhere() {
-    let node = Node::new();
-    let mut killed = 0;
-    for attempt in 0..60_u64 {
-        let pod = Pod::new(&format!("pod-{attempt}"));
-        let mut child = node.spawn("ADD", &pod, &node.config);
-        std::thread::sleep(Duration::from_micros(attempt * 100));
-        child.kill().unwrap();
-        if !child.wait().unwrap().success() {
-            killed += 1;
-        }
-        node.del(&pod);
-        assert_eq!(
-            node.pod_interfaces(),
-            Vec::<String>::new(),
-            "attempt {attempt}"
-        );
-        assert_eq!(node.pod_routes(), Vec::<String>::new(), "attempt {attempt}");
-        let again = node.add(&pod);
-        assert_eq!(addresses(&again).len(), 2);
-        node.del(&pod);
-    }
-    assert!(killed > 0, "no ADD was hit");
 }
 
 #[test]

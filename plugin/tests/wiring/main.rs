@@ -13,6 +13,7 @@ mod del;
 mod further;
 mod gc;
 mod input;
+mod many;
 mod node;
 mod ready;
 mod request;

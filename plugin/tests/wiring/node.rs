@@ -75,7 +75,13 @@ impl Node {
     pub(crate) fn spawn_with(&self, verb: &str, pod: &Pod, config: &Value, netns: &str) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_signpost-cni"));
         command.env_clear();
-        self.start(&mut command, verb, pod, config, netns)
+        self.start(
+            &mut command,
+            verb,
+            pod,
+            config.to_string().as_bytes(),
+            netns,
+        )
     }
 
     /// Runs the plugin by a command that starts it in the end.
@@ -86,7 +92,18 @@ impl Node {
         pod: &Pod,
         config: &Value,
     ) -> Output {
-        let child = self.start(command, verb, pod, config, &pod.path());
+        self.run_with(command, verb, pod, config.to_string().as_bytes())
+    }
+
+    /// The same with whatever on standard input.
+    pub(crate) fn run_with(
+        &self,
+        command: &mut Command,
+        verb: &str,
+        pod: &Pod,
+        input: &[u8],
+    ) -> Output {
+        let child = self.start(command, verb, pod, input, &pod.path());
         child.wait_with_output().unwrap()
     }
 
@@ -95,7 +112,7 @@ impl Node {
         command: &mut Command,
         verb: &str,
         pod: &Pod,
-        config: &Value,
+        input: &[u8],
         netns: &str,
     ) -> Child {
         command
@@ -103,22 +120,18 @@ impl Node {
             .env("CNI_CONTAINERID", &pod.id)
             .env("CNI_NETNS", netns)
             .env("CNI_IFNAME", self.interface);
-        self.fed(command, config)
+        self.fed(command, input)
     }
 
-    /// Starts it in the node's namespace with the configuration on standard input.
-    fn fed(&self, command: &mut Command, config: &Value) -> Child {
+    /// Starts it in the node's namespace with `input` on standard input.
+    fn fed(&self, command: &mut Command, input: &[u8]) -> Child {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = self.netns.run(|| command.spawn()).unwrap().unwrap();
         // The plugin may be killed before it has read.
-        let _ = child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(config.to_string().as_bytes());
+        let _ = child.stdin.take().unwrap().write_all(input);
         child
     }
 
@@ -130,7 +143,8 @@ impl Node {
     pub(crate) fn call_bare(&self, verb: &str, config: &Value) -> Answer {
         let mut command = Command::new(env!("CARGO_BIN_EXE_signpost-cni"));
         command.env_clear().env("CNI_COMMAND", verb);
-        Answer::from(self.fed(&mut command, config).wait_with_output().unwrap())
+        let child = self.fed(&mut command, config.to_string().as_bytes());
+        Answer::from(child.wait_with_output().unwrap())
     }
 
     /// ADD that must succeed; the result.
