@@ -138,6 +138,47 @@ async fn an_uninstallation_is_refused_until_the_network_is_gone_and_then_leaves_
     assert!(world.helm(&["status", RELEASE]).is_err());
 }
 
+/// Whoever applied the overlay may go on with the chart: nothing is made anew, and no program stops.
+#[tokio::test]
+async fn what_an_overlay_installed_goes_over_to_helm() {
+    let world = World::start().await;
+    world.control_plane.apply("linux").await.unwrap();
+    let network = NETWORK.split_once('=').unwrap().1;
+    let spec: Value = serde_json::from_str(network).unwrap();
+    let object = json!({
+        "apiVersion": "signpost.dev/v1alpha1", "kind": "PodNetwork",
+        "metadata": {"name": NAME}, "spec": {"pools": spec["pools"], "cloud": {"provider": "linux"}},
+    });
+    let applied = PatchParams::apply("test");
+    let networks = world.networks();
+    networks
+        .patch(NAME, &applied, &Patch::Apply(object))
+        .await
+        .unwrap();
+    let deployments: Api<Deployment> = Api::namespaced(world.client.clone(), NAMESPACE);
+    let before = deployments.get(CONTROLLER).await.unwrap();
+
+    let theirs = world.helm(&[
+        "install",
+        RELEASE,
+        &chart(),
+        "--set",
+        "cloud.provider=linux",
+    ]);
+    assert!(theirs.unwrap_err().contains("ownership"), "not by accident");
+    world.install(&[
+        "--take-ownership",
+        "--force-conflicts",
+        "--set",
+        "cloud.provider=linux",
+    ]);
+    let after = deployments.get(CONTROLLER).await.unwrap();
+    assert_eq!(after.metadata.uid, before.metadata.uid);
+    let template = |deployment: Deployment| deployment.spec.unwrap().template;
+    assert_eq!(template(after), template(before), "no new pods");
+    assert!(networks.get(NAME).await.is_ok());
+}
+
 async fn holder(world: &World) -> Option<String> {
     let lease = world.leases().get(CONTROLLER).await.unwrap();
     lease.spec.and_then(|spec| spec.holder_identity)
