@@ -18,6 +18,7 @@ use tracing::info;
 
 use crate::hand::Hand;
 use crate::plan::Settings;
+use crate::retired::retire;
 
 /// MTU of a bridge that has no port yet; each port lowers it to its own.
 const LARGEST_MTU: u32 = 65_535;
@@ -65,7 +66,7 @@ pub struct Restoration<'a> {
 }
 
 impl Restoration<'_> {
-    /// Restores it, and tells which interfaces are ports. Without `settings` the bridge is not made, since it
+    /// Restores it, and tells which interfaces are the bridge and its ports. Without `settings` the bridge is not made, since it
     /// is not known for which subnets.
     pub fn run(mut self, settings: Option<&Settings>) -> anyhow::Result<BTreeSet<u32>> {
         // Read before the interfaces: what an interface that is not there then has is left over.
@@ -86,20 +87,24 @@ impl Restoration<'_> {
             .filter(|link| PodLabel::of(link).is_some())
             .filter(is_port)
             .collect();
-        let indices = ports.iter().map(|link| link.index).collect();
+        let mut routed = bridge.as_ref().map(|bridge| bridge.index);
         let is_wanted =
             |settings: &&Settings| settings.mode == DatapathMode::Bridge || !ports.is_empty();
         if let Some(settings) = settings.filter(is_wanted) {
-            let index = self.bridge(bridge.as_ref(), settings)?;
+            routed = self.bridge(bridge.as_ref(), settings)?;
             self.admit_all(&ports, &admitted)?;
-            if let Some(index) = index {
+            if let Some(index) = routed {
                 for port in &ports {
                     self.connect(port, index)?;
                 }
             }
         }
+        if let (Some(settings), Some(index)) = (settings, routed) {
+            retire(self.socket, self.hand, index, &settings.subnets)?;
+        }
         self.forget(&links, &admitted, bridge.as_ref(), &known)?;
-        Ok(indices)
+        let indices = ports.iter().map(|link| link.index);
+        Ok(indices.chain(routed).collect())
     }
 
     /// Makes the bridge, and gives its index.

@@ -83,7 +83,7 @@ impl RouteChanges {
 }
 
 /// Restores what pods lack that claim addresses. `node_addresses` are those from which the node talks to them;
-/// `None` leaves that as it is. Pods behind `ports` of the bridge need no routes of their own. Returns what people
+/// `None` leaves that as it is. Pods behind `ports` of the bridge need no routes of their own, and the bridge claims nothing. Returns what people
 /// should hear of.
 pub fn restore(
     socket: &mut Socket,

@@ -31,6 +31,7 @@ pub mod options;
 pub mod plan;
 mod probe;
 pub mod ready;
+mod retired;
 pub mod rivals;
 pub mod room;
 pub mod rule_changes;

@@ -14,12 +14,13 @@ use signpost_node::plan::Settings;
 use crate::run;
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
+const SUBNET: &str = "10.244.1.0/24";
 const GATEWAY: &str = "02:73:67:6e:62:72";
 
-fn settings(mode: DatapathMode) -> Settings {
+fn settings(mode: DatapathMode, subnet: &str) -> Settings {
     Settings {
         mode,
-        subnets: vec!["10.244.1.0/24".parse().unwrap()],
+        subnets: vec![subnet.parse().unwrap()],
         node_addresses: vec!["192.0.2.10".parse().unwrap()],
         mtu: 1400,
         pods: Vec::new(),
@@ -91,7 +92,11 @@ impl World {
     }
 
     fn restore(&mut self, mode: DatapathMode) -> BTreeSet<u32> {
-        let settings = settings(mode);
+        self.restore_with(mode, SUBNET)
+    }
+
+    fn restore_with(&mut self, mode: DatapathMode, subnet: &str) -> BTreeSet<u32> {
+        let settings = settings(mode, subnet);
         let Self {
             node,
             socket,
@@ -142,7 +147,9 @@ fn what_a_pod_on_the_bridge_lacks_comes_back_whoever_took_it() {
         let port = world.socket.link_by_name("sgnport").unwrap().unwrap().index;
         // Whatever is configured for pods from now on.
         for mode in [DatapathMode::Bridge, DatapathMode::Ptp] {
-            assert_eq!(world.restore(mode), BTreeSet::from([port]), "{damage}");
+            let restored = world.restore(mode);
+            let bridge = world.socket.link_by_name("sgnbr0").unwrap().unwrap().index;
+            assert_eq!(restored, BTreeSet::from([port, bridge]), "{damage}");
         }
         assert!(world.is_connected(), "{damage}");
         let fdb = run(&world.node, "bridge fdb show dev sgnport");
@@ -191,7 +198,7 @@ fn a_node_without_pods_on_a_bridge_gets_none() {
 #[test]
 fn a_dry_run_says_what_is_missing_and_the_bridge_goes_once_it_has_no_pods() {
     let mut world = World::new();
-    let settings = settings(DatapathMode::Bridge);
+    let settings = settings(DatapathMode::Bridge, SUBNET);
     let mut on_trial = Hand::on_trial();
     let trial = Restoration {
         socket: &mut world.socket,
@@ -218,4 +225,39 @@ fn a_dry_run_says_what_is_missing_and_the_bridge_goes_once_it_has_no_pods() {
     assert_eq!(world.socket.link_by_name("sgnbr0").unwrap(), None);
     assert_eq!(run(&world.node, "nft list tables bridge"), "");
     assert!(gone(&mut world).is_empty());
+}
+
+#[test]
+fn a_subnet_that_the_node_had_before_is_left_to_others_but_for_its_pods() {
+    for mode in [DatapathMode::Bridge, DatapathMode::Ptp] {
+        let mut world = World::new();
+        world.restore(DatapathMode::Bridge);
+        let routes = |world: &mut World| {
+            world.restore_with(mode, "10.244.9.0/24");
+            let shown = run(&world.node, "ip route show proto 144");
+            shown
+                .split_whitespace()
+                .filter(|word| word.starts_with("10."))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(routes(&mut world), ["10.244.1.5", "10.244.9.0/24"]);
+        assert!(world.is_connected());
+        assert_eq!(
+            routes(&mut world),
+            ["10.244.1.5", "10.244.9.0/24"],
+            "it stays so"
+        );
+        run(&world.pod, "ip link del eth0");
+        let gone = routes(&mut world);
+        assert!(
+            !gone.iter().any(|route| route.starts_with("10.244.1.")),
+            "{gone:?}"
+        );
+        let gateways = run(&world.node, "ip -brief address show dev sgnbr0");
+        assert!(
+            !gateways.contains("10.244.1.1") && gateways.contains("10.244.9.1"),
+            "{gateways}"
+        );
+    }
 }
