@@ -14,8 +14,8 @@ test: ## Lint, unit, property, simulation, integration and end-to-end tests, wit
 	@./e2e/setup.sh cluster lint
 	@./scripts/test.sh
 
-bench: ## Ours and kube-controller-manager in turns on real parts, the engine alone (BENCH=--quick)
-	@./e2e/setup.sh cluster
+bench: ## Ours in turns with kube-controller-manager and the reference CNI plugins, the engine alone (BENCH=--quick)
+	@./e2e/setup.sh cluster bench
 	@./scripts/bench.sh $(BENCH)
 
 sim: ## Random schedules against the engine (SCHEDULES=200000)

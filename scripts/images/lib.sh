@@ -35,4 +35,20 @@ pack_node() {
   scripts/images/pack.sh "$1" signpost-node "Puts the CNI plugin and its configuration on a node" \
     '--user 0:0 --entrypoint ["/usr/bin/signpost-node"]' "${@:2}"
 }
+# Prepares /usr/bin/cargo to build programs that are linked statically, for $target into a folder of $build.
+static_build() { # ARCH
+  target=$(target_of "$1")
+  build=${CARGO_TARGET_DIR:-$PWD/target}/images-build
+  local cargo_home=${CARGO_HOME:-$HOME/.cargo} release flags env_target=${target^^}
+  # Paths of this machine do not get into the programs, nor does anything that is chosen at random.
+  flags="-C target-feature=+crt-static --remap-path-prefix=$PWD=/signpost --remap-path-prefix=$cargo_home=/cargo"
+  if [[ $1 != "$(own_arch)" ]]; then
+    release=$(dpkg-query -W -f '${Version}' rustc-web)
+    flags+=" --sysroot=$cache/sysroot/$1/$release/usr -C linker=$(machine_of "$1")-linux-gnu-gcc"
+  fi
+  export "CARGO_TARGET_${env_target//-/_}_RUSTFLAGS=$flags"
+  export CFLAGS="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$build=/build"
+  export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc CARGO_TARGET_DIR=$build
+  unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER
+}
 own_arch() { dpkg --print-architecture; }

@@ -7,21 +7,7 @@ cd "$(dirname "$0")/../.."
 . scripts/features.sh
 
 arch=$1 profile=$2 folder=$3/$1
-target=$(target_of "$arch")
-build=${CARGO_TARGET_DIR:-$PWD/target}/images-build
-cargo_home=${CARGO_HOME:-$HOME/.cargo}
-
-# Paths of this machine do not get into the programs, nor does anything that is chosen at random.
-flags="-C target-feature=+crt-static --remap-path-prefix=$PWD=/signpost --remap-path-prefix=$cargo_home=/cargo"
-if [[ $arch != "$(own_arch)" ]]; then
-  release=$(dpkg-query -W -f '${Version}' rustc-web)
-  flags+=" --sysroot=$cache/sysroot/$arch/$release/usr -C linker=$(machine_of "$arch")-linux-gnu-gcc"
-fi
-env_target=${target^^}
-export "CARGO_TARGET_${env_target//-/_}_RUSTFLAGS=$flags"
-export CFLAGS="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$build=/build"
-export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc CARGO_TARGET_DIR=$build
-unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER
+static_build "$arch"
 
 /usr/bin/cargo build --quiet --locked --profile "$profile" --target "$target" \
   -p signpost-controller -p signpost-node -p signpost-cni --bins --features "$features"

@@ -12,6 +12,7 @@
 mod allocate;
 mod audit;
 mod aws;
+mod cni;
 mod external;
 mod floor;
 mod idle;
@@ -25,12 +26,13 @@ mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use report::Report;
 
-/// Prints a table and writes bench.json. Needs root: everything runs in a network namespace of its
+/// Prints a table and writes bench.json. Needs root: everything runs in network namespaces of its
 /// own.
 #[derive(Parser)]
 #[command(
@@ -72,6 +74,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(10..=3600))]
     idle: u64,
 
+    /// Where the CNI plugins ptp, bridge and host-local are that the plugin is compared with.
+    #[arg(long, value_name = "FOLDER", default_value = "/usr/lib/cni")]
+    reference: PathBuf,
+
     /// Where the result is written. Default: bench.json in cargo's target folder.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -88,6 +94,8 @@ enum Subject {
     Join,
     /// A large cluster in which nothing changes.
     Idle,
+    /// Calls of the CNI plugin, and what pods see.
+    Cni,
     /// Routes in a VPC of AWS, on an emulator of EC2 with EC2's rates.
     Aws,
 }
@@ -104,6 +112,29 @@ impl Options {
 
     fn rounds(&self) -> u32 {
         if self.quick { 1 } else { self.rounds }
+    }
+
+    /// Whether an API server is needed.
+    fn wants_cluster(&self) -> bool {
+        [
+            Subject::Allocate,
+            Subject::Join,
+            Subject::Idle,
+            Subject::Aws,
+        ]
+        .into_iter()
+        .any(|subject| self.wants(subject))
+    }
+
+    fn cni(&self) -> Result<cni::Extent> {
+        let (calls, millis) = if self.quick { (10, 300) } else { (30, 1000) };
+        Ok(cni::Extent {
+            rounds: self.rounds(),
+            calls,
+            traffic: Duration::from_millis(millis),
+            programs: target_folder()?.join("bench"),
+            reference: self.reference.clone(),
+        })
     }
 }
 
@@ -123,7 +154,15 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
-    namespace::enter(world::build_missing)?;
+    if options.wants(Subject::Cni) {
+        cni::check(&options.cni()?)?;
+    }
+    namespace::enter(|| {
+        if options.wants_cluster() {
+            world::build_missing()?;
+        }
+        Ok(())
+    })?;
     let mut report = Report::default();
     // What was measured is shown and kept, also if what comes after it fails.
     let measured = measure(options, &mut report);
@@ -140,6 +179,9 @@ fn run(options: &Options) -> Result<()> {
 fn measure(options: &Options, report: &mut Report) -> Result<()> {
     if options.wants(Subject::Core) {
         external::core(report)?;
+    }
+    if options.wants(Subject::Cni) {
+        cni::measure(&options.cni()?, report)?;
     }
     let steady = options.wants(Subject::Join) || options.wants(Subject::Idle);
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;

@@ -1,4 +1,5 @@
-//! A network of its own, so that neither ports nor routes can meet those of the machine.
+//! A network of its own, so that neither ports nor routes can meet those of the machine, and mounts of its own,
+//! which end with it.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -15,7 +16,7 @@ const OTHER_END: &str = "nobody";
 /// Its own address; see [`nodes::address`](crate::nodes::address).
 const LINK_ADDRESS: &str = "172.16.0.1/16";
 
-/// Begins this program anew in a network namespace of its own, unless that has happened. What
+/// Begins this program anew in a network and a mount namespace of its own, unless that has happened. What
 /// needs the machine's network is done `before`.
 pub(crate) fn enter(before: impl FnOnce() -> Result<()>) -> Result<()> {
     let pid = std::process::id().to_string();
@@ -28,7 +29,7 @@ pub(crate) fn enter(before: impl FnOnce() -> Result<()>) -> Result<()> {
         "a network namespace needs root. Remedy: run this as root"
     );
     let error = Command::new("unshare")
-        .arg("--net")
+        .args(["--net", "--mount"])
         .arg("--")
         .arg(std::env::current_exe().context("finding this program")?)
         .args(std::env::args_os().skip(1))

@@ -46,8 +46,8 @@ pub(crate) struct Row {
     pub(crate) floor: Option<f64>,
     /// Unit of the three.
     pub(crate) unit: String,
-    /// Median of the rounds' ratios of ours to the peer, the floor or the bound, whichever there is.
-    /// Smaller is better.
+    /// Median of the rounds' ratios of ours to the peer, the floor or the bound, whichever there is;
+    /// of rates the inverse. Smaller is better.
     pub(crate) ratio: Option<f64>,
     /// Most that the ratio may be; none where it is only reported.
     pub(crate) goal: Option<f64>,
@@ -118,6 +118,24 @@ impl Row {
             reference_range: reference.as_ref().map(Series::range),
             ratio_range: ratios.as_ref().map(Series::range),
             bound,
+        }
+    }
+
+    /// The same of rates, of which more is better: the ratio is that of the peer to ours.
+    pub(crate) fn rate(
+        work: impl Into<String>,
+        unit: &str,
+        ours: &[f64],
+        peer: &[f64],
+        goal: Option<f64>,
+    ) -> Self {
+        let inverse = Self::new(work, unit, peer, Against::Peer(ours), goal);
+        Self {
+            ours: inverse.peer,
+            peer: inverse.ours,
+            ours_range: inverse.reference_range,
+            reference_range: inverse.ours_range,
+            ..inverse
         }
     }
 
@@ -245,6 +263,14 @@ mod tests {
         assert_eq!(row.ratio, Some(0.5));
         assert_eq!(row.ratio_range, Some([0.25, 1.0]));
         assert_eq!(row.is_met(), Some(false));
+    }
+
+    #[test]
+    fn twice_the_rate_is_half_the_ratio() {
+        let row = Row::rate("w", "per s", &[20.0, 40.0], &[10.0, 20.0], Some(0.5));
+        assert_eq!((row.ours, row.peer), (Some(30.0), Some(15.0)));
+        assert_eq!(row.ours_range, Some([20.0, 40.0]));
+        assert_eq!((row.ratio, row.is_met()), (Some(0.5), Some(true)));
     }
 
     #[test]
