@@ -51,4 +51,13 @@ static_build() { # ARCH
   export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc CARGO_TARGET_DIR=$build
   unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER
 }
+# Builds the CNI plugin, after static_build, into $plugin.
+build_plugin() { # PROFILE
+  local profile=${1/#release/plugin} env_target=${target^^}
+  local flags=CARGO_TARGET_${env_target//-/_}_RUSTFLAGS
+  # At a place that the linker chooses nothing is relocated when it starts, which is what many pages were read for.
+  env "$flags=${!flags} -C relocation-model=static" \
+    /usr/bin/cargo build --quiet --locked --profile "$profile" --target "$target" -p signpost-cni --bins
+  plugin=$build/$target/${profile/#dev/debug}/signpost-cni
+}
 own_arch() { dpkg --print-architecture; }

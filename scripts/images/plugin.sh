@@ -6,6 +6,6 @@ cd "$(dirname "$0")/../.."
 . scripts/images/lib.sh
 
 static_build "$(own_arch)"
-/usr/bin/cargo build --quiet --locked --release --target "$target" -p signpost-cni --bins
+build_plugin release
 mkdir -p "$folder"
-strip -o "$folder/signpost-cni" "$build/$target/release/signpost-cni"
+strip -o "$folder/signpost-cni" "$plugin"

@@ -10,11 +10,13 @@ arch=$1 profile=$2 folder=$3/$1
 static_build "$arch"
 
 /usr/bin/cargo build --quiet --locked --profile "$profile" --target "$target" \
-  -p signpost-controller -p signpost-node -p signpost-cni --bins --features "$features"
+  -p signpost-controller -p signpost-node --bins --features "$features"
+build_plugin "$profile"
 
 rm -rf "$folder"
 put() { # PROGRAM IMAGE
   local built=$build/$target/${profile/#dev/debug}/$1 run=()
+  [[ $1 != signpost-cni ]] || built=$plugin
   file -b "$built" | grep -qE 'static(ally|-pie) linked' || fail "$built is not linked statically"
   [[ $arch == "$(own_arch)" ]] || run=("qemu-$(machine_of "$arch")-static")
   # It runs at all, and is what it should be. The plugin tells its versions when it is run without a command.
