@@ -32,11 +32,13 @@ pub(crate) fn add(
     let mtu = host::mtu(&mut node, config)?;
     let datapath = Datapath::prepare(&mut node, config, mtu)?;
     let mut pair = Pair::create(&mut node, attachment, &netns, mtu, log)?;
-    let assigned = host::connect(pair.node, attachment, config, datapath, asked, log)?;
+    let name = &attachment.host_interface;
+    let link = pair.node.link_by_name(name)?;
+    let link = link.ok_or_else(|| Error::vanished(name))?;
+    let assigned = host::connect(pair.node, attachment, config, datapath, &link, asked, log)?;
     let gateway_mac = datapath.gateway_mac(attachment);
-    let routes = pod::connect(&netns, attachment, &assigned, gateway_mac, log)?;
-    carrier::wait(pair.node, &attachment.host_interface, log)?;
-    let link = host::link(pair.node, attachment)?;
+    let routes = pod::connect(&netns, attachment, link.peer, &assigned, gateway_mac, log)?;
+    let link = carrier::wait(pair.node, name, log)?.ok_or_else(|| Error::vanished(name))?;
     datapath.introduce(pair.node, &link, attachment.mac, &assigned)?;
     let shared = datapath.shared_interface();
     if let Some(name) = shared {

@@ -7,7 +7,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use signpost_netlink::Socket;
+use signpost_netlink::{Link, Socket};
 
 use crate::error::Result;
 use crate::log::Log;
@@ -17,23 +17,26 @@ const INTERVAL: Duration = Duration::from_micros(200);
 /// A pod is not refused because the kernel is slow.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Waits until the interface `name` sends; after a second goes on without, and says so.
-pub(crate) fn wait(socket: &mut Socket, name: &str, log: &Log) -> Result<()> {
+/// Waits until the interface `name` sends; after a second goes on without, and says so. Tells what it saw last:
+/// `None` where the interface has gone.
+pub(crate) fn wait(socket: &mut Socket, name: &str, log: &Log) -> Result<Option<Link>> {
     let begun = Instant::now();
-    while begun.elapsed() < LIMIT {
+    loop {
         let Some(link) = socket.link_by_name(name)? else {
-            return Ok(());
+            return Ok(None);
         };
         if link.operational {
             // The state shows before the kernel's notifiers have run, IPv6 among them. A change, even
             // to what is so already, waits for the lock under which they run.
             socket.set_link_up(link.index)?;
-            return Ok(());
+            return Ok(Some(link));
+        }
+        if begun.elapsed() >= LIMIT {
+            log.warn(&format!(
+                "{name} has no carrier after {LIMIT:?}: first packets may be lost"
+            ));
+            return Ok(Some(link));
         }
         sleep(INTERVAL);
     }
-    log.warn(&format!(
-        "{name} has no carrier after {LIMIT:?}: first packets may be lost"
-    ));
-    Ok(())
 }

@@ -60,6 +60,11 @@ impl Error {
         .with_details(remedy)
     }
 
+    /// Somebody has removed an interface that was just made.
+    pub(crate) fn vanished(interface: &str) -> Self {
+        Self::new(ErrorCode::Io, format!("interface {interface} vanished"))
+    }
+
     pub(crate) fn with_details(mut self, details: impl Into<String>) -> Self {
         self.details = details.into();
         self

@@ -84,13 +84,6 @@ pub(crate) fn mtu(host: &mut Socket, config: &Config) -> Result<u32> {
     })
 }
 
-/// The node's end of the pair.
-pub(crate) fn link(host: &mut Socket, attachment: &Attachment) -> Result<Link> {
-    let name = &attachment.host_interface;
-    let vanished = || Error::new(ErrorCode::Io, format!("interface {name} vanished"));
-    host.link_by_name(name)?.ok_or_else(vanished)
-}
-
 /// Claims an address of each subnet, the one that is asked for if there is, and sets the node's end up to
 /// reach the pod.
 pub(crate) fn connect(
@@ -98,11 +91,11 @@ pub(crate) fn connect(
     attachment: &Attachment,
     config: &Config,
     datapath: Datapath,
+    link: &Link,
     asked: &[IpAddr],
     log: &Log,
 ) -> Result<Vec<Assigned>> {
-    let name = &attachment.host_interface;
-    let index = link(host, attachment)?.index;
+    let (name, index) = (&link.name, link.index);
     // People look for the pod behind an interface: `ip link` shows this.
     let label = PodLabel {
         mac: attachment.mac,

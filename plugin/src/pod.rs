@@ -64,33 +64,33 @@ pub(crate) fn open(attachment: &Attachment) -> Result<Netns> {
     Ok(netns)
 }
 
-/// Sets the pod's end up with what is assigned; tells the routes made.
+/// The index of the loopback interface in every network namespace.
+const LOOPBACK: u32 = 1;
+
+/// Sets the pod's end up, of which the node's end tells the `index`, with what is assigned; tells the routes made.
 pub(crate) fn connect(
     netns: &Netns,
     attachment: &Attachment,
+    index: Option<u32>,
     assigned: &[Assigned],
     gateway_mac: Mac,
     log: &Log,
 ) -> Result<Vec<Route>> {
     netns.run(|| {
         let mut pod = Socket::open()?;
-        if let Some(loopback) = pod.link_by_name("lo")? {
-            pod.set_link_up(loopback.index)?;
-        }
+        pod.set_link_up(LOOPBACK)?;
         let name = &attachment.interface;
-        let link = pod
-            .link_by_name(name)?
-            .ok_or_else(|| Error::new(ErrorCode::Io, format!("interface {name} vanished")))?;
+        let index = index.ok_or_else(|| Error::vanished(name))?;
         let ipv6 = assigned.iter().any(|it| it.address.is_ipv6());
         for setting in sysctl::of_pod_end(ipv6) {
             sysctl::set(name, setting)?;
         }
-        pod.set_link_up(link.index)?;
+        pod.set_link_up(index)?;
         let mut made = Vec::new();
         for it in assigned {
-            pod.add_address(link.index, IpNet::from(it.address))?;
-            pod.set_neighbour(link.index, it.gateway, gateway_mac)?;
-            made.extend(route(&mut pod, attachment, link.index, *it)?);
+            pod.add_address(index, IpNet::from(it.address))?;
+            pod.set_neighbour(index, it.gateway, gateway_mac)?;
+            made.extend(route(&mut pod, attachment, index, *it)?);
         }
         carrier::wait(&mut pod, name, log)?;
         Ok(made)

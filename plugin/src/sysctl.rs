@@ -42,6 +42,10 @@ pub(crate) fn set(interface: &str, setting: Setting) -> Result<()> {
 /// Why a setting could not be made, and what to do about it.
 pub(crate) fn refused(interface: &str, setting: Setting, error: &io::Error) -> Error {
     let (family, _, value) = setting;
+    if error.kind() == ErrorKind::NotFound && family == Family::V4 {
+        // There is no kernel without IPv4 that this runs on.
+        return Error::vanished(interface);
+    }
     let remedy = match error.kind() {
         ErrorKind::NotFound if family == Family::V6 => {
             "the kernel runs without IPv6; enable it or give the network no IPv6 subnet"

@@ -1,14 +1,18 @@
 //! Kernel settings of the node's interfaces to its pods, in the network namespace of the calling thread: made by
 //! the plugin, and by the agent where it makes an interface anew.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::route::Family;
 
 /// Where the kernel has its settings for the network, unless they are mounted somewhere else.
 pub const FOLDER: &str = "/proc/sys/net";
+
+/// No value of a setting here has more bytes.
+const LONGEST: usize = 32;
 
 /// A setting below `net.FAMILY.conf.INTERFACE`, or with its section before it, and its value.
 pub type Setting = (Family, &'static str, &'static str);
@@ -81,8 +85,21 @@ pub fn file(folder: &Path, interface: &str, (family, key, _): Setting) -> PathBu
 /// Those of writing the file: it is not there where the kernel runs without that family.
 pub fn make(folder: &Path, interface: &str, setting: Setting) -> io::Result<()> {
     let (file, value) = (file(folder, interface, setting), setting.2);
-    if fs::read_to_string(&file).is_ok_and(|text| text.trim() == value) {
-        return Ok(());
+    let made = File::options()
+        .read(true)
+        .write(true)
+        .open(&file)
+        .and_then(|open| {
+            let mut found = [0; LONGEST];
+            let length = open.read_at(&mut found, 0)?;
+            if found[..length].trim_ascii() == value.as_bytes() {
+                return Ok(());
+            }
+            open.write_all_at(value.as_bytes(), 0)
+        });
+    match made {
+        // Where nothing can be written, what is made already can be read.
+        Err(_) if fs::read_to_string(&file).is_ok_and(|text| text.trim() == value) => Ok(()),
+        other => other,
     }
-    fs::write(&file, value)
 }
