@@ -54,7 +54,7 @@ impl Socket {
         message.header.index = interface;
         let addresses = self
             .channel
-            .dump(&RouteNetlinkMessage::GetAddress(message), |answer| {
+            .dump(RouteNetlinkMessage::GetAddress(message), |answer| {
                 Ok(match decode(&answer)? {
                     RouteNetlinkMessage::NewAddress(message) => read_address(&message),
                     _ => None,

@@ -1,5 +1,7 @@
 //! The exchange below every subject: send a request, read answers until it is settled.
 
+use std::ops::Range;
+
 use netlink_packet_core::{
     DefaultNla, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
     NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
@@ -16,6 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 const RECEIVE_BYTES: usize = 64 * 1024;
 /// Length of a netlink message header in bytes.
 const HEADER_BYTES: usize = 16;
+/// Where the header has the request's number.
+const SEQUENCE: Range<usize> = 8..12;
 /// `NLMSGERR_ATTR_MSG`: the kernel's explanation as a string.
 const ATTR_MESSAGE: u16 = 1;
 /// How often a listing is begun again when changes disturbed it.
@@ -81,18 +85,16 @@ impl Channel {
 
     /// Sends a request for a listing. `collect` gets an empty collection for each attempt, because a
     /// listing that the kernel marks as disturbed by changes is begun again.
-    pub(crate) fn dump<M: NetlinkSerializable + Clone, T>(
+    pub(crate) fn dump<M: NetlinkSerializable, T>(
         &mut self,
-        message: &M,
+        message: M,
         mut decode: impl FnMut(Answer<'_>) -> Result<Option<T>>,
     ) -> Result<Vec<T>> {
+        let mut bytes = encode(message, NLM_F_REQUEST | NLM_F_DUMP, 0);
         for _ in 0..DUMP_ATTEMPTS {
             let sequence = self.next_sequence();
-            self.send(&encode(
-                message.clone(),
-                NLM_F_REQUEST | NLM_F_DUMP,
-                sequence,
-            ))?;
+            bytes[SEQUENCE].copy_from_slice(&sequence.to_ne_bytes());
+            self.send(&bytes)?;
             let mut items = Vec::new();
             let undisturbed = self.settle(sequence, sequence, &mut |answer| {
                 items.extend(decode(answer)?);

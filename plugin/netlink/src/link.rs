@@ -92,7 +92,7 @@ impl Socket {
             .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
         let links = self
             .channel
-            .dump(&RouteNetlinkMessage::GetLink(message), |answer| {
+            .dump(RouteNetlinkMessage::GetLink(message), |answer| {
                 Ok(match decode(&answer)? {
                     RouteNetlinkMessage::NewLink(link) => Some(Link::from(link)),
                     _ => None,
@@ -261,8 +261,13 @@ impl From<LinkMessage> for Link {
                     link.alternative_names.extend(names);
                 }
                 LinkAttribute::LinkInfo(infos) => {
-                    link.veth = infos.contains(&LinkInfo::Kind(InfoKind::Veth));
-                    link.bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge));
+                    // Comparing whole messages would take code for all kinds of interfaces.
+                    link.veth = infos
+                        .iter()
+                        .any(|it| matches!(it, LinkInfo::Kind(InfoKind::Veth)));
+                    link.bridge = infos
+                        .iter()
+                        .any(|it| matches!(it, LinkInfo::Kind(InfoKind::Bridge)));
                 }
                 _ => {}
             }

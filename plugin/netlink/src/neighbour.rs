@@ -77,7 +77,7 @@ impl Socket {
             .push(NeighbourAttribute::IfIndex(interface));
         let listing = self
             .channel
-            .dump(&RouteNetlinkMessage::GetNeighbour(message), |answer| {
+            .dump(RouteNetlinkMessage::GetNeighbour(message), |answer| {
                 Ok(match decode(&answer)? {
                     RouteNetlinkMessage::NewNeighbour(message) => read_neighbour(&message),
                     _ => None,

@@ -220,7 +220,7 @@ impl Socket {
             .extend(filter.interface.map(RouteAttribute::Oif));
         let listing = self
             .channel
-            .dump(&RouteNetlinkMessage::GetRoute(message), |answer| {
+            .dump(RouteNetlinkMessage::GetRoute(message), |answer| {
                 Ok(read(&answer))
             });
         match listing {

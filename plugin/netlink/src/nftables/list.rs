@@ -194,7 +194,7 @@ impl Socket {
         mut read: impl FnMut(Option<Family>, &[Attribute<'_>]) -> Option<T>,
     ) -> Result<Vec<T>> {
         let request = NetfilterMessage::new(NetfilterHeader::new(family, 0, 0), message);
-        self.channel.dump(&request, |answer| {
+        self.channel.dump(request, |answer| {
             Ok(read(
                 self::family(answer.payload),
                 &of_message(answer.payload),
