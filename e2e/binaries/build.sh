@@ -30,12 +30,16 @@ declare -A package=(
   [kube-network-policies]=sigs.k8s.io/kube-network-policies/cmd@v0.8.0
   [agnhost]=k8s.io/kubernetes/test/images/agnhost
   [e2e.test]=k8s.io/kubernetes/test/e2e
+  # What runs those tests side by side, and what they take for granted: a name server, and host ports.
+  [ginkgo]=github.com/onsi/ginkgo/v2/ginkgo
+  [coredns]=.
+  [portmap]=github.com/containernetworking/plugins/plugins/meta/portmap
 )
 # In the order in which they are built: the longest first, the others share its packages.
 released=(kube-apiserver kube-controller-manager kubelet kube-scheduler kube-proxy kubectl)
 others=(etcd containerd containerd-shim-runc-v2 ctr pause)
 # No part of every cluster: only where they are named.
-extra=(helm kube-network-policies agnhost e2e.test)
+extra=(helm kube-network-policies agnhost e2e.test ginkgo coredns portmap)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
