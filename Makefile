@@ -1,6 +1,6 @@
 # Every target is a line or two that calls something readable; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: demo test bench sim chaos lint images e2e-up e2e-down help
+.PHONY: demo test bench sim chaos conformance lint images e2e-up e2e-down help
 
 SCHEDULES ?= 200000
 ROUNDS ?= 20
@@ -27,6 +27,10 @@ chaos: ## Faults on a real cluster while its pods ping each other (ROUNDS=20, SE
 	@./scripts/build.sh && ./scripts/images/previous.sh
 	@./scripts/bin.sh signpost-e2e chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
+conformance: ## Kubernetes' own tests of networking on clusters of each kind (CONFORMANCE="--mode bridge --proxy nftables")
+	@./e2e/setup.sh cluster conformance
+	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e conformance $(CONFORMANCE)
+
 lint: ## Format, clippy with warnings as errors, documentation, licences
 	@./e2e/setup.sh lint
 	@./scripts/lint.sh
@@ -42,4 +46,4 @@ e2e-down: ## End the cluster that `make e2e-up` or `KEEP=1 make demo` left runni
 	@./scripts/build.sh && ./scripts/bin.sh signpost-e2e down
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Debian machine able to build the project, and to do more with it: setup.sh [cluster] [lint] [bench]
+# Makes a Debian machine able to build the project, and to do more with it: setup.sh [cluster] [conformance] [lint] [bench]
 # Quiet when nothing is missing; says the remedy where it cannot help.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,11 +24,15 @@ for part in "$@"; do
       /usr/lib/cni/ptp:containernetworking-plugins          # whom the CNI plugin is compared with
       /usr/bin/cargo:cargo-web strip:binutils               # builds it as for the images
     ) ;;
+    conformance) needs+=(
+      dash:dash bash:bash curl:curl dig:bind9-dnsutils      # the image of pods of Kubernetes' own tests
+      getent:libc-bin ss:iproute2 nc.openbsd:netcat-openbsd openssl:openssl
+    ) ;;
     lint)
       needs+=(jq:jq                                         # reading the dependencies' licences
         systemd-analyze:systemd)                            # is the agent's unit sound?
       rust+=(cargo-clippy:rust-web-clippy cargo-fmt:rustfmt-web) ;;
-    *) echo "error: no such part: $part (known: cluster, lint, bench)" >&2; exit 2 ;;
+    *) echo "error: no such part: $part (known: cluster, conformance, lint, bench)" >&2; exit 2 ;;
   esac
 done
 

@@ -51,6 +51,7 @@ mod binaries;
 pub mod blocks;
 mod cgroups;
 mod cluster;
+pub mod conformance;
 mod control_plane;
 pub mod demo;
 mod diagnostics;
@@ -77,7 +78,7 @@ pub mod wait;
 
 pub use audit::Access;
 pub use binaries::{Binaries, own_binary};
-pub use cluster::{Cluster, ClusterOptions, PODS_V4, PODS_V6, is_ready, pod_network};
+pub use cluster::{Cluster, ClusterOptions, PODS_V4, PODS_V6, ProxyMode, is_ready, pod_network};
 pub use install::Overlay;
 pub use machine::{Machine, Service, ServiceStatus};
 pub use node::Node;

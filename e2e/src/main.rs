@@ -11,7 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 use signpost_e2e::demo::{self, Wire};
 use signpost_e2e::faults::chaos;
-use signpost_e2e::{Cluster, keeper, upstream};
+use signpost_e2e::{Cluster, conformance, keeper, upstream};
 use tokio::runtime::Runtime;
 
 /// Real Kubernetes clusters in namespaces of this machine, with Signpost as their network.
@@ -71,6 +71,8 @@ enum Command {
         #[arg(long, value_delimiter = ',')]
         fault: Vec<String>,
     },
+    /// Run Kubernetes' own end-to-end tests of networking on clusters of three nodes, one after the other.
+    Conformance(conformance::Options),
     /// Run Kubernetes' own end-to-end tests on a cluster of two nodes with Signpost and
     /// kube-network-policies.
     Upstream {
@@ -151,6 +153,7 @@ fn run() -> Result<()> {
             let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
             runtime.block_on(chaos::run(rounds, seed, &fault))
         }
+        Command::Conformance(options) => runtime.block_on(conformance::run(&options)),
         Command::Upstream { focus, skip } => runtime.block_on(upstream::run(&focus, &skip)),
         Command::Down { id } => down(id),
     }

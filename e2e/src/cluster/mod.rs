@@ -22,7 +22,7 @@ mod start;
 mod steps;
 
 pub use nodes::is_ready;
-pub use options::{ClusterOptions, PODS_V4, PODS_V6, pod_network};
+pub use options::{ClusterOptions, PODS_V4, PODS_V6, ProxyMode, pod_network};
 
 /// What the parts of a cluster share.
 pub(crate) struct Parts {
@@ -30,6 +30,7 @@ pub(crate) struct Parts {
     pub(crate) dir: PathBuf,
     pub(crate) dual_stack: bool,
     pub(crate) pod_cidrs: Vec<String>,
+    pub(crate) proxy_mode: ProxyMode,
     pub(crate) binaries: Binaries,
     pub(crate) images: Images,
     pub(crate) with_signpost: bool,

@@ -1,5 +1,6 @@
 //! What kind of cluster to start.
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::vpc::VpcOptions;
@@ -8,6 +9,15 @@ use crate::vpc::VpcOptions;
 pub const PODS_V4: &str = "10.244.0.0/16";
 /// As [`PODS_V4`], in a dual-stack cluster.
 pub const PODS_V6: &str = "fd44::/48";
+
+/// How kube-proxy leads to services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProxyMode {
+    /// By rules of iptables.
+    Iptables,
+    /// By a table of nftables.
+    Nftables,
+}
 
 /// What kind of cluster to start; begin with [`ClusterOptions::new`] and change what differs.
 #[derive(Clone, Debug)]
@@ -21,6 +31,8 @@ pub struct ClusterOptions {
     pub dual_stack: bool,
     /// Ranges of the pods' addresses: what kube-proxy takes for local traffic.
     pub pod_cidrs: Vec<String>,
+    /// kube-proxy's mode.
+    pub proxy_mode: ProxyMode,
     /// The `spec` of the `PodNetwork` to create; none for a cluster without Signpost, whose nodes
     /// register but do not become ready.
     pub pod_network: Option<Value>,
@@ -40,6 +52,7 @@ impl ClusterOptions {
             nodes: 3,
             dual_stack: false,
             pod_cidrs: vec![PODS_V4.to_owned()],
+            proxy_mode: ProxyMode::Iptables,
             pod_network: Some(spec),
             router_joins: false,
             vpc: None,

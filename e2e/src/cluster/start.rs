@@ -109,6 +109,7 @@ impl Cluster {
             dir,
             dual_stack,
             pod_cidrs: options.pod_cidrs,
+            proxy_mode: options.proxy_mode,
             binaries,
             images,
             with_signpost: options.pod_network.is_some(),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::addresses::Link;
 use crate::cgroups;
-use crate::cluster::Parts;
+use crate::cluster::{Parts, ProxyMode};
 use crate::images;
 
 /// containerd's configuration.
@@ -87,16 +87,21 @@ pub(super) const HOST_NETWORK_ONLY: &str =
 
 /// kube-proxy's configuration.
 pub(super) fn kube_proxy(parts: &Parts, node: &str, kubeconfig: &str) -> Value {
+    let mode = match parts.proxy_mode {
+        ProxyMode::Iptables => "iptables",
+        ProxyMode::Nftables => "nftables",
+    };
     json!({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": kubeconfig},
         "hostnameOverride": node,
-        "mode": "iptables",
+        "mode": mode,
         "clusterCIDR": parts.pod_cidrs.join(","),
         "detectLocalMode": "ClusterCIDR",
         // These settings belong to the host's network namespace.
         "conntrack": {"maxPerCore": 0, "min": 0},
         "iptables": {"minSyncPeriod": "0s"},
+        "nftables": {"minSyncPeriod": "0s"},
     })
 }

@@ -120,6 +120,21 @@ impl Node {
         self.machine.run(&argv).await.map(drop)
     }
 
+    /// Gives an image that the container runtime has another name.
+    pub(crate) async fn name_image(&self, image: &str, name: &str) -> Result<()> {
+        let ctr = self.parts.binaries.path("ctr")?;
+        let tag = [
+            &*ctr,
+            "--namespace=k8s.io",
+            "images",
+            "tag",
+            "--force",
+            image,
+            name,
+        ];
+        self.machine.run(&tag).await.map(drop)
+    }
+
     fn snapshotter(&self) -> Result<&'static str> {
         let on_overlay = statfs(&self.dir)
             .context("looking at the file system")?
