@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "it is watched while it goes on")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
@@ -14,7 +14,6 @@ mod arena;
 mod report;
 mod suite;
 
-use arena::Arena;
 use report::Outcome;
 use suite::Tests;
 
@@ -94,10 +93,10 @@ struct Setup {
 impl Setup {
     fn words(self) -> [String; 4] {
         [
-            word(self.mode),
-            word(self.proxy),
-            word(self.forward),
-            word(self.family),
+            word(&self.mode),
+            word(&self.proxy),
+            word(&self.forward),
+            word(&self.family),
         ]
     }
 }
@@ -125,7 +124,7 @@ impl Options {
 pub async fn run(options: &Options) -> Result<()> {
     let tests = Tests::get(options.procs, options.skip.as_deref()).await?;
     let (setups, mut rows) = (options.setups(), Vec::new());
-    for (number, setup) in (1..).zip(&setups) {
+    for (number, &setup) in (1..).zip(&setups) {
         let words = setup.words();
         let folder = options.reports.join(words.join("-"));
         if folder.exists() {
@@ -134,32 +133,24 @@ pub async fn run(options: &Options) -> Result<()> {
         fs::create_dir_all(&folder)?;
         let focus = options.focus.as_deref().unwrap_or(setup.family.focus());
         let chosen = tests.choose(focus, &folder).await?;
+        ensure!(
+            !chosen.is_empty(),
+            "no test has a name that matches {focus:?}"
+        );
         println!(
             "==> {number}/{}: {}: {} tests",
             setups.len(),
             words.join(", "),
             chosen.len()
         );
-        ensure!(
-            !chosen.is_empty(),
-            "no test has a name that matches {focus:?}"
-        );
-
         let begin = Instant::now();
-        let arena = Arena::start(*setup, &tests).await?;
-        println!(
-            "    the cluster is up after {:.0} s",
-            begin.elapsed().as_secs_f32()
-        );
-        let outcome = tests.run(&arena.cluster, focus, &chosen, &folder).await?;
+        // What is wrong with one cluster keeps no other from being tried.
+        let outcome = on_cluster(setup, &tests, focus, &chosen, &folder).await;
+        let outcome = outcome.unwrap_or_else(|error| Outcome::of_none(&error));
         let took = begin.elapsed();
         println!("    {outcome}, {:.0} s in all", took.as_secs_f32());
         for failed in &outcome.failed {
             println!("    FAILED {}: {}", failed.name, failed.why);
-        }
-        if !outcome.failed.is_empty() {
-            let logs = arena.cluster.record_failure().await;
-            println!("    logs of the cluster: {}", logs.display());
         }
         rows.push((words, outcome, took));
     }
@@ -172,6 +163,29 @@ pub async fn run(options: &Options) -> Result<()> {
         );
     }
     Ok(())
+}
+
+async fn on_cluster(
+    setup: Setup,
+    tests: &Tests,
+    focus: &str,
+    chosen: &[String],
+    folder: &Path,
+) -> Result<Outcome> {
+    let begin = Instant::now();
+    let cluster = arena::start(setup).await?;
+    let outcome = async {
+        arena::prepare(&cluster, setup, tests).await?;
+        let up = begin.elapsed().as_secs_f32();
+        println!("    the cluster is up after {up:.0} s");
+        tests.run(&cluster, focus, chosen, folder).await
+    };
+    let outcome = outcome.await;
+    if !outcome.as_ref().is_ok_and(|it| it.failed.is_empty()) {
+        let logs = cluster.record_failure().await;
+        println!("    logs of the cluster: {}", logs.display());
+    }
+    outcome
 }
 
 fn summary(tests: &Tests, rows: &[([String; 4], Outcome, Duration)]) {
@@ -191,13 +205,13 @@ fn summary(tests: &Tests, rows: &[([String; 4], Outcome, Duration)]) {
     let mut skipped: Vec<_> = rows.iter().flat_map(|row| &row.1.skipped).collect();
     skipped.sort();
     skipped.dedup();
-    for name in skipped {
-        println!("skipped: {name}: {}", tests.reason(name));
+    for test in skipped {
+        println!("skipped: {}: {}", test.name, tests.reason(test));
     }
 }
 
 /// The word by which a value is named on the command line.
-fn word(value: impl ValueEnum) -> String {
+fn word(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value();
     value.map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -12,15 +12,31 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) passed: usize,
-    pub(super) failed: Vec<Failed>,
-    /// Those that were chosen and did not run.
-    pub(super) skipped: Vec<String>,
+    pub(super) failed: Vec<Story>,
+    /// Those that were chosen and did not run, or gave up at once.
+    pub(super) skipped: Vec<Story>,
 }
 
-#[derive(Debug)]
-pub(super) struct Failed {
+/// A test that did not pass, and what it says of that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Story {
     pub(super) name: String,
     pub(super) why: String,
+}
+
+impl Outcome {
+    /// Of a cluster on which no test could run.
+    pub(super) fn of_none(error: &anyhow::Error) -> Self {
+        let failed = Story {
+            name: "the run itself".into(),
+            why: format!("{error:#}"),
+        };
+        Self {
+            passed: 0,
+            failed: vec![failed],
+            skipped: Vec::new(),
+        }
+    }
 }
 
 impl Display for Outcome {
@@ -89,19 +105,20 @@ pub(super) fn read(file: &Path, chosen: &[String]) -> Result<Outcome> {
         skipped: Vec::new(),
     };
     for spec in specs(file)? {
+        let (name, is_test) = (spec.name(), spec.is_test());
+        let why = spec.failure.unwrap_or_default().message;
         match spec.state.as_str() {
-            "passed" if spec.is_test() => outcome.passed += 1,
+            "passed" if is_test => outcome.passed += 1,
             "passed" => {}
             "skipped" | "pending" => {
-                let name = spec.name();
                 if chosen.contains(&name) {
-                    outcome.skipped.push(name);
+                    outcome.skipped.push(Story { name, why });
                 }
             }
-            state => outcome.failed.push(Failed {
-                name: spec.name(),
-                why: format!("{state}: {}", spec.failure.unwrap_or_default().message),
-            }),
+            state => {
+                let why = format!("{state}: {why}");
+                outcome.failed.push(Story { name, why });
+            }
         }
     }
     Ok(outcome)
@@ -152,16 +169,16 @@ mod tests {
 
         let outcome = outcome.unwrap();
         assert_eq!(outcome.to_string(), "1 passed, 2 failed, 1 skipped");
-        assert_eq!(outcome.skipped, ["[sig-network] Services c"]);
-        let failed = outcome
-            .failed
-            .iter()
-            .map(|it| format!("{}: {}", it.name, it.why));
-        let failed: Vec<String> = failed.collect();
-        let expected = [
+        let names = |stories: &[Story]| {
+            let told = stories.iter().map(|it| format!("{}: {}", it.name, it.why));
+            told.collect::<Vec<_>>()
+        };
+        let skipped = ["[sig-network] Services c: no answer"];
+        assert_eq!(names(&outcome.skipped), skipped);
+        let failed = [
             "ReportAfterSuite: failed: ",
             "[sig-network] Services b: timedout: no answer",
         ];
-        assert_eq!(failed, expected);
+        assert_eq!(names(&outcome.failed), failed);
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-use super::report::{self, Outcome};
+use super::arena::NODES;
+use super::report::{self, Outcome, Story};
 use crate::cluster::Cluster;
 use crate::policy::built;
 use crate::{binaries, wait};
@@ -109,6 +110,8 @@ impl Tests {
             "--".into(),
             format!("--kubeconfig={kubeconfig}"),
             "--provider=skeleton".into(),
+            // Only one of several processes would count them.
+            format!("--num-nodes={}", NODES.len()),
             format!("--report-dir={shown}"),
         ]);
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
@@ -144,11 +147,12 @@ impl Tests {
     }
 
     /// Why a test was skipped.
-    pub(super) fn reason(&self, name: &str) -> &'static str {
-        if name.contains(SCTP) && self.skip.iter().any(|skip| skip == SCTP) {
-            "this kernel has no SCTP"
-        } else {
-            "as asked for, or by the test itself"
+    pub(super) fn reason<'a>(&self, test: &'a Story) -> &'a str {
+        let is_of_sctp = test.name.contains(SCTP) && self.skip.iter().any(|skip| skip == SCTP);
+        match test.why.as_str() {
+            "" if is_of_sctp => "this kernel has no SCTP",
+            "" => "by --skip",
+            why => why,
         }
     }
 }
