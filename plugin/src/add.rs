@@ -35,6 +35,7 @@ pub(crate) fn add(
     let name = &attachment.host_interface;
     let link = pair.node.link_by_name(name)?;
     let link = link.ok_or_else(|| Error::vanished(name))?;
+    datapath.join(pair.node, &link)?;
     let assigned = host::connect(pair.node, attachment, config, datapath, &link, asked, log)?;
     let gateway_mac = datapath.gateway_mac(attachment);
     let routes = pod::connect(&netns, attachment, link.peer, &assigned, gateway_mac, log)?;

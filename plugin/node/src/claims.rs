@@ -97,6 +97,15 @@ pub fn restore(
     let mut warnings = Vec::new();
     for link in socket.links()? {
         if ports.contains(&link.index) {
+            let astray = routes.remove(&link.index).unwrap_or_default();
+            // One over a port leads past the bridge, where nobody answers.
+            for route in astray.iter().filter(|_| !link.bridge) {
+                let what = format!(
+                    "remove the route to {} over {}",
+                    route.destination, link.name
+                );
+                hand.make(what, || socket.delete_route(route).map(drop))?;
+            }
             continue;
         }
         let routes = routes.remove(&link.index).unwrap_or_default();

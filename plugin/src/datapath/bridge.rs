@@ -66,9 +66,8 @@ impl From<BridgeFault> for Error {
 }
 
 impl Bridge {
-    /// Whether the interface is the bridge, where neighbours are those of pods and follow from claims.
-    pub(super) fn is(self, interface: u32) -> bool {
-        self.index == interface
+    pub(super) fn index(self) -> u32 {
+        self.index
     }
 
     /// The subnet's route leads to the bridge, unless somebody has one to the address alone.
@@ -86,8 +85,6 @@ impl Bridge {
         mac: Mac,
         pod: &[Assigned],
     ) -> Result<()> {
-        // First, so that whoever removes a pod that was left half-way sees what else there is to remove.
-        node.join_bridge(link.index, self.index)?;
         let addresses: Vec<IpAddr> = pod.iter().map(|assigned| assigned.address).collect();
         let mut netfilter = nftables::Socket::open()?;
         bridged::admit(&mut netfilter, &link.name, &addresses).map_err(|error| {

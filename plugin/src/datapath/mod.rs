@@ -55,6 +55,15 @@ impl Datapath {
         Ok(bridge.map_or(Self::Ptp, Self::Bridge))
     }
 
+    /// Makes the pod's interface as its siblings are: before it claims anything, since the agent goes by it from
+    /// then on.
+    pub(crate) fn join(self, node: &mut Socket, link: &Link) -> Result<()> {
+        match self {
+            Self::Ptp => Ok(()),
+            Self::Bridge(bridge) => Ok(node.join_bridge(link.index, bridge.index())?),
+        }
+    }
+
     /// Leads packets to a claimed address to the pod. Tells whether they go there now, and not to somebody
     /// who claims nothing.
     pub(crate) fn lead(
@@ -139,7 +148,7 @@ impl Datapath {
     pub(crate) fn is_shared(self, interface: u32) -> bool {
         match self {
             Self::Ptp => false,
-            Self::Bridge(bridge) => bridge.is(interface),
+            Self::Bridge(bridge) => bridge.index() == interface,
         }
     }
 }

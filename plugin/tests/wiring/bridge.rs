@@ -1,7 +1,7 @@
 //! Mode `bridge`: the links of the node's pods are ports of one bridge.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -145,6 +145,58 @@ fn a_service_on_the_same_node_answers_with_and_without_br_netfilter() {
                     "{client} at {service} with br_netfilter {shown}: {heard:?}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn a_name_server_on_the_same_node_answers_with_and_without_br_netfilter() {
+    for shown in [0, 1] {
+        let node = node();
+        let (one, two) = (Pod::new("client"), Pod::new("server"));
+        node.add(&one);
+        let server = addresses(&node.add(&two));
+        let bind = || UdpSocket::bind("[::]:53");
+        let socket = two.netns.run(bind).unwrap().unwrap();
+        thread::spawn(move || {
+            let mut bytes = [0; 64];
+            while let Ok((length, from)) = socket.recv_from(&mut bytes) {
+                socket.send_to(&bytes[..length], from).unwrap();
+            }
+        });
+        for setting in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+            run(
+                &node.netns,
+                &format!("busybox sysctl -qw net.bridge.{setting}={shown}"),
+            );
+        }
+        run(&node.netns, "iptables-nft -P FORWARD DROP");
+        run(
+            &node.netns,
+            "iptables-nft -A FORWARD -s 10.244.0.0/16 -j ACCEPT",
+        );
+        run(
+            &node.netns,
+            "iptables-nft -A FORWARD -d 10.244.0.0/16 -j ACCEPT",
+        );
+        let dnat = format!(
+            "iptables-nft -t nat -A PREROUTING -d 10.96.0.10 -p udp --dport 53 -j DNAT --to {}:53",
+            server[0]
+        );
+        run(&node.netns, &dnat);
+        for attempt in 0..200 {
+            let ask = || {
+                let socket = UdpSocket::bind("0.0.0.0:0")?;
+                socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+                socket.connect("10.96.0.10:53")?;
+                socket.send(b"who")?;
+                socket.recv(&mut [0; 64])
+            };
+            let answered = one.netns.run(ask).unwrap();
+            assert!(
+                answered.is_ok(),
+                "br_netfilter {shown}, {attempt}: {answered:?}"
+            );
         }
     }
 }
@@ -333,6 +385,31 @@ fn those_who_make_the_bridge_at_once_share_it() {
             "{}",
             pod.id
         );
+    }
+}
+
+/// The agent goes by it: an interface with claims and without a bridge would get host routes.
+#[test]
+fn nobody_sees_a_pod_that_claims_an_address_and_is_not_on_the_bridge() {
+    let node = node();
+    let mut monitor = Command::new("ip");
+    monitor.args(["-details", "-oneline", "monitor", "link"]);
+    monitor.stdout(Stdio::piped());
+    let mut monitor = node.netns.run(move || monitor.spawn()).unwrap().unwrap();
+    for number in 0..5 {
+        node.add(&Pod::new(&format!("p{number}")));
+    }
+    thread::sleep(Duration::from_millis(200));
+    monitor.kill().unwrap();
+    let seen = monitor.wait_with_output().unwrap().stdout;
+    let seen = String::from_utf8(seen).unwrap();
+    let claiming: Vec<&str> = seen
+        .lines()
+        .filter(|line| line.contains("altname 10.244.1.") && !line.starts_with("Deleted"))
+        .collect();
+    assert!(claiming.len() >= 5, "{seen}");
+    for line in claiming {
+        assert!(line.contains(" master sgnbr0 "), "{line}");
     }
 }
 

@@ -67,6 +67,10 @@ impl World {
     }
 
     fn restore(&mut self, node_addresses: &[&str]) -> Vec<String> {
+        self.restore_beside(&BTreeSet::new(), node_addresses)
+    }
+
+    fn restore_beside(&mut self, ports: &BTreeSet<u32>, node_addresses: &[&str]) -> Vec<String> {
         let addresses: Vec<IpAddr> = node_addresses
             .iter()
             .map(|it| it.parse().unwrap())
@@ -75,7 +79,7 @@ impl World {
             &mut self.socket,
             Some(&addresses),
             &self.changes,
-            &BTreeSet::new(),
+            ports,
             &mut Hand::real(),
         )
         .unwrap()
@@ -189,5 +193,15 @@ fn interfaces_of_others_are_left_alone() {
     let mut world = World::new(&["10.244.1.5"]);
     run(&world.node, "ip link set wire alias unknown");
     assert_eq!(world.restore(&[]), [""; 0]);
+    assert_eq!(world.routes(), [""; 0]);
+}
+
+#[test]
+fn a_port_of_the_bridge_has_no_routes_of_its_own() {
+    let mut world = World::new(&["10.244.1.5"]);
+    world.restore(&["192.0.2.10"]);
+    assert_eq!(world.routes().len(), 1);
+    let port = world.socket.link_by_name("wire").unwrap().unwrap().index;
+    world.restore_beside(&BTreeSet::from([port]), &["192.0.2.10"]);
     assert_eq!(world.routes(), [""; 0]);
 }
