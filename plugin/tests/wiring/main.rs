@@ -6,6 +6,7 @@
 mod add;
 mod adoption;
 mod bridge;
+mod bridge_services;
 mod chain;
 mod check;
 mod claims;
