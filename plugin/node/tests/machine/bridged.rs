@@ -6,12 +6,12 @@ use std::path::Path;
 use signpost_api::DatapathMode;
 use signpost_netlink::bridged::admit;
 use signpost_netlink::settings::FOLDER;
-use signpost_netlink::{LinkChange, Mac, Netns, PodLabel, Socket, VethEnd, nftables};
+use signpost_netlink::{Mac, Netns, Socket, nftables};
 use signpost_node::bridged::{Restoration, remove};
 use signpost_node::hand::Hand;
 use signpost_node::plan::Settings;
 
-use crate::run;
+use crate::{claiming, run};
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
 const SUBNET: &str = "10.244.1.0/24";
@@ -42,34 +42,8 @@ impl World {
         let (node, pod) = (Netns::create().unwrap(), Netns::create().unwrap());
         run(&node, "ip link set lo up");
         run(&node, "ip address add 192.0.2.10/32 dev lo");
-        let mut socket = Socket::open_in(&node).unwrap();
-        let outer = VethEnd {
-            name: "sgnport",
-            netns: None,
-            mac: None,
-            mtu: Some(1400),
-        };
-        let inner = VethEnd {
-            name: "eth0",
-            netns: Some(&pod),
-            mac: Some(MAC),
-            mtu: Some(1400),
-        };
-        socket.create_veth(&outer, &inner).unwrap();
-        let index = socket.link_by_name("sgnport").unwrap().unwrap().index;
-        let label = PodLabel {
-            mac: MAC,
-            interface: "eth0".into(),
-            container_id: "one".into(),
-        };
-        let alias = LinkChange {
-            alias: Some(label.to_string()),
-            ..LinkChange::default()
-        };
-        socket.change_link(index, &alias).unwrap();
-        socket.add_alternative_name(index, "10.244.1.5").unwrap();
+        let socket = claiming(&node, &pod, "sgnport", MAC, &["10.244.1.5"]);
         for command in [
-            "ip link set eth0 up",
             "ip address add 10.244.1.5/32 dev eth0",
             "ip route add 10.244.1.1 dev eth0",
             "ip route add default via 10.244.1.1",

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use signpost_netlink::{LinkChange, Mac, Netns, PodLabel, Socket, VethEnd};
+use signpost_netlink::{Mac, Netns, Socket};
 use signpost_node::claims::{RouteChanges, restore};
 use signpost_node::hand::Hand;
 
-use crate::run;
+use crate::{claiming, run};
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
 
@@ -31,32 +31,7 @@ impl World {
         ] {
             run(&node, command);
         }
-        let mut socket = Socket::open_in(&node).unwrap();
-        let end = |name, netns, mac| VethEnd {
-            name,
-            netns,
-            mac,
-            mtu: None,
-        };
-        let outer = end("wire", None, None);
-        socket
-            .create_veth(&outer, &end("eth0", Some(&pod), Some(MAC)))
-            .unwrap();
-        run(&pod, "ip link set eth0 up");
-        let index = socket.link_by_name("wire").unwrap().unwrap().index;
-        let label = PodLabel {
-            mac: MAC,
-            interface: "eth0".into(),
-            container_id: "one".into(),
-        };
-        let alias = LinkChange {
-            alias: Some(label.to_string()),
-            ..LinkChange::default()
-        };
-        socket.change_link(index, &alias).unwrap();
-        for claim in claims {
-            socket.add_alternative_name(index, claim).unwrap();
-        }
+        let socket = claiming(&node, &pod, "wire", MAC, claims);
         let changes = node.run(RouteChanges::follow).unwrap().unwrap();
         Self {
             node,

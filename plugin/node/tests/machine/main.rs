@@ -20,7 +20,7 @@ mod whole;
 use std::process::{Command, Stdio};
 
 use ipnet::IpNet;
-use signpost_netlink::{Netns, Socket, VethEnd};
+use signpost_netlink::{LinkChange, Mac, Netns, PodLabel, Socket, VethEnd};
 
 /// A pod, its node and a host outside, in a row: the pod has `10.244.1.2` and `fd00:1::2`, the node
 /// outwards `192.0.2.1` and `2001:db8::1`, the outside `192.0.2.9` and `2001:db8::9`. The outside
@@ -135,4 +135,33 @@ fn run(netns: &Netns, command: &str) -> String {
 
 fn nets(texts: &[&str]) -> Vec<IpNet> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// An interface of the node with this name whose pod, with an end `eth0` that is up, claims these addresses.
+fn claiming(node: &Netns, pod: &Netns, name: &str, mac: Mac, claims: &[&str]) -> Socket {
+    let mut socket = Socket::open_in(node).unwrap();
+    let end = |name, netns, mac| VethEnd {
+        name,
+        netns,
+        mac,
+        mtu: Some(1400),
+    };
+    let inner = end("eth0", Some(pod), Some(mac));
+    socket.create_veth(&end(name, None, None), &inner).unwrap();
+    run(pod, "ip link set eth0 up");
+    let index = socket.link_by_name(name).unwrap().unwrap().index;
+    let label = PodLabel {
+        mac,
+        interface: "eth0".into(),
+        container_id: "one".into(),
+    };
+    let alias = LinkChange {
+        alias: Some(label.to_string()),
+        ..LinkChange::default()
+    };
+    socket.change_link(index, &alias).unwrap();
+    for claim in claims {
+        socket.add_alternative_name(index, claim).unwrap();
+    }
+    socket
 }
