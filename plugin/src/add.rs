@@ -102,7 +102,10 @@ impl Drop for Pair<'_> {
             return;
         }
         let name = &self.attachment.host_interface;
-        if let Err(left) = removal::forget(self.node, name) {
+        let link = self.node.link_by_name(name).map_err(Error::from);
+        let forgotten =
+            link.and_then(|link| link.map_or(Ok(()), |link| removal::forget(self.node, &link)));
+        if let Err(left) = forgotten {
             self.log
                 .warn(&format!("what belongs to {name} is left behind: {left}"));
         }

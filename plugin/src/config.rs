@@ -66,8 +66,7 @@ pub(crate) fn network_name(input: &Input) -> Result<String> {
 impl Config {
     /// The node's first address of the family.
     pub(crate) fn node_address(&self, family: Family) -> Option<IpAddr> {
-        let mut addresses = self.node_addresses.iter().copied();
-        addresses.find(|address| Family::of(*address) == family)
+        family.first_of(&self.node_addresses)
     }
 
     /// Whether pods have IPv6 addresses.

@@ -65,7 +65,7 @@ pub(crate) fn gc(input: &Input, log: &Log) -> Result<()> {
     }
     for link in &stale {
         // What is left of it harms nobody, and the agent removes it.
-        let _ = removal::forget(&mut node, &link.name);
+        let _ = removal::forget(&mut node, link);
     }
     node.delete_links(group)?;
     let names: Vec<&str> = stale.iter().map(|link| link.name.as_str()).collect();

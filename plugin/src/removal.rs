@@ -25,7 +25,7 @@ pub(crate) fn remove(node: &mut Socket, name: &str) -> Result<bool> {
         return Ok(false);
     };
     // What is left of it harms nobody, and the agent removes it.
-    let _ = forget_link(node, &link);
+    let _ = forget(node, &link);
     if !left_to_another(link.index) {
         // By its index: the name may be another pod's by now.
         node.delete_link_by_index(link.index)?;
@@ -33,15 +33,8 @@ pub(crate) fn remove(node: &mut Socket, name: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Takes back what does not go with the interface called `name`, if there is one.
-pub(crate) fn forget(node: &mut Socket, name: &str) -> Result<()> {
-    match node.link_by_name(name)? {
-        Some(link) => forget_link(node, &link),
-        None => Ok(()),
-    }
-}
-
-fn forget_link(node: &mut Socket, link: &Link) -> Result<()> {
+/// Takes back what does not go with the interface.
+pub(crate) fn forget(node: &mut Socket, link: &Link) -> Result<()> {
     Datapath::of(node, link)?.forget(node, link)
 }
 

@@ -41,6 +41,12 @@ impl Family {
         }
     }
 
+    /// The first of these addresses that is of the family.
+    pub fn first_of(self, addresses: &[IpAddr]) -> Option<IpAddr> {
+        let mut addresses = addresses.iter().copied();
+        addresses.find(|address| Self::of(*address) == self)
+    }
+
     /// The destination of a default route: `0.0.0.0/0` or `::/0`.
     pub fn default_destination(self) -> IpNet {
         match self {

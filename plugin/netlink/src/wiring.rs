@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use nix::errno::Errno;
 
 use crate::error::Result;
 use crate::link::Link;
@@ -22,19 +23,20 @@ pub const ROUTE_PROTOCOL: u8 = 144;
 /// Longest text that the kernel keeps as an interface's alias (`IFALIASZ`).
 const ALIAS_BYTES: usize = 255;
 
-/// The host route to a pod's `address` over `interface`. The node talks to the pod from `source`, or from what
-/// the kernel takes for the best of its addresses.
-pub fn pod_route(address: IpAddr, interface: u32, source: Option<IpAddr>) -> Route {
-    let scope = match address {
-        IpAddr::V4(_) => Scope::Link,
-        IpAddr::V6(_) => Scope::Universe,
+/// The node's route to a pod, or to all pods of a subnet. The node talks to them from `source`, or from what the
+/// kernel takes for the best of its addresses.
+pub fn pod_route(destination: impl Into<IpNet>, interface: u32, source: Option<IpAddr>) -> Route {
+    let destination = destination.into().trunc();
+    let scope = match destination {
+        IpNet::V4(_) => Scope::Link,
+        IpNet::V6(_) => Scope::Universe,
     };
     Route {
         protocol: ROUTE_PROTOCOL,
         interface: Some(interface),
         scope,
         source,
-        ..Route::to(IpNet::from(address))
+        ..Route::to(destination)
     }
 }
 
@@ -47,6 +49,21 @@ pub fn pod_gateway(family: Family) -> IpAddr {
 }
 
 impl Socket {
+    /// Adds a route to pods, without its source where that is no address of this machine. Tells whether it is;
+    /// where it is not, the agent says so.
+    pub fn add_pod_route(&mut self, route: &Route) -> Result<bool> {
+        match self.add_route(route) {
+            Err(error) if error.errno() == Some(Errno::EINVAL) && route.source.is_some() => {
+                let without = Route {
+                    source: None,
+                    ..route.clone()
+                };
+                self.add_route(&without).map(|()| false)
+            }
+            other => other.map(|()| true),
+        }
+    }
+
     /// Tells the node the hardware address of a pod, so that its first packet need not ask. The entry is not
     /// permanent: a plugin that comes later in the chain may give the pod another one.
     ///

@@ -66,8 +66,8 @@ pub struct Restoration<'a> {
 }
 
 impl Restoration<'_> {
-    /// Restores it, and tells which interfaces are the bridge and its ports. Without `settings` the bridge is not made, since it
-    /// is not known for which subnets.
+    /// Restores it, and tells which interfaces are the bridge and its ports. Without `settings` the bridge is
+    /// not made, since it is not known for which subnets.
     pub fn run(mut self, settings: Option<&Settings>) -> anyhow::Result<BTreeSet<u32>> {
         // Read before the interfaces: what an interface that is not there then has is left over.
         let admitted = bridged::admitted(self.netfilter)?;
@@ -109,11 +109,7 @@ impl Restoration<'_> {
 
     /// Makes the bridge, and gives its index.
     fn bridge(&mut self, found: Option<&Link>, settings: &Settings) -> anyhow::Result<Option<u32>> {
-        let sources = &settings.node_addresses;
-        let source = |subnet: &IpNet| {
-            let mut of_family = sources.iter().copied();
-            of_family.find(|it| Family::of(*it) == Family::of(subnet.addr()))
-        };
+        let source = |subnet: &IpNet| Family::of(subnet.addr()).first_of(&settings.node_addresses);
         let subnets = settings.subnets.iter();
         let subnets: Vec<_> = subnets.map(|subnet| (*subnet, source(subnet))).collect();
         let mut index = found.map(|link| link.index);

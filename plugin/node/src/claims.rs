@@ -118,10 +118,7 @@ pub fn restore(
             let net = IpNet::from(*address);
             let there = routes.iter().find(|route| route.destination == net);
             let source = match node_addresses {
-                Some(all) => {
-                    let mut all = all.iter().copied();
-                    all.find(|it| Family::of(*it) == Family::of(*address))
-                }
+                Some(all) => Family::of(*address).first_of(all),
                 None => there.and_then(|route| route.source),
             };
             // One that is down can have no route; the kernel tells when it is up again.
@@ -239,24 +236,17 @@ impl Pod<'_> {
                 other => other.map(|()| None),
             };
         }
-        let mut warning = None;
-        let mut added = socket.add_route(&route(source));
-        if added
-            .as_ref()
-            .is_err_and(|error| error.errno() == Some(Errno::EINVAL))
-        {
-            warning = unknown(source);
-            added = socket.add_route(&route(None));
-        }
-        match added {
+        let warning = match socket.add_pod_route(&route(source)) {
             Err(error) if error.is_exists() => {
                 return Ok(Some(format!(
                     "{} is a pod's address behind {}, but somebody else has a route to it: remove that",
                     self.address, self.link.name
                 )));
             }
-            other => other?,
-        }
+            Ok(true) => None,
+            Ok(false) => unknown(source),
+            Err(error) => return Err(error),
+        };
         // It goes too where the interface is set down.
         if let Some(mac) = self.mac {
             socket.introduce_pod(self.link.index, self.address, mac)?;

@@ -145,12 +145,12 @@ impl Machine {
                 ..
             } => self.conflist.remove_stale(hand),
             Plan::Wait { .. } => Ok(()),
-            Plan::Apply(settings) => self.apply(settings),
+            Plan::Apply(settings) => self.apply(&mut kernel, settings),
         }
     }
 
     /// The configuration comes last: with it the kubelet reports Ready and pods start.
-    fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
+    fn apply(&mut self, kernel: &mut Socket, settings: &Settings) -> anyhow::Result<()> {
         let hand = &mut self.hand;
         let subnets = settings.subnets.iter();
         let families: Vec<_> = subnets.map(|subnet| Family::of(subnet.addr())).collect();
@@ -172,7 +172,7 @@ impl Machine {
         } else {
             Ok(())
         };
-        let adopted = adoption::answer(&mut Socket::open()?, &settings.subnets, &self.sysctl, hand);
+        let adopted = adoption::answer(kernel, &settings.subnets, &self.sysctl, hand);
         for error in [legacy, uplink, adopted]
             .into_iter()
             .filter_map(Result::err)
@@ -180,17 +180,14 @@ impl Machine {
             self.warnings.add(&format!("{error:#}"));
         }
         let mtu = match settings.mtu {
-            0 => default_route_mtu(&families)?,
+            0 => default_route_mtu(kernel, &families)?,
             mtu => mtu.into(),
         };
         self.ready.ensure(&settings.subnets, hand)?;
         let chain = self.chained.look();
         self.conflist.ensure(settings, mtu, &chain, hand)?;
-        let claimed: Vec<_> = Socket::open()?
-            .links()?
-            .iter()
-            .flat_map(Link::claims)
-            .collect();
+        let links = kernel.links()?;
+        let claimed: Vec<_> = links.iter().flat_map(Link::claims).collect();
         for (reason, remark) in room::remarks(&settings.subnets, &claimed, settings.max_pods) {
             self.warnings.add_event(reason, remark);
         }
@@ -215,8 +212,8 @@ fn netfilter(kept: &mut Option<nftables::Socket>) -> anyhow::Result<&mut nftable
 }
 
 /// The MTU that all ways by the node's default routes allow.
-fn default_route_mtu(families: &[Family]) -> anyhow::Result<u32> {
-    let way = Socket::open()?
+fn default_route_mtu(kernel: &mut Socket, families: &[Family]) -> anyhow::Result<u32> {
+    let way = kernel
         .way_out(families)
         .context("take the MTU from the node's default route, or set spec.datapath.mtu")?
         .context("the node has no default route to take the MTU from: set spec.datapath.mtu")?;

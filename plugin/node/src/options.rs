@@ -11,6 +11,8 @@ use crate::former::Former;
 use crate::logging::Format;
 use crate::ready::Ready;
 
+/// Where the agent serves, unless it is told otherwise.
+const HTTP_ADDRESS: &str = "127.0.0.1:9451";
 /// Name of the plugin's program, in the image and on the node.
 pub const PLUGIN: &str = "signpost-cni";
 
@@ -67,7 +69,7 @@ pub struct Options {
         long,
         env = "SIGNPOST_HTTP_ADDRESS",
         value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:9451"
+        default_value = HTTP_ADDRESS
     )]
     pub http_address: SocketAddr,
     /// How often to see whether everything still stands, in seconds. Changes of nftables by others are
@@ -122,7 +124,7 @@ pub struct Uninstall {
         long,
         env = "SIGNPOST_HTTP_ADDRESS",
         value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:9451"
+        default_value = HTTP_ADDRESS
     )]
     pub http_address: SocketAddr,
     /// Goes on although pods live here. They lose what forwards and masquerades their packets. The

@@ -123,13 +123,10 @@ fn settings(knowledge: &Knowledge, on_node: &OnNode) -> Result<Settings, String>
 }
 
 fn first_of_each_family(addresses: &[IpAddr]) -> Vec<IpAddr> {
-    let first = |family| {
-        addresses
-            .iter()
-            .find(|address| Family::of(**address) == family)
-    };
-    let families = [Family::V4, Family::V6];
-    families.into_iter().filter_map(first).copied().collect()
+    let families = [Family::V4, Family::V6].into_iter();
+    families
+        .filter_map(|family| family.first_of(addresses))
+        .collect()
 }
 
 /// Pods and nodes see each other's own addresses. Those of this node it knows itself, before the others hear of

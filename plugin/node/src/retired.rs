@@ -7,8 +7,10 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_netlink::bridged::{bridge_gateway, bridge_route};
-use signpost_netlink::{Family, Link, ROUTE_PROTOCOL, Route, RouteFilter, Socket, table};
+use signpost_netlink::bridged::bridge_gateway;
+use signpost_netlink::{
+    Family, Link, ROUTE_PROTOCOL, Route, RouteFilter, Socket, pod_route, table,
+};
 
 use crate::hand::Hand;
 
@@ -39,7 +41,7 @@ pub(crate) fn retire(
             format!("retire the route to {destination}, which the node had before"),
             || {
                 for pod in pods {
-                    match socket.add_route(&bridge_route(pod.into(), bridge, route.source)) {
+                    match socket.add_route(&pod_route(pod, bridge, route.source)) {
                         Err(error) if !error.is_exists() => return Err(error),
                         _ => {}
                     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use signpost_netlink::{Errno, Family, Link, Mac, RouteFilter, Socket, pod_route};
+use signpost_netlink::{Family, Link, Mac, RouteFilter, Socket, pod_route};
 
 use super::Assigned;
 use crate::address::Claimant;
@@ -10,16 +10,8 @@ use crate::error::Result;
 
 pub(super) fn lead(node: &mut Socket, address: IpAddr, pod: Claimant<'_>) -> Result<bool> {
     let interface = pod.interface;
-    let mut added = node.add_route(&pod_route(address, interface, pod.source));
-    if added
-        .as_ref()
-        .is_err_and(|error| error.errno() == Some(Errno::EINVAL))
-    {
-        // The source is no address of this machine, which the agent says.
-        added = node.add_route(&pod_route(address, interface, None));
-    }
-    match added {
-        Ok(()) => Ok(true),
+    match node.add_pod_route(&pod_route(address, interface, pod.source)) {
+        Ok(_) => Ok(true),
         // The agent restores the route to a claimed address. If it is not that one, somebody was faster who
         // claims nothing, or has a route that drops what it matches.
         Err(error) if error.is_exists() => {

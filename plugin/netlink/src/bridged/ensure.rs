@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use ipnet::IpNet;
-use nix::errno::Errno;
 
-use super::{BRIDGE, BRIDGE_MAC, bridge_gateway, bridge_route};
+use super::{BRIDGE, BRIDGE_MAC, bridge_gateway};
 use crate::error::Error;
 use crate::link::Link;
 use crate::route::{Family, RouteFilter, table};
 use crate::settings::{self, Setting};
 use crate::socket::Socket;
+use crate::wiring::pod_route;
 
 /// Why there is no bridge for pods.
 #[derive(Debug, thiserror::Error)]
@@ -91,18 +91,10 @@ fn route(
     bridge: u32,
     source: Option<IpAddr>,
 ) -> Result<(), BridgeFault> {
-    let mut added = node.add_route(&bridge_route(subnet, bridge, source));
-    if added
-        .as_ref()
-        .is_err_and(|error| error.errno() == Some(Errno::EINVAL))
-    {
-        // The source is no address of this machine, which the agent says.
-        added = node.add_route(&bridge_route(subnet, bridge, None));
-    }
-    match added {
+    match node.add_pod_route(&pod_route(subnet, bridge, source)) {
         Err(error) if error.is_exists() && is_routed(node, subnet, bridge)? => Ok(()),
         Err(error) if error.is_exists() => Err(BridgeFault::Routed(subnet)),
-        other => Ok(other?),
+        other => Ok(other.map(drop)?),
     }
 }
 

@@ -16,35 +16,18 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::mac::Mac;
-use crate::route::{Route, Scope};
-use crate::wiring::ROUTE_PROTOCOL;
 
 /// The bridge of a node. Rules for what pods' interfaces are called hold for it too.
 pub const BRIDGE: &str = "sgnbr0";
 /// Its hardware address on every node, as it is on no wire: pods know it as their gateway's, also when the
 /// bridge has been made anew.
 pub const BRIDGE_MAC: Mac = Mac([0x02, 0x73, 0x67, 0x6e, 0x62, 0x72]);
+
 /// The gateway of the pods of a subnet: its first address, which no pod gets.
 pub fn bridge_gateway(subnet: IpNet) -> IpAddr {
     match subnet.network() {
         IpAddr::V4(ip) => IpAddr::V4((ip.to_bits() | 1).into()),
         IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() | 1).into()),
-    }
-}
-
-/// The node's route to the pods of a subnet. It talks to them from `source`, or from what the kernel takes for
-/// the best of its addresses.
-pub fn bridge_route(subnet: IpNet, bridge: u32, source: Option<IpAddr>) -> Route {
-    let scope = match subnet {
-        IpNet::V4(_) => Scope::Link,
-        IpNet::V6(_) => Scope::Universe,
-    };
-    Route {
-        protocol: ROUTE_PROTOCOL,
-        interface: Some(bridge),
-        scope,
-        source,
-        ..Route::to(subnet.trunc())
     }
 }
 

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::thread;
 
-use signpost_netlink::bridged::{admit, admitted, bridge_route, dismiss, port_table};
+use signpost_netlink::bridged::{admit, admitted, dismiss, port_table};
 use signpost_netlink::nftables::{self, Batch};
-use signpost_netlink::{Errno, Mac, Netns};
+use signpost_netlink::{Errno, Mac, Netns, pod_route};
 
 use crate::{json, net, run, wired};
 
@@ -61,7 +61,7 @@ fn the_route_to_a_bridge_is_shown_as_it_was_meant() {
     let subnets = ["10.244.1.0/24", "fd00:0:0:1::/64"].map(net);
     let sources = ["192.0.2.1", "2001:db8::1"].map(ip);
     for (subnet, source) in subnets.into_iter().zip(sources) {
-        let route = bridge_route(subnet, index, Some(source));
+        let route = pod_route(subnet, index, Some(source));
         socket.add_route(&route).unwrap();
         let found = socket.route_to(subnet.addr()).unwrap().unwrap();
         assert_eq!((found.destination, found.interface), (subnet, Some(index)));
