@@ -266,6 +266,7 @@ impl World {
                     routes,
                     usage: TableUsage::default(),
                     barred: Vec::new(),
+                    pending: Vec::new(),
                 }]);
                 Some(Event::RoutesListed { listing, result })
             }

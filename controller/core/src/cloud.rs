@@ -118,6 +118,10 @@ pub struct TableListing {
     /// Ranges in which no route of ours may lie, such as the networks that are connected directly,
     /// as far as they overlap a range that was asked for.
     pub barred: Vec<IpNet>,
+    /// Destinations for which the cloud was carrying out a change when the listing was begun, or later:
+    /// whoever asked for it, what is there now may be otherwise in a moment. Empty where changes are made
+    /// at once.
+    pub pending: Vec<IpNet>,
 }
 
 /// How full a table is, for clouds that bound it. Where both families count against one quota, both

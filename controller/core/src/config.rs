@@ -66,8 +66,11 @@ pub struct Limits {
     pub routes: bool,
     /// False where instances need no switch to forward foreign addresses.
     pub forwarding: bool,
+    /// Whether a route is led elsewhere in one step. Where it is not, it is removed and made anew.
+    pub replaces: bool,
     /// Longest time until a write that was sent (answered or not) shows in every listing that
-    /// starts later. Zero where reads and writes are consistent, as in a kernel's table.
+    /// starts later: as done, or as [pending](crate::cloud::TableListing::pending). Zero where reads
+    /// and writes are consistent, as in a kernel's table.
     pub settle: Duration,
     /// Shortest time between the starts of two listings.
     pub listing_interval: Duration,
@@ -96,6 +99,7 @@ impl Limits {
     pub const LOCAL: Self = Self {
         routes: true,
         forwarding: false,
+        replaces: true,
         settle: Duration::ZERO,
         listing_interval: Duration::from_millis(50),
         route_writes: 64,

@@ -78,6 +78,7 @@ impl Cloud for Memory {
             routes: Ok(routes.collect()),
             usage: TableUsage::default(),
             barred: Vec::new(),
+            pending: Vec::new(),
         }])
     }
 

@@ -79,6 +79,7 @@ pub(super) fn unusable(config: &AwsConfig, found: &[RawTable]) -> Vec<TableListi
             routes: Err(error),
             usage: TableUsage::default(),
             barred: Vec::new(),
+            pending: Vec::new(),
         });
     failed.collect()
 }

@@ -209,6 +209,7 @@ impl Cloud for AwsVpc {
         Limits {
             routes: true,
             forwarding: true,
+            replaces: true,
             settle: SETTLE,
             listing_interval: LISTING_INTERVAL,
             route_writes: ROUTE_WRITES,

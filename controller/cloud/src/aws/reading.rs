@@ -188,6 +188,8 @@ impl AwsVpc {
             routes,
             usage: quotas.listed(&table.id, table.used(&weights)),
             barred: table.barred(ranges),
+            // A change is made when it is answered.
+            pending: Vec::new(),
         });
         Ok(listings.chain(unusable).collect())
     }

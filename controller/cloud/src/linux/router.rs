@@ -54,6 +54,7 @@ impl Router {
             routes,
             usage: TableUsage::default(),
             barred,
+            pending: Vec::new(),
         }]
     }
 

@@ -37,6 +37,11 @@
 //!
 //! - A write to the cloud ends within 5 s after it was sent: it has happened by then or never will. The
 //!   shell says `Unknown` then at the latest; sometimes much earlier.
+//! - In some clouds a write only begins then: it is carried out within 30 s more, whatever becomes of who
+//!   asked, or fails then; who asked is told within 1.5 s, unless it leads no more or loses sight of it. No
+//!   other write for the destination is accepted meanwhile, and none leads a route elsewhere in one step.
+//!   Listings show what was under way when they were begun, or up to `settle` minus 5 s before, and routes
+//!   as they were at that moment or later. Somebody's removal by hand is carried out in the same way.
 //! - A write to the API server is waited for, and may land after it was given up, as long as the lease's
 //!   terms allow (`Bounds::of` in the program): 3 s and 2 s with the default lease.
 //! - A listing may show each table as it was up to `settle` minus 5 s before the listing was begun,

@@ -14,6 +14,13 @@ use crate::{invariants::covers_much, rules::Rule, world::World};
 impl World<'_> {
     /// An engine is about to be told something.
     pub(crate) fn meet_event(&mut self, shell: usize, event: &Event) {
+        if let Event::RoutesListed {
+            result: Ok(tables), ..
+        } = event
+            && tables.iter().any(|table| !table.pending.is_empty())
+        {
+            self.meet(Rule::PendingListed);
+        }
         let known = &self.shells[shell].known;
         let rule = match event {
             Event::NodesListed(nodes) => {
@@ -66,6 +73,9 @@ impl World<'_> {
     /// An engine does something.
     pub(crate) fn meet_action(&mut self, shell: usize, action: &Action) {
         match action {
+            Action::WriteRoute { change, .. } if self.removes_to_lead(shell, change) => {
+                self.meet(Rule::RemovedToLead);
+            }
             Action::ListRoutes { .. } if !self.shells[shell].known.tables.asked.is_empty() => {
                 self.meet(Rule::SecondListing);
             }
@@ -77,6 +87,14 @@ impl World<'_> {
             Action::TeardownDone => self.meet(Rule::TornDown),
             _ => {}
         }
+    }
+
+    /// The route is that of a node's block, and goes since it leads elsewhere.
+    fn removes_to_lead(&self, shell: usize, change: &RouteChange) -> bool {
+        let mut nodes = self.shells[shell].known.nodes.values();
+        !self.scenario.limits.replaces
+            && matches!(change, RouteChange::Delete { .. })
+            && nodes.any(|node| node.pod_cidrs.contains(&change.destination()))
     }
 
     fn meet_notice(&mut self, shell: usize, notice: &Notice) {

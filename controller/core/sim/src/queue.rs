@@ -9,7 +9,7 @@ use std::{
 use signpost_core::{
     Event, Handover, Node, NodeKey, Time,
     event::ApiError,
-    shell::{Reading, feed::Version},
+    shell::{Place, Reading, feed::Version},
 };
 
 use crate::{
@@ -57,6 +57,8 @@ pub(crate) enum Message {
     Lands { from: Sender, call: ApiCall },
     /// Somebody else writes a node's condition too.
     Contest { key: NodeKey, until: u64 },
+    /// What the cloud carries out has happened, or has failed.
+    OperationEnds { place: usize },
     /// A request at the cloud.
     ToCloud { from: Sender, call: CloudCall },
 }
@@ -117,6 +119,10 @@ pub(crate) enum ToShell {
     ReadAgain(NodeKey),
     /// An event for the engine, as it is.
     Event(Event),
+    /// A change there was accepted and is carried out.
+    Accepted(Place),
+    /// How a change ended that was accepted before.
+    Ended(Event),
 }
 
 #[derive(Debug)]

@@ -32,6 +32,9 @@ rules! {
     TableForgotten "a table that listings lacked was forgotten";
     TableBack "a table that listings lacked was shown again";
     SecondListing "a second listing was begun beside one that took long";
+    OperationOutlives "a change was carried out when who had asked for it led no more";
+    PendingListed "a listing showed that something was being carried out for a destination";
+    RemovedToLead "a route of ours was removed in order to lead it elsewhere";
     OldListing "the answer of a listing came after that of a later one";
     CreationWasThere "a creation after a lost answer found the route there";
     PropagatedBeside "a route of ours was made beside one that it takes precedence over";

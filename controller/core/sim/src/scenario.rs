@@ -13,6 +13,11 @@ use crate::{
 /// How many node names there are.
 pub(crate) const NAMES: u8 = 12;
 
+/// So rare are clouds that carry changes out later, and the dice by which they are chosen: those whose
+/// fixed seeds tell the story that they are kept for.
+const OPERATIONS_IN: u64 = 5;
+const OPERATIONS: u64 = 17_152;
+
 /// What listings say of how full a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tells {
@@ -35,6 +40,7 @@ pub(crate) enum CloudKind {
 }
 
 /// How the cloud deals with routes.
+#[expect(clippy::struct_excessive_bools, reason = "each for itself")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Habits {
     /// Routes of ours carry a mark, as in a kernel's table. Without, they are recognised only where a
@@ -42,6 +48,8 @@ pub(crate) struct Habits {
     pub(crate) marks: bool,
     /// Routes have names, as in a cloud that cannot replace a route in one step.
     pub(crate) handles: bool,
+    /// Changes are accepted at once and carried out later, and none leads a route elsewhere in one step.
+    pub(crate) operations: bool,
     /// Listings say that packets are dropped by an instance that does not forward.
     pub(crate) tells_forwarding: bool,
 }
@@ -78,6 +86,8 @@ impl Scenario {
             1..=8 => CloudKind::Local,
             _ => CloudKind::Cloud,
         };
+        let operations =
+            cloud == CloudKind::Cloud && mix(seed, OPERATIONS).is_multiple_of(OPERATIONS_IN);
         let terms = terms(&mut rng);
         // As `Bounds::of` in the program's `api` has it.
         let longest = terms.longest_write();
@@ -93,6 +103,7 @@ impl Scenario {
             CloudKind::Cloud => Limits {
                 routes: true,
                 forwarding: rng.bool(),
+                replaces: !operations,
                 // Longer than a write can take, which it includes.
                 settle: Duration::from_secs(rng.u64(6..=25)),
                 listing_interval: Duration::from_millis(rng.u64(500..=2_000)),
@@ -118,7 +129,8 @@ impl Scenario {
             nodes: rng.u8(1..=8),
             habits: Habits {
                 marks: cloud == CloudKind::Local || rng.u8(0..3) == 0,
-                handles: rng.bool(),
+                handles: rng.bool() || operations,
+                operations,
                 tells_forwarding: rng.bool(),
             },
             terms,

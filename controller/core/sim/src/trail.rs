@@ -68,7 +68,11 @@ fn listing(tables: &[TableListing]) -> String {
                 routes.collect::<Vec<_>>().join(", ")
             }
         };
-        format!("{}: [{routes}]", table.table)
+        let pending = match &table.pending[..] {
+            [] => String::new(),
+            pending => format!(" pending {pending:?}"),
+        };
+        format!("{}: [{routes}]{pending}", table.table)
     });
     tables.collect::<Vec<_>>().join(" ")
 }

@@ -186,6 +186,7 @@ impl<'a> World<'a> {
             Message::ToApi { from, call } => self.api_arrival(from, call),
             Message::Lands { from, call } => self.api_lands(from, &call),
             Message::Contest { key, until } => self.contest(&key, until),
+            Message::OperationEnds { place } => self.operation_ends(place),
             Message::ToCloud { from, call } => self.cloud_arrival(from, call),
         }
     }

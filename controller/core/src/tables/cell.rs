@@ -1,6 +1,6 @@
 //! One destination in one table.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 use smallvec::SmallVec;
@@ -70,6 +70,8 @@ pub(super) enum Step {
     Writing,
     /// The last write left it uncertain what is there; a listing will tell.
     Uncertain,
+    /// The cloud carries out somebody's change, as the last listing showed.
+    Pending,
 }
 
 impl Cell {
@@ -102,13 +104,24 @@ impl Cell {
         self.fresh = true;
     }
 
+    /// A write is in flight, or it is not known what one made of it.
+    pub(super) fn in_doubt(&self) -> bool {
+        matches!(self.step, Step::Writing | Step::Uncertain | Step::Pending)
+    }
+
+    /// A write of ours was under way when a listing was begun, or is.
+    pub(super) fn overlaps(&self, begun: Stamp) -> bool {
+        let after = |end: Stamp| !begun.shows(end, Duration::ZERO);
+        self.step == Step::Writing || self.written.is_some_and(after)
+    }
+
     /// The write failed for a cause that others may just have removed.
     pub(super) fn may_pass(&self) -> bool {
         self.step == Step::Idle && self.failure.as_ref().is_some_and(|it| it.may_pass)
     }
 
     pub(super) fn certain(&mut self) {
-        if self.step == Step::Uncertain {
+        if matches!(self.step, Step::Uncertain | Step::Pending) {
             self.step = Step::Idle;
         }
     }

@@ -166,9 +166,7 @@ impl Destination {
 
     /// A write is in flight, or its outcome is not known yet.
     pub(super) fn in_doubt(&self) -> bool {
-        self.cells
-            .iter()
-            .any(|cell| matches!(cell.step, Step::Writing | Step::Uncertain))
+        self.cells.iter().any(Cell::in_doubt)
     }
 
     /// The table has the route that it should have, and none of ours that leads elsewhere.
@@ -188,7 +186,7 @@ impl Destination {
 
     /// [`is_right`](Self::is_right), and read back.
     pub(super) fn is_read_back(&self, table: usize) -> bool {
-        let settled = |cell: &Cell| cell.proven && cell.step != Step::Writing;
+        let settled = |cell: &Cell| cell.proven && !cell.in_doubt();
         self.is_right(table) && self.cell(table).is_some_and(settled)
     }
 

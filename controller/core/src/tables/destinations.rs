@@ -6,11 +6,11 @@ use ipnet::IpNet;
 
 use super::destination::Destination;
 
-/// Destinations that have a route of ours in some table.
+/// Destinations that have a route of ours in some table, or may get one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// All of them.
-    pub(super) ours: usize,
+    pub(super) left: usize,
     /// Those that may carry packets: nobody has to know that others go.
     pub(super) live: usize,
     /// Those of them that no node has.
@@ -21,14 +21,14 @@ impl Tally {
     fn of(destination: &Destination) -> Self {
         let ours = destination.has_ours();
         Self {
-            ours: usize::from(ours),
+            left: usize::from(ours || destination.in_doubt()),
             live: usize::from(ours && !destination.is_dead_orphan()),
             orphans: usize::from(destination.is_orphan()),
         }
     }
 
     fn replace(&mut self, before: Self, after: Self) {
-        self.ours = self.ours - before.ours + after.ours;
+        self.left = self.left - before.left + after.left;
         self.live = self.live - before.live + after.live;
         self.orphans = self.orphans - before.orphans + after.orphans;
     }

@@ -26,6 +26,16 @@ pub(super) fn is_uncertain(kind: CloudErrorKind) -> bool {
 }
 
 impl Destination {
+    /// It removes a route that does not lead where routes should.
+    fn leads_elsewhere(&self, change: &RouteChange) -> bool {
+        match (change, self.want()) {
+            (RouteChange::Delete { route, .. }, Want::Lead(hop, _)) => {
+                route.next_hop.as_ref() != Some(hop)
+            }
+            _ => false,
+        }
+    }
+
     /// Takes note of how a write failed. Returns what people should hear of it, if it lasts.
     pub(super) fn write_failed(
         &mut self,
@@ -38,8 +48,10 @@ impl Destination {
         let now = turn.now;
         let kind = Kind::of(change);
         let uncertain = is_uncertain(error.kind);
-        // Whoever has the destination by now has no trouble from what was to go before.
-        let concerns = kind != Kind::Delete || *self.want() == Want::Remove;
+        // Whoever has the destination by now has no trouble from what was to go before, unless it is in
+        // the way of what is to be.
+        let in_the_way = !turn.limits.replaces && self.leads_elsewhere(change);
+        let concerns = kind != Kind::Delete || *self.want() == Want::Remove || in_the_way;
         let cell = self.cell_mut(table);
         // What did not happen changed nothing.
         cell.step = Step::Idle;

@@ -172,6 +172,7 @@ impl Tables {
             routes,
             usage,
             barred,
+            pending,
         } = listing;
         let settle = turn.limits.settle;
         let table = &mut self.all[index];
@@ -179,11 +180,16 @@ impl Tables {
         let before: BTreeSet<IpNet> = table.foreign().collect();
         let barred: BTreeSet<IpNet> = barred.iter().map(IpNet::trunc).collect();
         let moved = std::mem::replace(&mut table.barred, barred) != self.all[index].barred;
-        let reading = Reading { begun, settle };
+        let pending = pending.iter().map(IpNet::trunc).collect();
+        let reading = Reading {
+            begun,
+            settle,
+            pending,
+        };
         let routes = routes.unwrap_or_default();
         let merged = self
             .destinations
-            .merge(&mut self.all[index], index, routes, reading);
+            .merge(&mut self.all[index], index, routes, &reading);
         let foreign = self.all[index].foreign();
         let come = foreign.filter(|cidr| !before.contains(cidr));
         listed.foreign.extend(come.map(|cidr| (id.clone(), cidr)));

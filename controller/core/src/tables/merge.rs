@@ -12,6 +12,7 @@ use super::{
     cell::{Cell, OurRoute, Step},
     destination::Destination,
     destinations::{Destinations, counted},
+    pending::doubt,
     table::Table,
 };
 use crate::{
@@ -30,11 +31,15 @@ pub(super) struct Merged {
     pub(super) unproven: bool,
 }
 
-/// When a listing was begun, and how long the world takes to settle.
-#[derive(Debug, Clone, Copy)]
+/// What a listing is worth.
+#[derive(Debug, Clone)]
 pub(super) struct Reading {
+    /// When it was begun.
     pub(super) begun: Stamp,
+    /// How long the world takes to settle.
     pub(super) settle: Duration,
+    /// Destinations for which somebody's change is carried out.
+    pub(super) pending: BTreeSet<IpNet>,
 }
 
 impl Destinations {
@@ -42,13 +47,14 @@ impl Destinations {
     ///
     /// A route that was written less than `settle` before may be missing from the listing or shown
     /// as it was; what we know of it stands. A foreign route in its place does not wait for that:
-    /// better to believe that ours is gone than to change what is not ours.
+    /// better to believe that ours is gone than to change what is not ours. Where somebody's change is
+    /// carried out nothing is certain until a listing shows that it has ended.
     pub(super) fn merge(
         &mut self,
         table: &mut Table,
         index: usize,
         routes: Vec<ObservedRoute>,
-        reading: Reading,
+        reading: &Reading,
     ) -> Merged {
         let mut merged = Merged::default();
         let (shown, foreign) = sort_out(routes);
@@ -64,11 +70,14 @@ impl Destinations {
                 Some(cell) => cell.is_confirmed_by(seen),
                 None => seen.is_empty(),
             };
-            if confirmed {
+            let pending = reading.pending.contains(cidr);
+            if confirmed && !pending {
                 continue;
             }
             let found = counted(&mut self.tally, destination, |it| {
-                if seen.is_empty() && table.conflicts(*cidr) {
+                if pending {
+                    doubt(it, index, seen, reading)
+                } else if seen.is_empty() && table.conflicts(*cidr) {
                     displace(it.cell_mut(index))
                 } else {
                     merge(it, index, seen, reading)
@@ -93,6 +102,14 @@ impl Destinations {
             });
             merged.dirty.push(cidr);
         }
+        // Those too that nothing was known of.
+        for cidr in &reading.pending {
+            let begun = reading.begun;
+            if self.update(*cidr, |it| it.cell_mut(index).carried_out(begun)) {
+                merged.dirty.push(*cidr);
+            }
+        }
+        merged.unproven |= !reading.pending.is_empty();
         merged
     }
 }
@@ -118,7 +135,7 @@ impl<'a> Shown<'a> {
 }
 
 /// The one to keep first: the one that leads where it should.
-fn arrange(seen: &[ObservedRoute], hop: Option<&NextHop>) -> SmallVec<[OurRoute; 1]> {
+pub(super) fn arrange(seen: &[ObservedRoute], hop: Option<&NextHop>) -> SmallVec<[OurRoute; 1]> {
     let mut ours: SmallVec<[OurRoute; 1]> = seen.iter().map(OurRoute::from).collect();
     if ours.len() > 1 {
         let wrong = |it: &OurRoute| !hop.is_some_and(|hop| it.works_for(hop));
@@ -147,11 +164,12 @@ fn sort_out(routes: Vec<ObservedRoute>) -> (Vec<ObservedRoute>, BTreeMap<IpNet, 
     (ours, foreign)
 }
 
+/// What a listing changed in what is known of a destination.
 #[derive(Default)]
-struct News {
-    changed: bool,
-    drifted: bool,
-    unproven: bool,
+pub(super) struct News {
+    pub(super) changed: bool,
+    pub(super) drifted: bool,
+    pub(super) unproven: bool,
 }
 
 /// A foreign route stands where ours was.
@@ -159,7 +177,7 @@ fn displace(cell: &mut Cell) -> News {
     let lost = !cell.ours.is_empty();
     cell.ours.clear();
     cell.proven = false;
-    let changed = lost || cell.step == Step::Uncertain;
+    let changed = lost || matches!(cell.step, Step::Uncertain | Step::Pending);
     cell.certain();
     News {
         changed,
@@ -171,20 +189,23 @@ fn merge(
     destination: &mut Destination,
     table: usize,
     seen: &[ObservedRoute],
-    reading: Reading,
+    reading: &Reading,
 ) -> News {
-    let Reading { begun, settle } = reading;
-    let was_read_back = destination.is_read_back(table);
+    let Reading { begun, settle, .. } = *reading;
+    let was_right = destination.is_right(table);
     let (hop, cell) = destination.hop_and_cell(table);
+    let was_read_back = was_right && cell.proven;
     let seen = arrange(seen, hop);
     let mut news = News::default();
-    let overlaps = cell
-        .written
-        .is_some_and(|end| !begun.shows(end, Duration::ZERO));
-    if cell.step == Step::Writing || overlaps {
+    if cell.overlaps(begun) {
         // Does the write not happen, it is not known what is there.
         cell.proven &= is_same(&cell.ours, &seen);
         return news;
+    }
+    let ended = cell.step == Step::Pending;
+    if ended {
+        news.changed = true;
+        cell.certain();
     }
     let settled = cell.written.is_none_or(|end| begun.shows(end, settle));
     let shows = !seen.is_empty();
@@ -193,7 +214,8 @@ fn merge(
         // A route that became a blackhole was not changed by anybody.
         let leads_elsewhere = seen.iter().any(|route| route.next_hop.as_ref() != hop);
         news.drifted = !agrees && was_read_back && (seen.is_empty() || leads_elsewhere);
-        news.changed = !agrees || cell.proven == seen.is_empty() || cell.step == Step::Uncertain;
+        news.changed =
+            ended || !agrees || cell.proven == seen.is_empty() || cell.step == Step::Uncertain;
         cell.proven = !seen.is_empty();
         cell.ours = seen;
         cell.certain();
@@ -218,7 +240,7 @@ fn merge(
     news
 }
 
-fn is_same(known: &[OurRoute], seen: &[OurRoute]) -> bool {
+pub(super) fn is_same(known: &[OurRoute], seen: &[OurRoute]) -> bool {
     let same = |(known, seen): (&OurRoute, &OurRoute)| {
         known.next_hop == seen.next_hop && known.blackhole == seen.blackhole
     };

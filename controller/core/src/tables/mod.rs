@@ -7,7 +7,7 @@
 //! | question | module |
 //! |---|---|
 //! | what is desired and known of one destination | `destination`, `cell` |
-//! | what does a listing change | `merge` |
+//! | what does a listing change | `merge`, `pending` |
 //! | when are the tables listed, what becomes of a table that listings lack | `listing`, `listed` |
 //! | which route is written next | `writes`, `queue` |
 //! | what does a failed write mean | `failures` |
@@ -25,6 +25,7 @@ mod guard;
 mod listed;
 mod listing;
 mod merge;
+mod pending;
 mod progress;
 mod queue;
 mod quota;
@@ -213,7 +214,7 @@ impl Tables {
 
     /// Nothing of ours is left, nothing is under way, and a listing has shown it.
     pub(crate) fn is_torn_down(&self, settle: Duration) -> bool {
-        self.destinations.tally().ours == 0
+        self.destinations.tally().left == 0
             && !self.all.iter().any(Table::is_unread)
             && self.queue.none_in_flight()
             && self.listing.shows(self.queue.last_end, settle)

@@ -10,6 +10,7 @@ mod life;
 mod listing;
 mod merge;
 mod obstacles;
+mod pending;
 mod quota;
 mod service;
 mod slots;
@@ -99,6 +100,7 @@ fn table(name: &str, routes: &[ObservedRoute]) -> TableListing {
         routes: Ok(routes.to_vec()),
         usage: TableUsage::default(),
         barred: Vec::new(),
+        pending: Vec::new(),
     }
 }
 

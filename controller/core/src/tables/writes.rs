@@ -28,6 +28,7 @@ impl Tables {
     /// The change that a table needs for a destination, if it may be made.
     pub(super) fn next_change(
         &self,
+        turn: &Turn,
         cidr: IpNet,
         destination: &Destination,
         index: usize,
@@ -68,6 +69,8 @@ impl Tables {
         };
         let id = table.id.clone();
         match first {
+            // While it leads elsewhere nothing is lost with it.
+            Some(old) if !turn.limits.replaces => Some(delete(old)),
             Some(old) => Some(RouteChange::Replace {
                 table: id,
                 old: old.to(cidr),
@@ -102,7 +105,7 @@ impl Tables {
             if cell.is_some_and(|cell| cell.step != Step::Idle) {
                 continue;
             }
-            let Some(change) = self.next_change(cidr, destination, index) else {
+            let Some(change) = self.next_change(turn, cidr, destination, index) else {
                 continue;
             };
             if let Some(until) = cell.and_then(|cell| cell.retry.waits(now)) {
@@ -138,7 +141,7 @@ impl Tables {
         let Some(destination) = self.destinations.get(cidr).filter(queued) else {
             return;
         };
-        let change = self.next_change(cidr, destination, index);
+        let change = self.next_change(turn, cidr, destination, index);
         let same_kind = change.as_ref().is_some_and(|it| Kind::of(it) == kind);
         let step = if same_kind { Step::Writing } else { Step::Idle };
         self.destinations

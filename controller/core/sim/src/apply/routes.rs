@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use signpost_core::cloud::{NextHop, TableId};
 
 use crate::{
-    cloud::{Held, MachineState, count},
+    cloud::{Held, MachineState, count, operations::Task},
     faults::{Entry, Fault},
     scenario::{CloudKind, blocks, net},
     world::World,
@@ -151,6 +151,9 @@ impl World<'_> {
                     }
                     return self.changed_by_hand();
                 }
+                if entry.fault == Fault::RouteDeletedByHand {
+                    return self.remove_by_hand(id, one);
+                }
                 let elsewhere = self.elsewhere(amount);
                 if entry.fault == Fault::RouteDoubled {
                     return self.cloud.double(&id, one, now, amount) && self.changed_by_hand();
@@ -163,11 +166,8 @@ impl World<'_> {
                             held.hop = elsewhere;
                         });
                     }
-                    Fault::ForeignRouteInstead => {
-                        routes.insert(one, Held::foreign());
-                    }
                     _ => {
-                        routes.remove(&one);
+                        routes.insert(one, Held::foreign());
                     }
                 });
                 self.changed_by_hand()
@@ -184,6 +184,18 @@ impl World<'_> {
                 true
             }
         }
+    }
+
+    fn remove_by_hand(&mut self, table: TableId, destination: IpNet) -> bool {
+        if self.scenario.habits.operations {
+            self.carry_out(None, None, Task::Removal { table, destination });
+            return true;
+        }
+        let now = self.now;
+        self.cloud.edit(&table, now, |routes| {
+            routes.remove(&destination);
+        });
+        self.changed_by_hand()
     }
 
     /// Where somebody leads a route of ours.

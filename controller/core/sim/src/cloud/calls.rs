@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use signpost_core::{
     Event, NodeKey,
     cloud::{CloudError, CloudErrorKind, InstanceQuery, Range, RouteChange},
+    shell::Place,
 };
 
+use super::operations::Task;
 use crate::{
     cloud::MachineState,
     queue::{Message, Sender, ToShell},
@@ -138,13 +140,21 @@ impl World<'_> {
                 self.answer(from, back, ToShell::Event(event));
             }
             CloudCall::EnableForwarding(query) => {
+                let limit = from.sent + self.halted_before(from) + WRITE_LIMIT;
+                let back = back.min(limit).max(self.now);
                 let result = match self.cloud_refusal(from, true) {
                     Some(error) => Err(error),
-                    None => self.forward(from, &query),
+                    None if self.scenario.habits.operations => {
+                        self.check_fenced(from, "EnableForwarding");
+                        self.carry_out(Some(from), Some(back), Task::Forwarding(query));
+                        return self.answer(from, back, ToShell::Accepted(Place::Instance));
+                    }
+                    None => {
+                        self.check_fenced(from, "EnableForwarding");
+                        self.forward(&query)
+                    }
                 };
-                let what = forwarded(query.node, result);
-                let limit = from.sent + self.halted_before(from) + WRITE_LIMIT;
-                self.answer(from, back.min(limit).max(self.now), what);
+                self.answer(from, back, forwarded(query.node, result));
             }
             CloudCall::Write {
                 write,
@@ -169,30 +179,47 @@ impl World<'_> {
         let lossy = self.now < self.cloud.modes.answers_lost;
         let mut rng = self.dice.rng(("cloud write", from.shell));
         let lost = refusal.is_none() && lossy && rng.u8(0..100) < 60;
+        let half = lost && rng.bool();
+        let limit = from.sent + self.halted_before(from) + WRITE_LIMIT;
+        let lost_late = lost || back > limit;
+        let at = if lost && rng.bool() { limit } else { back };
+        let at = at.min(limit);
         let result = match refusal {
             Some(error) => Err(error),
-            None if lost && rng.bool() => {
+            None if half => {
                 self.cloud.write_half(change, self.now);
                 Err(gave_up(CloudErrorKind::Unknown))
             }
-            None => self.cloud_commit(from, change),
+            None if self.scenario.habits.operations => {
+                let heard = (!mute && !lost_late).then_some(at);
+                let accepted = self.accept_write(from, write, change, heard);
+                if accepted.is_ok() && heard.is_some() {
+                    return self.answer(from, at, ToShell::Accepted(Place::Routes));
+                }
+                accepted
+            }
+            None => {
+                self.check_fenced(from, "WriteRoute");
+                self.check_touches_ours(from, change);
+                self.cloud_commit(from, change)
+            }
         };
         if mute {
             return;
         }
-        let limit = from.sent + self.halted_before(from) + WRITE_LIMIT;
-        let result = if lost || back > limit {
+        let result = if lost_late {
             Err(gave_up(CloudErrorKind::Unknown))
         } else {
             result
         };
-        let at = if lost && rng.bool() { limit } else { back };
-        self.answer(from, at.min(limit), written(write, result));
+        self.answer(from, at, written(write, result));
     }
 
-    fn cloud_commit(&mut self, from: Sender, change: &RouteChange) -> Result<(), CloudError> {
-        self.check_fenced(from, "WriteRoute");
-        self.check_touches_ours(from, change);
+    pub(super) fn cloud_commit(
+        &mut self,
+        from: Sender,
+        change: &RouteChange,
+    ) -> Result<(), CloudError> {
         let result = self.cloud.write(change, self.now);
         self.note(|| {
             let ended = result.as_ref().map_err(|error| error.kind);
@@ -231,8 +258,7 @@ impl World<'_> {
         }
     }
 
-    fn forward(&mut self, from: Sender, query: &InstanceQuery) -> Result<(), CloudError> {
-        self.check_fenced(from, "EnableForwarding");
+    pub(super) fn forward(&mut self, query: &InstanceQuery) -> Result<(), CloudError> {
         let machine = query
             .provider_id
             .as_ref()

@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 mod machine;
+pub(crate) mod operations;
 mod reads;
 mod table;
 
@@ -19,11 +20,11 @@ use signpost_core::{
     },
 };
 
-use self::table::take;
 pub(crate) use self::{
     machine::{Machine, MachineState},
     table::{Held, Routes, Table, count},
 };
+use self::{operations::Operation, table::take};
 use crate::scenario::Habits;
 
 /// Until when the cloud misbehaves, and how.
@@ -52,6 +53,8 @@ pub(crate) struct Cloud {
     /// Where somebody ever had one that ours take precedence over.
     pub(crate) propagated_ever: BTreeSet<IpNet>,
     pub(crate) habits: Habits,
+    /// What is carried out, or was, in the order in which it was accepted.
+    operations: Vec<Operation>,
     named: u64,
     hops: u64,
 }
@@ -66,6 +69,7 @@ impl Cloud {
             foreign_ever: BTreeSet::new(),
             propagated_ever: BTreeSet::new(),
             habits,
+            operations: Vec::new(),
             named: 0,
             hops: 0,
         }
@@ -209,38 +213,52 @@ impl Cloud {
             .then(|| format!("r-{}", self.named).into())
     }
 
-    /// Carries out a change, as a provider promises it.
-    pub(crate) fn write(&mut self, change: &RouteChange, now: u64) -> Result<(), CloudError> {
-        let fail = |kind, detail: &str| Err(CloudError::new(kind, detail));
+    /// Why a change is refused, as a provider promises it.
+    fn refusal(&self, change: &RouteChange, now: u64) -> Option<CloudError> {
+        let fail = |kind, detail: &str| Some(CloudError::new(kind, detail));
         let Some(table) = self.tables.get(change.table()) else {
             return fail(CloudErrorKind::NotFound, "no such table");
         };
-        let there = table.routes.get(&change.destination()).cloned();
+        let there = table.routes.get(&change.destination());
         let held = count(&table.routes, &change.destination());
         let full = now < table.tight.0 && held >= table.tight.1;
         let is = |old: &ObservedRoute| {
-            let mut all = there.iter().flat_map(Held::all);
+            let mut all = there.into_iter().flat_map(Held::all);
             all.any(|held| held.ours && held.handle == old.handle)
         };
+        let missing = |route: &Route| {
+            let nowhere = self.leads_nowhere(&route.next_hop);
+            nowhere.then(|| CloudError::new(CloudErrorKind::NotFound, "no such network interface"))
+        };
         match change {
-            RouteChange::Create { table, route } => match &there {
+            RouteChange::Create { route, .. } => match there {
                 Some(_) => fail(CloudErrorKind::AlreadyExists, "the destination has a route"),
                 None if full => fail(CloudErrorKind::QuotaExceeded, "the table is full"),
-                None => self.set(table, route, None, now),
+                None => missing(route),
             },
-            RouteChange::Replace { table, old, route } if is(old) => {
-                self.set(table, route, Some(old), now)
-            }
-            RouteChange::Delete { table, route } if is(route) => {
-                self.edit(table, now, |routes| {
-                    take(routes, route);
-                });
-                Ok(())
-            }
+            RouteChange::Replace { old, route, .. } if is(old) => missing(route),
+            RouteChange::Delete { route, .. } if is(route) => None,
             RouteChange::Replace { .. } | RouteChange::Delete { .. } => {
                 fail(CloudErrorKind::NotFound, "no such route of ours")
             }
         }
+    }
+
+    /// Carries out a change.
+    pub(crate) fn write(&mut self, change: &RouteChange, now: u64) -> Result<(), CloudError> {
+        if let Some(error) = self.refusal(change, now) {
+            return Err(error);
+        }
+        match change {
+            RouteChange::Create { table, route } => self.set(table, route, None, now),
+            RouteChange::Replace { table, old, route } => self.set(table, route, Some(old), now),
+            RouteChange::Delete { table, route } => {
+                self.edit(table, now, |routes| {
+                    take(routes, route);
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Half of a replacement in a cloud that has to remove the old route first.
@@ -257,17 +275,7 @@ impl Cloud {
         }
     }
 
-    fn set(
-        &mut self,
-        table: &TableId,
-        route: &Route,
-        old: Option<&ObservedRoute>,
-        now: u64,
-    ) -> Result<(), CloudError> {
-        if self.leads_nowhere(&route.next_hop) {
-            let kind = CloudErrorKind::NotFound;
-            return Err(CloudError::new(kind, "no such network interface"));
-        }
+    fn set(&mut self, table: &TableId, route: &Route, old: Option<&ObservedRoute>, now: u64) {
         let held = Held {
             hop: Some(route.next_hop.clone()),
             ours: true,
@@ -278,7 +286,6 @@ impl Cloud {
             let double = old.and_then(|old| take(routes, old)).map(Box::new);
             routes.insert(route.destination, Held { double, ..held });
         });
-        Ok(())
     }
 }
 

@@ -73,6 +73,9 @@ impl World<'_> {
             } else {
                 oldest + mix(nonce, index as u64) % (self.now - oldest + 1)
             };
+            // Whoever asks what is under way does so before it reads the routes.
+            let before = then - mix(nonce, index as u64 + 7) % (then - oldest.min(then) + 1);
+            let pending = self.pending(id, before);
             let usage = usage(table, then, self.now, self.scenario.tells);
             let inside = |net: &IpNet| ranges.iter().any(|range| range.cidr.contains(net));
             let shown = table
@@ -107,6 +110,7 @@ impl World<'_> {
                 },
                 usage,
                 barred: barred.map(|(range, _)| *range).collect(),
+                pending,
             }
         });
         Ok(listed.collect())

@@ -71,6 +71,10 @@ impl World<'_> {
                     Some(format!("write {write} while {other} is under way"))
                 } else if known.writes_like(change) >= limits.route_writes {
                     Some("too many route writes of a kind at once".into())
+                } else if !limits.replaces && matches!(change, RouteChange::Replace { .. }) {
+                    Some("no route can be led elsewhere in one step".into())
+                } else if known.is_pending(change) {
+                    Some(format!("write {write} beside what is carried out there"))
                 } else {
                     None
                 }

@@ -34,7 +34,11 @@ impl World<'_> {
         let table = self.cloud.tables.get(change.table());
         let left = table.and_then(|table| table.routes.get(&route.destination));
         let doubled = left.is_some_and(|held| held.ours);
-        if lost || teardown || earlier || doubled || from.late {
+        // Where a route cannot be led elsewhere in one step it is removed first.
+        let mut nodes = known.nodes.values();
+        let led_elsewhere = !self.scenario.limits.replaces
+            && nodes.any(|node| node.pod_cidrs.contains(&route.destination));
+        if lost || led_elsewhere || teardown || earlier || doubled || from.late {
             return;
         }
         let now = self.now;

@@ -7,7 +7,8 @@ use super::Invariant;
 use crate::world::World;
 
 impl World<'_> {
-    /// An engine is about to delete a route. It is not the last one for a block that a node has.
+    /// An engine is about to delete a route. It is not the last one for a block that a node has, unless it
+    /// leads elsewhere and cannot be led to the node in one step.
     pub(crate) fn check_last_route(&mut self, shell: usize, change: &RouteChange) {
         let RouteChange::Delete { route, .. } = change else {
             return;
@@ -33,7 +34,12 @@ impl World<'_> {
             let same = held.handle == route.handle && held.hop == route.next_hop;
             held.ours && held.double.is_none() && same
         });
-        if last && !excluded {
+        let hop = self.hop_of(&holder, route.destination);
+        let right = hop.is_some() && hop == route.next_hop;
+        let known = &self.shells[shell].known;
+        let known_right = known.leads_to(&holder, route);
+        let elsewhere = !self.scenario.limits.replaces && !right && !known_right;
+        if last && !excluded && !elsewhere {
             self.broken(Invariant::I8, || {
                 let what = crate::trail::change(change);
                 format!("controller {shell}: {what}, the last route of {holder}")

@@ -66,7 +66,8 @@ impl World<'_> {
                 .filter(|it| it.destination == cidr && it.ownership == Ownership::Ours)
                 .map(|it| it.next_hop.as_ref() == hop && it.blackhole.is_none());
             // One of them, and no other that leads elsewhere.
-            ours.reduce(|some, other| some && other) == Some(true)
+            let sure = !seen.pending.contains(&cidr);
+            sure && ours.reduce(|some, other| some && other) == Some(true)
         };
         let (written, ended) = written.unwrap_or_default();
         let seen = &seen[seen.partition_point(|seen| seen.begun < written)..];

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use signpost_core::{NodeKey, Time, cloud::TableId, node::NetworkCondition};
 
 use super::Invariant;
-use crate::{queue::Message, rules::Rule, world::World};
+use crate::{cloud::operations::LONGEST, queue::Message, rules::Rule, world::World};
 
 /// What somebody has to put right is tried again after that time at the latest.
 const RETRIED: Duration = Duration::from_secs(300);
@@ -127,7 +127,10 @@ impl World<'_> {
         // A limit that was learnt is tried rarely.
         let learnt = self.cloud.tables.values().any(|table| table.tight.0 > 0);
         let tries = if learnt { RARELY } else { Duration::ZERO };
-        let bound = SOON + limits.settle + limits.listing_interval * 5 + tries;
+        // One after the other, and once more for one that fails.
+        let tables = u32::try_from(self.cloud.tables.len()).unwrap_or(u32::MAX);
+        let carried_out = self.carried_out() * (tables + 1);
+        let bound = SOON + limits.settle + limits.listing_interval * 5 + tries + carried_out;
         let late = self.now > Time(*since).after(bound).0;
         let routed = self.api.get(key).is_none_or(|node| {
             node.node.network == NetworkCondition::Available || !self.must_be_served(node)
@@ -144,7 +147,16 @@ impl World<'_> {
     fn bound(&self) -> Duration {
         let again = RETRIED.max(self.wishes.check_period * REREAD);
         let lapse = self.scenario.terms.duration;
-        again + lapse + self.scenario.limits.settle * 2 + FOLLOWS
+        again + lapse + self.scenario.limits.settle * 2 + FOLLOWS + self.carried_out() * 3
+    }
+
+    /// How long changes may take after they were accepted.
+    fn carried_out(&self) -> Duration {
+        if self.scenario.habits.operations {
+            Duration::from_millis(LONGEST)
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn not_yet(&mut self) {

@@ -30,7 +30,7 @@ impl World<'_> {
         if let Some(left) = left {
             self.broken(Invariant::I5, || format!("torn down, but {left} is there"));
         }
-        if self.routes_land.is_some_and(|at| at > self.now) {
+        if self.routes_land.is_some_and(|at| at > self.now) || self.may_make_routes() {
             self.broken(Invariant::I5, || {
                 "torn down, but a route may still be written".into()
             });

@@ -58,6 +58,9 @@ impl World<'_> {
     }
 
     pub(super) fn well(&self) -> Result<(), String> {
+        if self.has_operations() {
+            return Err("the cloud carries something out".into());
+        }
         let leaders = self.shells.iter().filter(|shell| shell.leads()).count();
         if leaders != 1 {
             return Err(format!("there are {leaders} leaders"));

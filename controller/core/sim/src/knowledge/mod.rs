@@ -13,7 +13,9 @@ use std::{
 use ipnet::IpNet;
 use signpost_core::{
     Action, Config, Event, Node, NodeKey, PoolConfig,
-    cloud::{CloudError, CloudErrorKind, Range, RouteChange, TableId},
+    cloud::{
+        CloudError, CloudErrorKind, InstanceState, ObservedRoute, Range, RouteChange, TableId,
+    },
 };
 
 pub(crate) use self::tables::{GIVEN_UP, SeenTable};
@@ -33,7 +35,9 @@ pub(crate) struct Knowledge {
     pub(crate) route_writes: BTreeMap<u64, RouteChange>,
     /// When the last write of a route was begun that may have happened, and when it ended.
     pub(crate) written: BTreeMap<(TableId, IpNet), (u64, u64)>,
-    /// The same before each write under way.
+    /// When the answer to the last write of a route came, whatever it was.
+    answered: BTreeMap<(TableId, IpNet), u64>,
+    /// The same as `written` before each write under way.
     before: BTreeMap<u64, Option<(u64, u64)>>,
     /// When the leadership began.
     pub(crate) since: u64,
@@ -154,39 +158,42 @@ impl Knowledge {
                 let teardown = self.config.as_ref().is_some_and(|config| config.teardown);
                 self.tables.listed(*listing, tables, teardown, now);
             }
-            Event::RouteWritten { write, result } => {
-                if let Some(change) = self.route_writes.remove(write) {
-                    // There may be room now, or the limit may be none.
-                    if result.is_ok() {
-                        let v4 = matches!(change.destination(), IpNet::V4(_));
-                        self.tables.has_room(change.table(), v4);
-                    }
-                    let lost = result
-                        .as_ref()
-                        .is_err_and(|error| error.kind == CloudErrorKind::Unknown);
-                    if lost && matches!(change, RouteChange::Create { .. }) {
-                        self.lost
-                            .insert((change.table().clone(), change.destination()));
-                    }
-                    self.said.route_answered(&change, result, now);
-                    let place = (change.table().clone(), change.destination());
-                    let before = self.before.remove(write).flatten();
-                    match (may_have_happened(result), before) {
-                        (true, _) => {
-                            if let Some((_, ended)) = self.written.get_mut(&place) {
-                                *ended = now;
-                            }
-                        }
-                        (false, Some(before)) => {
-                            self.written.insert(place, before);
-                        }
-                        (false, None) => {
-                            self.written.remove(&place);
-                        }
-                    }
+            Event::RouteWritten { write, result } => self.route_written(*write, result, now),
+            Event::ForwardingEnabled { .. } | Event::RoutesMayHaveChanged | Event::Wake => {}
+        }
+    }
+
+    fn route_written(&mut self, write: u64, result: &Result<(), CloudError>, now: u64) {
+        let Some(change) = self.route_writes.remove(&write) else {
+            return;
+        };
+        // There may be room now, or the limit may be none.
+        if result.is_ok() {
+            let v4 = matches!(change.destination(), IpNet::V4(_));
+            self.tables.has_room(change.table(), v4);
+        }
+        let place = (change.table().clone(), change.destination());
+        let lost = result
+            .as_ref()
+            .is_err_and(|error| error.kind == CloudErrorKind::Unknown);
+        if lost && matches!(change, RouteChange::Create { .. }) {
+            self.lost.insert(place.clone());
+        }
+        self.said.route_answered(&change, result, now);
+        self.answered.insert(place.clone(), now);
+        let before = self.before.remove(&write).flatten();
+        match (may_have_happened(result), before) {
+            (true, _) => {
+                if let Some((_, ended)) = self.written.get_mut(&place) {
+                    *ended = now;
                 }
             }
-            Event::ForwardingEnabled { .. } | Event::RoutesMayHaveChanged | Event::Wake => {}
+            (false, Some(before)) => {
+                self.written.insert(place, before);
+            }
+            (false, None) => {
+                self.written.remove(&place);
+            }
         }
     }
 
@@ -258,6 +265,28 @@ impl Knowledge {
         writes
             .filter(|other| std::mem::discriminant(*other) == kind)
             .count()
+    }
+
+    /// The last listing showed that something is carried out for the destination, and it was begun after
+    /// our own last write.
+    pub(crate) fn is_pending(&self, change: &RouteChange) -> bool {
+        let place = (change.table().clone(), change.destination());
+        let ended = self.answered.get(&place).copied().unwrap_or_default();
+        let table = self.tables.by_id.get(change.table());
+        let seen = table.and_then(|table| table.seen.last());
+        let seen = seen.filter(|seen| seen.prompt && seen.begun > ended);
+        seen.is_some_and(|seen| seen.pending.contains(&change.destination()))
+    }
+
+    /// A route leads to the node's instance, as far as is known.
+    pub(crate) fn leads_to(&self, node: &NodeKey, route: &ObservedRoute) -> bool {
+        let Some(InstanceState::Found(found)) = self.instances.get(&node.uid) else {
+            return false;
+        };
+        match route.destination {
+            IpNet::V4(_) => found.next_hop_v4 == route.next_hop,
+            IpNet::V6(_) => found.next_hop_v6 == route.next_hop,
+        }
     }
 
     /// The node, if the engine was told that it lives.

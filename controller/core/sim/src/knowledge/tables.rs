@@ -26,6 +26,7 @@ pub(crate) struct SeenTable {
     pub(crate) ranges: Arc<[Range]>,
     pub(crate) routes: Vec<ObservedRoute>,
     pub(crate) barred: Vec<IpNet>,
+    pub(crate) pending: Vec<IpNet>,
 }
 
 impl SeenTable {
@@ -141,6 +142,7 @@ impl KnownTables {
                     ranges: Arc::clone(&ranges),
                     routes: routes.clone(),
                     barred: table.barred.clone(),
+                    pending: table.pending.clone(),
                 });
             }
         }

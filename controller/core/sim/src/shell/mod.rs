@@ -214,7 +214,7 @@ impl World<'_> {
         let earlier = term.is_some_and(|term| term != self.shells[shell].term);
         match what {
             // Nobody is there any more who asked.
-            ToShell::Read { .. } | ToShell::ReadAgain(_) if earlier => {}
+            ToShell::Read { .. } | ToShell::ReadAgain(_) | ToShell::Ended(_) if earlier => {}
             ToShell::Look => self.look(shell),
             ToShell::LeaseRead(found) => self.lease_read(shell, found),
             ToShell::LeaseWritten {
@@ -262,6 +262,8 @@ impl World<'_> {
                     self.tell(shell, event);
                 }
             }
+            ToShell::Accepted(place) => self.end_known(shell, place),
+            ToShell::Ended(event) => self.tell(shell, event),
         }
         if event_first {
             self.depose(shell);

@@ -27,6 +27,15 @@ impl World<'_> {
         } else {
             Ended::Known
         };
+        self.end(shell, place, ended);
+    }
+
+    /// A change was accepted: what becomes of it is not a matter of who leads any more.
+    pub(super) fn end_known(&mut self, shell: usize, place: Place) {
+        self.end(shell, place, Ended::Known);
+    }
+
+    fn end(&mut self, shell: usize, place: Place, ended: Ended) {
         let now = self.local(shell);
         let writes = &mut self.shells[shell].writes;
         writes.ended(place, ended, self.scenario.limits, now);

@@ -105,6 +105,7 @@ impl World {
             routes: Ok(routes.collect()),
             usage: TableUsage::default(),
             barred: Vec::new(),
+            pending: Vec::new(),
         }
     }
 

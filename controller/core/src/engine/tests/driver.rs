@@ -338,6 +338,7 @@ impl Driver {
                 v6: None,
             },
             barred: self.barred.clone(),
+            pending: Vec::new(),
         };
         self.tables.iter().map(listing).collect()
     }
