@@ -11,6 +11,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::error::Result;
 use crate::link::absent_is_false;
+use crate::request::Request;
 use crate::socket::{Socket, decode};
 
 /// An address of an interface.
@@ -29,16 +30,7 @@ impl Socket {
     /// Adds an address, without duplicate address detection: it can be used at once. Fails with
     /// `EEXIST` if the interface has it already.
     pub fn add_address(&mut self, interface: u32, net: IpNet) -> Result<()> {
-        let mut message = address_message(interface, net);
-        message.header.flags = AddressHeaderFlags::Nodad;
-        message
-            .attributes
-            .push(AddressAttribute::Flags(AddressFlags::Nodad));
-        self.execute(
-            RouteNetlinkMessage::NewAddress(message),
-            NLM_F_CREATE | NLM_F_EXCL,
-        )
-        .map_err(|error| error.during(format!("add address {net} to interface {interface}")))
+        self.make(Request::add_address(interface, net))
     }
 
     /// Removes an address. Tells whether there was one.
@@ -65,6 +57,20 @@ impl Socket {
             other => other
                 .map_err(|error| error.during(format!("list addresses of interface {interface}"))),
         }
+    }
+}
+
+impl Request {
+    /// To add an address; see [`Socket::add_address`].
+    pub fn add_address(interface: u32, net: IpNet) -> Self {
+        let mut message = address_message(interface, net);
+        message.header.flags = AddressHeaderFlags::Nodad;
+        message
+            .attributes
+            .push(AddressAttribute::Flags(AddressFlags::Nodad));
+        let operation = format!("add address {net} to interface {interface}");
+        let message = RouteNetlinkMessage::NewAddress(message);
+        Self::new(message, NLM_F_CREATE | NLM_F_EXCL, operation)
     }
 }
 

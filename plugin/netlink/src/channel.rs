@@ -1,27 +1,26 @@
 //! The exchange below every subject: send a request, read answers until it is settled.
 
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use netlink_packet_core::{
-    DefaultNla, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
-    NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload, NetlinkSerializable, Nla as _, NlasIterator, Parseable,
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP,
+    NetlinkHeader, NetlinkSerializable,
 };
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, setsockopt, sockopt};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::message::{
+    HEADER_BYTES, SEQUENCE, ask_for_acknowledgement, check_done, check_error, encode, split_message,
+};
 
 /// Largest datagram read. The kernel sizes dump datagrams by the reader's buffer, at most 32 KiB;
 /// single answers are far smaller.
 const RECEIVE_BYTES: usize = 64 * 1024;
-/// Length of a netlink message header in bytes.
-const HEADER_BYTES: usize = 16;
-/// Where the header has the request's number.
-const SEQUENCE: Range<usize> = 8..12;
-/// `NLMSGERR_ATTR_MSG`: the kernel's explanation as a string.
-const ATTR_MESSAGE: u16 = 1;
+/// Requests of one datagram have no more bytes, so that the refusals of all fit into the receive buffer.
+const SEND_BYTES: usize = 4096;
 /// How often a listing is begun again when changes disturbed it.
 const DUMP_ATTEMPTS: usize = 8;
 
@@ -69,18 +68,74 @@ impl Channel {
         &self.socket
     }
 
-    /// Sends one request and hands each message of its answer to `visit`.
-    pub(crate) fn request<M: NetlinkSerializable>(
-        &mut self,
-        message: M,
-        flags: u16,
-        mut visit: impl FnMut(Answer<'_>) -> Result<()>,
-    ) -> Result<()> {
+    /// Sends one request and waits until it is acknowledged.
+    pub(crate) fn request<M: NetlinkSerializable>(&mut self, message: M, flags: u16) -> Result<()> {
         let sequence = self.next_sequence();
         let bytes = encode(message, NLM_F_REQUEST | NLM_F_ACK | flags, sequence);
         self.send(&bytes)?;
-        self.settle(sequence, sequence, &mut visit)
-            .map(|_undisturbed| ())
+        self.settle(sequence, sequence, &mut refuse, &mut |_| {
+            Ok(ControlFlow::Continue(()))
+        })
+        .map(|_undisturbed| ())
+    }
+
+    /// Sends requests together, in as few datagrams as they fit into, and tells the outcome of each, in their
+    /// order. The kernel works off all of them in that order, whatever becomes of those before; only the last
+    /// of a datagram asks for an acknowledgement, and a refusal is told in any case.
+    pub(crate) fn requests<M: NetlinkSerializable>(
+        &mut self,
+        messages: impl IntoIterator<Item = (M, u16)>,
+    ) -> Result<Vec<Result<()>>> {
+        let messages = messages.into_iter().map(|(message, flags)| {
+            let sequence = self.next_sequence();
+            encode(message, NLM_F_REQUEST | flags, sequence)
+        });
+        let messages: Vec<Vec<u8>> = messages.collect();
+        let mut outcomes = Vec::with_capacity(messages.len());
+        let mut rest = messages.as_slice();
+        let mut next = self.sequence - u32::try_from(rest.len()).unwrap_or_default() + 1;
+        while let [first, others @ ..] = rest {
+            let mut datagram = first.clone();
+            let mut last_begins = 0;
+            let mut last = next;
+            rest = others;
+            while let [message, others @ ..] = rest
+                && datagram.len() + message.len() <= SEND_BYTES
+            {
+                last_begins = datagram.len();
+                last += 1;
+                datagram.extend(message);
+                rest = others;
+            }
+            ask_for_acknowledgement(&mut datagram[last_begins..]);
+            self.send(&datagram)?;
+            let mut refused: BTreeMap<u32, Error> = BTreeMap::new();
+            let note = &mut |number, error| {
+                refused.insert(number, error);
+                Ok(())
+            };
+            self.settle(next, last, note, &mut |_| Ok(ControlFlow::Continue(())))?;
+            let outcome = |number| refused.remove(&number).map_or(Ok(()), Err);
+            outcomes.extend((next..=last).map(outcome));
+            next = last + 1;
+        }
+        Ok(outcomes)
+    }
+
+    /// Sends a request that is answered by one message, which takes no acknowledgement, or refused.
+    pub(crate) fn fetch<M: NetlinkSerializable, T>(
+        &mut self,
+        message: M,
+        mut decode: impl FnMut(Answer<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let sequence = self.next_sequence();
+        self.send(&encode(message, NLM_F_REQUEST, sequence))?;
+        let mut found = None;
+        self.settle(sequence, sequence, &mut refuse, &mut |answer| {
+            found = Some(decode(answer)?);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
     }
 
     /// Sends a request for a listing. `collect` gets an empty collection for each attempt, because a
@@ -96,9 +151,9 @@ impl Channel {
             bytes[SEQUENCE].copy_from_slice(&sequence.to_ne_bytes());
             self.send(&bytes)?;
             let mut items = Vec::new();
-            let undisturbed = self.settle(sequence, sequence, &mut |answer| {
+            let undisturbed = self.settle(sequence, sequence, &mut refuse, &mut |answer| {
                 items.extend(decode(answer)?);
-                Ok(())
+                Ok(ControlFlow::Continue(()))
             })?;
             if undisturbed {
                 return Ok(items);
@@ -133,7 +188,11 @@ impl Channel {
             &(bytes.len() * 2 + 4096),
         );
         self.send(&bytes)?;
-        let outcome = self.settle(first, last, &mut |_| Ok(())).map(|_| ());
+        let outcome = self
+            .settle(first, last, &mut refuse, &mut |_| {
+                Ok(ControlFlow::Continue(()))
+            })
+            .map(|_| ());
         if outcome.is_err() {
             self.drain();
         }
@@ -174,14 +233,15 @@ impl Channel {
         }
     }
 
-    /// Reads until the requests numbered `first` to `last` are settled: one is refused, or the last
-    /// is acknowledged or its listing complete. Tells whether the listing was undisturbed. Late
-    /// answers to earlier requests are skipped.
+    /// Reads until the requests numbered `first` to `last` are settled: `refused` takes a refusal for an
+    /// error, the last is acknowledged or refused or its listing complete, or `visit` has enough. Tells
+    /// whether the listing was undisturbed. Late answers to earlier requests are skipped.
     fn settle(
         &mut self,
         first: u32,
         last: u32,
-        visit: &mut dyn FnMut(Answer<'_>) -> Result<()>,
+        refused: &mut dyn FnMut(u32, Error) -> Result<()>,
+        visit: &mut dyn FnMut(Answer<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<bool> {
         let mut undisturbed = true;
         loop {
@@ -197,7 +257,9 @@ impl Channel {
                 match header.message_type {
                     NLMSG_NOOP => {}
                     NLMSG_ERROR => {
-                        check_error(&header, payload)?;
+                        if let Err(error) = check_error(&header, payload) {
+                            refused(header.sequence_number, error)?;
+                        }
                         if header.sequence_number == last {
                             return Ok(undisturbed);
                         }
@@ -206,7 +268,11 @@ impl Channel {
                         check_done(payload)?;
                         return Ok(undisturbed);
                     }
-                    _ => visit(Answer { header, payload })?,
+                    _ => {
+                        if visit(Answer { header, payload })?.is_break() {
+                            return Ok(undisturbed);
+                        }
+                    }
                 }
             }
         }
@@ -218,68 +284,7 @@ impl Channel {
     }
 }
 
-/// Splits the first message off a datagram: header, payload, remaining bytes.
-pub(crate) fn split_message(bytes: &[u8]) -> Result<(NetlinkHeader, &[u8], &[u8])> {
-    let decode = |error: netlink_packet_core::DecodeError| Error::decode("read netlink", &error);
-    let buffer = NetlinkBuffer::new_checked(&bytes).map_err(decode)?;
-    let header = NetlinkHeader::parse(&buffer).map_err(decode)?;
-    let length = header.length as usize;
-    let payload = bytes.get(HEADER_BYTES..length).unwrap_or_default();
-    let next = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Ok((header, payload, next))
-}
-
-fn encode<M: NetlinkSerializable>(message: M, flags: u16, sequence: u32) -> Vec<u8> {
-    let mut header = NetlinkHeader::default();
-    header.flags = flags;
-    header.sequence_number = sequence;
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len().next_multiple_of(4)];
-    message.serialize(&mut bytes);
-    bytes
-}
-
-fn check_error(header: &NetlinkHeader, payload: &[u8]) -> Result<()> {
-    let operation = "netlink request";
-    let buffer =
-        ErrorBuffer::new_checked(&payload).map_err(|error| Error::decode(operation, &error))?;
-    let Some(code) = buffer.code() else {
-        return Ok(());
-    };
-    // With NETLINK_CAP_ACK the answer holds the request's header, then the attributes.
-    let attributes = payload.get(4 + HEADER_BYTES..).unwrap_or_default();
-    let explanation = if header.flags & NLM_F_ACK_TLVS == 0 {
-        &[]
-    } else {
-        attributes
-    };
-    Err(kernel_error(code.get(), explanation))
-}
-
-fn check_done(payload: &[u8]) -> Result<()> {
-    let Some((code, attributes)) = payload.split_first_chunk::<4>() else {
-        return Ok(());
-    };
-    match i32::from_ne_bytes(*code) {
-        code if code < 0 => Err(kernel_error(code, attributes)),
-        _ => Ok(()),
-    }
-}
-
-fn kernel_error(code: i32, attributes: &[u8]) -> Error {
-    let explanation = NlasIterator::new(attributes)
-        .flatten()
-        .filter_map(|nla| DefaultNla::parse(&nla).ok())
-        .find(|nla| nla.kind() == ATTR_MESSAGE)
-        .map(|nla| {
-            let mut text = vec![0; nla.value_len()];
-            nla.emit_value(&mut text);
-            String::from_utf8_lossy(&text)
-                .trim_end_matches('\0')
-                .to_owned()
-        });
-    let errno = Errno::from_raw(code.wrapping_abs());
-    let explanation = explanation.unwrap_or_default();
-    Error::new("netlink request", ErrorKind::Kernel { errno, explanation })
+/// Takes the refusal of one request for the outcome of all.
+fn refuse(_number: u32, error: Error) -> Result<()> {
+    Err(error)
 }

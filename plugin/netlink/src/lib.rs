@@ -4,7 +4,8 @@
 //! that opened it, for as long as it lives, wherever it is used from. [`Netns`] opens a namespace by
 //! path and runs code in it, after which the thread is where it was.
 //!
-//! Each request waits for the kernel's answer. Errors carry the errno as a value and the kernel's own
+//! Each request waits for the kernel's answer; those that need none of each other's are sent together as
+//! [`Request`]s. Errors carry the errno as a value and the kernel's own
 //! explanation where it gives one. Everything here is safe code.
 
 mod address;
@@ -15,15 +16,18 @@ mod default_route;
 mod error;
 mod link;
 mod mac;
+mod message;
 mod monitor;
 mod neighbour;
 mod netns;
 pub mod nftables;
 mod removals;
+mod request;
 mod route;
 mod route_message;
 mod routing_rule;
 pub mod settings;
+mod settings_message;
 mod socket;
 mod subscription;
 mod veth;
@@ -39,6 +43,7 @@ pub use neighbour::Neighbour;
 pub use netns::Netns;
 pub use nix::errno::Errno;
 pub use removals::LinkRemovals;
+pub use request::Request;
 pub use route::{Family, Route, RouteFilter, RouteKind, Scope, table};
 pub use socket::Socket;
 pub use veth::VethEnd;

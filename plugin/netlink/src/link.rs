@@ -8,6 +8,7 @@ use netlink_packet_route::link::{
 
 use crate::error::{Error, Result};
 use crate::mac::Mac;
+use crate::request::Request;
 use crate::socket::{Socket, decode};
 
 /// A network interface as the kernel describes it.
@@ -121,63 +122,27 @@ impl Socket {
         message
             .attributes
             .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-        let mut found = None;
-        let outcome = self
-            .channel
-            .request(RouteNetlinkMessage::GetLink(message), 0, |answer| {
-                if let RouteNetlinkMessage::NewLink(link) = decode(&answer)? {
-                    found = Some(Link::from(link));
-                }
-                Ok(())
-            });
-        match outcome {
-            Ok(()) => Ok(found),
+        let request = RouteNetlinkMessage::GetLink(message);
+        let found = self.channel.fetch(request, |answer| {
+            Ok(match decode(&answer)? {
+                RouteNetlinkMessage::NewLink(link) => Some(Link::from(link)),
+                _ => None,
+            })
+        });
+        match found {
             Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
+            other => other.map(Option::flatten),
         }
     }
 
     /// Changes the interface with this index.
     pub fn change_link(&mut self, index: u32, change: &LinkChange) -> Result<()> {
-        let mut message = LinkMessage::default();
-        message.header.index = index;
-        if let Some(up) = change.up {
-            message.header.change_mask = LinkFlags::Up;
-            message.header.flags = if up {
-                LinkFlags::Up
-            } else {
-                LinkFlags::empty()
-            };
-        }
-        message
-            .attributes
-            .extend(change.name.clone().map(LinkAttribute::IfName));
-        message
-            .attributes
-            .extend(change.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
-        message
-            .attributes
-            .extend(change.mtu.map(LinkAttribute::Mtu));
-        message
-            .attributes
-            .extend(change.alias.clone().map(LinkAttribute::IfAlias));
-        message
-            .attributes
-            .extend(change.group.map(LinkAttribute::Group));
-        self.execute(RouteNetlinkMessage::SetLink(message), 0)
-            .map_err(|error| error.during(format!("change interface {index}")))
+        self.make(Request::change_link(index, change))
     }
 
     /// Sets the interface with this index up.
     pub fn set_link_up(&mut self, index: u32) -> Result<()> {
-        self.change_link(
-            index,
-            &LinkChange {
-                up: Some(true),
-                ..LinkChange::default()
-            },
-        )
-        .map_err(|error| error.during(format!("set interface {index} up")))
+        self.make(Request::set_link_up(index))
     }
 
     /// Removes the interface with this index, for a veth both ends. Tells whether there was one.
@@ -205,6 +170,48 @@ impl Socket {
             .push(LinkAttribute::IfName(name.to_owned()));
         absent_is_false(self.execute(RouteNetlinkMessage::DelLink(message), 0))
             .map_err(|error| error.during(format!("remove interface {name}")))
+    }
+}
+
+impl Request {
+    /// To change the interface with this index.
+    pub fn change_link(index: u32, change: &LinkChange) -> Self {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        if let Some(up) = change.up {
+            message.header.change_mask = LinkFlags::Up;
+            message.header.flags = if up {
+                LinkFlags::Up
+            } else {
+                LinkFlags::empty()
+            };
+        }
+        message
+            .attributes
+            .extend(change.name.clone().map(LinkAttribute::IfName));
+        message
+            .attributes
+            .extend(change.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
+        message
+            .attributes
+            .extend(change.mtu.map(LinkAttribute::Mtu));
+        message
+            .attributes
+            .extend(change.alias.clone().map(LinkAttribute::IfAlias));
+        message
+            .attributes
+            .extend(change.group.map(LinkAttribute::Group));
+        let operation = format!("change interface {index}");
+        Self::new(RouteNetlinkMessage::SetLink(message), 0, operation)
+    }
+
+    /// To set the interface with this index up.
+    pub fn set_link_up(index: u32) -> Self {
+        let up = LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        };
+        Self::change_link(index, &up).during(format!("set interface {index} up"))
     }
 }
 

@@ -12,6 +12,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use crate::error::Result;
 use crate::link::absent_is_false;
 use crate::mac::Mac;
+use crate::request::Request;
 use crate::socket::{Socket, decode};
 
 /// A neighbour entry.
@@ -30,13 +31,13 @@ pub struct Neighbour {
 impl Socket {
     /// Sets a permanent neighbour entry, replacing what is there for that address.
     pub fn set_neighbour(&mut self, interface: u32, address: IpAddr, mac: Mac) -> Result<()> {
-        self.neighbour(interface, address, mac, NeighbourState::Permanent)
+        self.make(Request::set_neighbour(interface, address, mac))
     }
 
     /// Sets a neighbour entry as if the neighbour had just said so, replacing what is there: packets are sent
     /// at once, and the kernel takes note when the neighbour says otherwise.
     pub fn learn_neighbour(&mut self, interface: u32, address: IpAddr, mac: Mac) -> Result<()> {
-        self.neighbour(interface, address, mac, NeighbourState::Reachable)
+        self.make(Request::learn_neighbour(interface, address, mac))
     }
 
     /// Removes the neighbour entry for that address. Tells whether there was one.
@@ -46,27 +47,6 @@ impl Socket {
         message.header.ifindex = interface;
         absent_is_false(self.execute(RouteNetlinkMessage::DelNeighbour(message), 0))
             .map_err(|error| error.during(format!("remove neighbour {address} on {interface}")))
-    }
-
-    fn neighbour(
-        &mut self,
-        interface: u32,
-        address: IpAddr,
-        mac: Mac,
-        state: NeighbourState,
-    ) -> Result<()> {
-        let mut message = NeighbourMessage::default();
-        (message.header.family, message.attributes) = of_address(address);
-        message.header.ifindex = interface;
-        message.header.state = state;
-        message.header.kind = RouteType::Unspec;
-        let mac = NeighbourAttribute::LinkLayerAddress(mac.0.to_vec());
-        message.attributes.push(mac);
-        self.execute(
-            RouteNetlinkMessage::NewNeighbour(message),
-            NLM_F_CREATE | NLM_F_REPLACE,
-        )
-        .map_err(|error| error.during(format!("set neighbour {address} on {interface}")))
     }
 
     /// The neighbour entries of one interface, of both families.
@@ -84,6 +64,31 @@ impl Socket {
                 })
             });
         listing.map_err(|error| error.during(format!("list neighbours of interface {interface}")))
+    }
+}
+
+impl Request {
+    /// To set a permanent neighbour entry; see [`Socket::set_neighbour`].
+    pub fn set_neighbour(interface: u32, address: IpAddr, mac: Mac) -> Self {
+        Self::neighbour(interface, address, mac, NeighbourState::Permanent)
+    }
+
+    /// To set a neighbour entry that was learnt; see [`Socket::learn_neighbour`].
+    pub fn learn_neighbour(interface: u32, address: IpAddr, mac: Mac) -> Self {
+        Self::neighbour(interface, address, mac, NeighbourState::Reachable)
+    }
+
+    fn neighbour(interface: u32, address: IpAddr, mac: Mac, state: NeighbourState) -> Self {
+        let mut message = NeighbourMessage::default();
+        (message.header.family, message.attributes) = of_address(address);
+        message.header.ifindex = interface;
+        message.header.state = state;
+        message.header.kind = RouteType::Unspec;
+        let mac = NeighbourAttribute::LinkLayerAddress(mac.0.to_vec());
+        message.attributes.push(mac);
+        let operation = format!("set neighbour {address} on {interface}");
+        let message = RouteNetlinkMessage::NewNeighbour(message);
+        Self::new(message, NLM_F_CREATE | NLM_F_REPLACE, operation)
     }
 }
 

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use crate::channel::Answer;
 use crate::error::Result;
 use crate::link::absent_is_false;
+use crate::request::Request;
 use crate::route_message::{look_up_message, read_route, route_message};
 use crate::socket::{Socket, decode};
 
@@ -174,9 +175,7 @@ impl Socket {
     /// Adds a route. Fails with `EEXIST` if there is one to the same destination with the same metric
     /// in that table, whoever added it and wherever it leads.
     pub fn add_route(&mut self, route: &Route) -> Result<()> {
-        let message = RouteNetlinkMessage::NewRoute(route_message(route));
-        self.execute(message, NLM_F_CREATE | NLM_F_EXCL)
-            .map_err(|error| error.during(format!("add route {}", route.destination)))
+        self.make(Request::add_route(route))
     }
 
     /// Adds a route, or replaces the first one to the same destination with the same metric in that
@@ -238,18 +237,15 @@ impl Socket {
     /// The route that packets from this machine to `address` follow: its entry in the table as it is, such as
     /// the default route. `None` if there is none, or one that refuses or drops them.
     pub fn route_to(&mut self, address: IpAddr) -> Result<Option<Route>> {
-        let message = look_up_message(address);
-        let mut found = None;
-        let outcome = self
-            .channel
-            .request(RouteNetlinkMessage::GetRoute(message), 0, |answer| {
-                if let RouteNetlinkMessage::NewRoute(message) = decode(&answer)? {
-                    found = read_route(&message);
-                }
-                Ok(())
-            });
-        match outcome.map_err(|error| error.during(format!("look up the route to {address}"))) {
-            Ok(()) => Ok(found),
+        let request = RouteNetlinkMessage::GetRoute(look_up_message(address));
+        let found = self.channel.fetch(request, |answer| {
+            Ok(match decode(&answer)? {
+                RouteNetlinkMessage::NewRoute(message) => read_route(&message),
+                _ => None,
+            })
+        });
+        match found.map_err(|error| error.during(format!("look up the route to {address}"))) {
+            Ok(found) => Ok(found.flatten()),
             // What routes of type unreachable, blackhole and prohibit are answered with, and no route.
             Err(error)
                 if matches!(
@@ -261,5 +257,14 @@ impl Socket {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Request {
+    /// To add a route; see [`Socket::add_route`].
+    pub fn add_route(route: &Route) -> Self {
+        let message = RouteNetlinkMessage::NewRoute(route_message(route));
+        let operation = format!("add route {}", route.destination);
+        Self::new(message, NLM_F_CREATE | NLM_F_EXCL, operation)
     }
 }

@@ -38,7 +38,7 @@ impl Socket {
     }
 
     pub(crate) fn execute(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<()> {
-        self.channel.request(message, flags, |_| Ok(()))
+        self.channel.request(message, flags)
     }
 }
 

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::MsgFlags;
 
-use crate::channel::split_message;
 use crate::error::{Error, Result};
+use crate::message::split_message;
 
 /// Room for one notification datagram.
 const RECEIVE_BYTES: usize = 64 * 1024;

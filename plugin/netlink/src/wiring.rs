@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use crate::error::Result;
 use crate::link::Link;
 use crate::mac::Mac;
+use crate::request::Request;
 use crate::route::{Family, Route, Scope};
 use crate::socket::Socket;
 
@@ -71,14 +72,19 @@ impl Socket {
     /// the gateway's. That opens nothing to the pod: what listens on all of the node's addresses it reaches at
     /// the others as well. In IPv4 any address of the node does to ask, and `proxy_arp` answers.
     pub fn introduce_pod(&mut self, interface: u32, address: IpAddr, mac: Mac) -> Result<()> {
-        if address.is_ipv6() {
-            let gateway = IpNet::from(pod_gateway(Family::V6));
-            match self.add_address(interface, gateway) {
-                Err(error) if error.is_exists() => {}
-                other => other?,
+        let learn = Request::learn_neighbour(interface, address, mac);
+        let requests = match address {
+            IpAddr::V4(_) => vec![learn],
+            IpAddr::V6(_) => {
+                let gateway = pod_gateway(Family::V6).into();
+                vec![Request::add_address(interface, gateway), learn]
             }
+        };
+        let mut refusals = self.make_all(requests)?.into_iter().filter_map(Result::err);
+        match refusals.find(|error| !error.is_exists()) {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
-        self.learn_neighbour(interface, address, mac)
     }
 }
 

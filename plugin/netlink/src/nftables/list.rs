@@ -174,16 +174,16 @@ impl Socket {
         mut read: impl FnMut(Option<Family>, &[Attribute<'_>]) -> Option<T>,
     ) -> Result<Option<T>> {
         let header = NetfilterHeader::new(protocol_family(family), 0, 0);
-        let mut found = None;
-        let outcome = self
-            .channel
-            .request(NetfilterMessage::new(header, message), 0, |answer| {
-                found = read(self::family(answer.payload), &of_message(answer.payload));
-                Ok(())
-            });
-        match outcome {
+        let request = NetfilterMessage::new(header, message);
+        let found = self.channel.fetch(request, |answer| {
+            Ok(read(
+                self::family(answer.payload),
+                &of_message(answer.payload),
+            ))
+        });
+        match found {
             Err(error) if error.is_not_found() => Ok(None),
-            other => other.map(|()| found),
+            other => other.map(Option::flatten),
         }
     }
 

@@ -8,9 +8,11 @@ mod default_route;
 mod link;
 mod monitor;
 mod nftables;
+mod request;
 mod route;
 mod routing_rule;
 mod rules;
+mod settings;
 
 use std::process::Command;
 
