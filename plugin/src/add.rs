@@ -40,11 +40,14 @@ pub(crate) fn add(
     let gateway_mac = datapath.gateway_mac(attachment);
     let routes = pod::connect(&netns, attachment, link.peer, &assigned, gateway_mac, log)?;
     let link = carrier::wait(pair.node, name, log)?.ok_or_else(|| Error::vanished(name))?;
-    datapath.introduce(pair.node, &link, attachment.mac, &assigned)?;
     let shared = datapath.shared_interface();
     if let Some(name) = shared {
         carrier::wait(pair.node, name, log)?;
     }
+    // The state shows before the kernel's notifiers have run, IPv6 among them. A change, even to what is so
+    // already, waits for the lock under which they run, whichever interface they run for.
+    pair.node.set_link_up(link.index)?;
+    datapath.introduce(pair.node, &link, attachment.mac, &assigned)?;
     let result = CniResult {
         dns: config.dns.clone(),
         ..result(attachment, mtu, shared, &assigned, &routes)

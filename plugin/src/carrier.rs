@@ -26,9 +26,6 @@ pub(crate) fn wait(socket: &mut Socket, name: &str, log: &Log) -> Result<Option<
             return Ok(None);
         };
         if link.operational {
-            // The state shows before the kernel's notifiers have run, IPv6 among them. A change, even
-            // to what is so already, waits for the lock under which they run.
-            socket.set_link_up(link.index)?;
             return Ok(Some(link));
         }
         if begun.elapsed() >= LIMIT {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use signpost_netlink::{Family, Link, LinkChange, Netns, PodLabel, Socket, VethEnd};
+use signpost_netlink::{Family, Link, LinkChange, Netns, PodLabel, Request, Socket, VethEnd};
 
 use crate::address::{Claimant, claim};
 use crate::asked;
@@ -106,11 +106,18 @@ pub(crate) fn connect(
         alias: Some(label.to_string()),
         ..LinkChange::default()
     };
-    if let Err(error) = host.change_link(index, &label) {
+    // Before the pod's end gives it a carrier.
+    let ipv6 = config.has_ipv6() && datapath.is_routed_over_links();
+    let (mut requests, files) = Request::make_settings(index, sysctl::of_host_end(ipv6));
+    requests.insert(0, Request::change_link(index, &label));
+    let mut outcomes = host.make_all(requests)?.into_iter();
+    if let Some(Err(error)) = outcomes.next() {
         log.warn(&format!("{name} gets no alias: {error}"));
     }
-    // Before the pod's end gives it a carrier.
-    for setting in sysctl::of_host_end(config.has_ipv6() && datapath.is_routed_over_links()) {
+    for outcome in outcomes {
+        outcome?;
+    }
+    for setting in files {
         sysctl::set(name, setting)?;
     }
     let reserved = host_local::given(&config.host_local_dirs);

@@ -1,10 +1,11 @@
 //! The pod's side: loopback, its end of the veth pair, addresses, routes.
 
+use std::iter;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use signpost_netlink::{
-    Errno, Family, Mac, Netns, Route, RouteFilter, RouteKind, Scope, Socket, table,
+    Errno, Family, Mac, Netns, Request, Route, RouteFilter, RouteKind, Scope, Socket, table,
 };
 
 use crate::attachment::Attachment;
@@ -78,73 +79,75 @@ pub(crate) fn connect(
 ) -> Result<Vec<Route>> {
     netns.run(|| {
         let mut pod = Socket::open()?;
-        pod.set_link_up(LOOPBACK)?;
         let name = &attachment.interface;
         let index = index.ok_or_else(|| Error::vanished(name))?;
         let ipv6 = assigned.iter().any(|it| it.address.is_ipv6());
-        for setting in sysctl::of_pod_end(ipv6) {
+        let (mut requests, files) = Request::make_settings(index, sysctl::of_pod_end(ipv6));
+        for setting in files {
             sysctl::set(name, setting)?;
         }
-        pod.set_link_up(index)?;
-        let mut made = Vec::new();
-        for it in assigned {
-            pod.add_address(index, IpNet::from(it.address))?;
-            pod.set_neighbour(index, it.gateway, gateway_mac)?;
-            made.extend(route(&mut pod, attachment, index, *it)?);
+        requests.extend([Request::set_link_up(LOOPBACK), Request::set_link_up(index)]);
+        let mut wanted = Vec::new();
+        for Assigned { address, gateway } in assigned {
+            requests.push(Request::add_address(index, IpNet::from(*address)));
+            requests.push(Request::set_neighbour(index, *gateway, gateway_mac));
+            let table = table_for(&mut pod, attachment, *address)?;
+            wanted.extend(routes(*gateway, index, table));
         }
+        let made = wire(&mut pod, requests, wanted)?;
         carrier::wait(&mut pod, name, log)?;
         Ok(made)
     })?
 }
 
-/// Routes what the pod sends from its address. A pod's further interfaces (Multus) leave its default route alone:
-/// only what is sent from their addresses, such as answers, or by sockets bound to them goes over them.
-fn route(
-    pod: &mut Socket,
-    attachment: &Attachment,
-    interface: u32,
-    Assigned { address, gateway }: Assigned,
-) -> Result<Vec<Route>> {
-    let family = Family::of(address);
-    let is_further = has_default_route(pod, family)?;
-    if is_further {
-        // An earlier interface of this name may have gone without DEL.
-        remove_rules_of(pod, family, attachment)?;
-        let rules = pod
-            .add_rule_from(address, attachment.table)
-            .and_then(|()| pod.add_rule_over(&attachment.interface, family, attachment.table));
-        rules.map_err(|error| {
-            let missing = matches!(
-                error.errno(),
-                Some(Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT)
-            );
-            let error = Error::from(error);
-            if missing {
-                error.with_details(
-                    "the pod has a default route already, and for a further interface it takes a kernel \
-                     with policy routing (CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES)",
-                )
-            } else {
-                error
-            }
-        })?;
-    }
-    let table = if is_further {
-        attachment.table
-    } else {
-        table::MAIN
-    };
+/// Makes all that and the routes in one go: where something is refused, what comes after it is tried in vain, and
+/// goes with the interface.
+fn wire(pod: &mut Socket, mut requests: Vec<Request>, routes: Vec<Route>) -> Result<Vec<Route>> {
+    let no_routes = iter::repeat_n(None, requests.len());
+    requests.extend(routes.iter().map(Request::add_route));
+    let outcomes = pod.make_all(requests)?;
     let mut made = Vec::new();
-    for route in routes(gateway, interface, table) {
-        match pod.add_route(&route) {
-            Ok(()) => made.push(route),
+    for (route, outcome) in no_routes.chain(routes.into_iter().map(Some)).zip(outcomes) {
+        match (route, outcome) {
+            (route, Ok(())) => made.extend(route),
             // Of another interface whose default route somebody has taken away. The default route does
             // without.
-            Err(error) if error.is_exists() && route.gateway.is_none() => {}
-            Err(error) => return Err(error.into()),
+            (Some(route), Err(error)) if error.is_exists() && route.gateway.is_none() => {}
+            (_, Err(error)) => return Err(error.into()),
         }
     }
     Ok(made)
+}
+
+/// The table for the routes of what the pod sends from `address`. A pod's further interfaces (Multus) leave its
+/// default route alone: only what is sent from their addresses, such as answers, or by sockets bound to them goes
+/// over them.
+fn table_for(pod: &mut Socket, attachment: &Attachment, address: IpAddr) -> Result<u32> {
+    let family = Family::of(address);
+    if !has_default_route(pod, family)? {
+        return Ok(table::MAIN);
+    }
+    // An earlier interface of this name may have gone without DEL.
+    remove_rules_of(pod, family, attachment)?;
+    let rules = pod
+        .add_rule_from(address, attachment.table)
+        .and_then(|()| pod.add_rule_over(&attachment.interface, family, attachment.table));
+    rules.map_err(|error| {
+        let missing = matches!(
+            error.errno(),
+            Some(Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT)
+        );
+        let error = Error::from(error);
+        if missing {
+            error.with_details(
+                "the pod has a default route already, and for a further interface it takes a kernel \
+                 with policy routing (CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES)",
+            )
+        } else {
+            error
+        }
+    })?;
+    Ok(attachment.table)
 }
 
 fn has_default_route(pod: &mut Socket, family: Family) -> Result<bool> {
