@@ -13,7 +13,7 @@ use crate::datapath::{Assigned, Datapath};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::Log;
 use crate::result::{CniResult, Interface, Ip, Route};
-use crate::{carrier, host, pod, ready, removal};
+use crate::{carrier, host, panics, pod, ready, removal};
 
 /// Serves ADD.
 ///
@@ -54,11 +54,12 @@ pub(crate) fn add(
     };
     let result = result.after(config.previous.clone());
     pair.is_wanted = true;
+    panics::forget();
     Ok(result)
 }
 
 /// The pair of interfaces. Unless it is wanted in the end it goes, and with it its addresses and routes on
-/// both sides, also where this program panics, and the rules in the pod.
+/// both sides, and the rules in the pod. Where this program panics, [`panics`] takes care of that.
 struct Pair<'a> {
     node: &'a mut Socket,
     attachment: &'a Attachment,
@@ -83,7 +84,10 @@ impl<'a> Pair<'a> {
             is_wanted: false,
         };
         match host::create_pair(pair.node, attachment, netns, mtu) {
-            Ok(()) => Ok(pair),
+            Ok(()) => {
+                panics::undo(attachment)?;
+                Ok(pair)
+            }
             Err(error) => {
                 // What the kernel refused is not there, or is another call's. Where its answer was lost, the
                 // pair may be there: one that nothing was claimed for is no other's.

@@ -22,6 +22,7 @@ mod host;
 mod host_local;
 mod input;
 mod log;
+mod panics;
 mod pod;
 mod ready;
 mod removal;
@@ -33,7 +34,6 @@ mod sysctl;
 mod version;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -41,7 +41,7 @@ use serde_json::Value;
 use crate::attachment::Attachment;
 use crate::config::Config;
 use crate::environment::{Environment, Verb};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::input::Input;
 use crate::log::Log;
 use crate::request::Request;
@@ -97,16 +97,14 @@ Options:
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
-        Some("--help" | "-h") => return print(HELP, ExitCode::SUCCESS),
+        Some("--help" | "-h") => return exit_code(print(HELP)),
         Some("--version" | "-V") => {
             let text = concat!("signpost-cni ", env!("CARGO_PKG_VERSION"), "\n");
-            return print(text, ExitCode::SUCCESS);
+            return exit_code(print(text));
         }
         Some(removal::OPTION) => {
-            return match removal::serve(std::env::args().nth(2).as_deref()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
-            };
+            let outcome = removal::serve(std::env::args().nth(2).as_deref());
+            return exit_code(outcome.is_ok());
         }
         _ => {}
     }
@@ -118,20 +116,15 @@ fn main() -> ExitCode {
     }
     let input = input::read(stdin.lock());
     let spoken = Version::requested(input.as_ref().ok().and_then(Option::as_ref));
-    let outcome = guarded(|| run(input));
-    match outcome {
-        Ok(Some(answer)) => print(&format!("{answer}\n"), ExitCode::SUCCESS),
+    panics::answer(&spoken);
+    match run(input) {
+        Ok(Some(answer)) => exit_code(print(&format!("{answer}\n"))),
         Ok(None) => ExitCode::SUCCESS,
-        Err(error) => print(&format!("{}\n", error.to_json(&spoken)), ExitCode::FAILURE),
+        Err(error) => {
+            print(&format!("{}\n", error.to_json(&spoken)));
+            ExitCode::FAILURE
+        }
     }
-}
-
-/// Turns a panic into an error: the runtime reads JSON, whatever happens.
-fn guarded<T>(serve: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T> {
-    catch_unwind(serve).unwrap_or_else(|_| {
-        let message = "a fault in signpost-cni: standard error says where";
-        Err(Error::new(ErrorCode::Internal, message).with_details("report it to its makers"))
-    })
 }
 
 /// Serves the verb; the value is what standard output gets.
@@ -195,20 +188,15 @@ fn serve(
     }
 }
 
-fn print(text: &str, code: ExitCode) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => code,
-        Err(_) => ExitCode::FAILURE,
-    }
+/// Tells whether standard output took it.
+fn print(text: &str) -> bool {
+    std::io::stdout().write_all(text.as_bytes()).is_ok()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_an_error_as_the_runtime_reads_it() {
-        let error = guarded(|| -> Result<()> { panic!("on purpose") }).unwrap_err();
-        assert_eq!(error.to_json("1.0.0")["code"], 999);
+fn exit_code(is_success: bool) -> ExitCode {
+    if is_success {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

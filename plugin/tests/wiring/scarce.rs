@@ -1,6 +1,6 @@
-//! Calls that get less than they need: no second thread, no answer, a refusal.
+//! Calls that get less than they need: no second thread, no answer, no sleep, a refusal.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -136,6 +136,30 @@ fn a_lost_answer_costs_no_pod_that_is_there() {
         assert!(!again.success, "{number}: {}", again.json);
         assert!(node.check(&pod, &result).success, "{number}");
     }
+}
+
+#[test]
+fn a_fault_of_the_program_leaves_nothing_and_json_is_said() {
+    let node = Node::new();
+    let pod = Pod::new("one");
+    node.add(&pod);
+    node.del(&pod);
+    // Somebody else chooses an address just now. The standard library panics where it cannot sleep.
+    let folder = node.config["runDir"].as_str().unwrap();
+    let cursor = File::open(format!("{folder}/signpost/last-ipv4")).unwrap();
+    cursor.lock().unwrap();
+    let inject = "inject=nanosleep,clock_nanosleep:error=EINVAL";
+    let strace = ["-qqq", "-o", "/dev/null", "-e", inject];
+    let output = node.run(&mut behind("strace", &strace), "ADD", &pod, &node.config);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("panicked at"), "{said}");
+    let answer = Answer::from(output);
+    assert!(!answer.success);
+    assert_eq!(answer.json["code"], 999, "{}", answer.json);
+    assert_eq!(answer.json["cniVersion"], "1.0.0");
+    assert_eq!(node.pod_interfaces(), [""; 0]);
+    cursor.unlock().unwrap();
+    node.add(&pod);
 }
 
 #[test]
