@@ -23,6 +23,7 @@ for part in "$@"; do
     bench) needs+=(
       /usr/lib/cni/ptp:containernetworking-plugins          # whom the CNI plugin is compared with
       /usr/bin/cargo:cargo-web strip:binutils               # builds it as for the images
+      /usr/lib/rustlib/src/rust/library/std:rust-web-src "/usr/lib/$(uname -m)-linux-musl/libc.a:musl-dev"
     ) ;;
     conformance) needs+=(
       dash:dash bash:bash curl:curl dig:bind9-dnsutils      # the image of pods of Kubernetes' own tests
@@ -50,7 +51,7 @@ if [[ ${cargo:-/usr/bin/cargo} == /usr/bin/cargo ]] && ! command -v rustup >/dev
   is_rust_new_enough || missing+=(cargo-web)
 fi
 for need in "${needs[@]}"; do
-  command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
+  command -v "${need%%:*}" >/dev/null || [[ -e ${need%%:*} ]] || missing+=("${need##*:}")
 done
 [[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
 [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)

@@ -47,6 +47,10 @@ use crate::log::Log;
 use crate::request::Request;
 use crate::version::Version;
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 const HELP: &str = "\
 signpost-cni wires pods: the container runtime calls it, people rarely do.
 

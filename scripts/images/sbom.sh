@@ -11,16 +11,19 @@ arch=$1 folder=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 git ls-files --cached --others --exclude-standard -z | xargs -0 cp --parents -t "$work"
-RUSTC=/usr/bin/rustc CARGO=/usr/bin/cargo "$cache/tools/cargo-cyclonedx/bin/cargo-cyclonedx" cyclonedx -qq \
-  --manifest-path "$work/Cargo.toml" --format json --spec-version 1.5 --describe binaries \
-  --target "$(target_of "$arch")" --no-build-deps --features "$features"
-
+describe() { # TARGET
+  RUSTC=/usr/bin/rustc CARGO=/usr/bin/cargo "$cache/tools/cargo-cyclonedx/bin/cargo-cyclonedx" cyclonedx -qq \
+    --manifest-path "$work/Cargo.toml" --format json --spec-version 1.5 --describe binaries \
+    --target "$1" --no-build-deps --features "$features"
+}
 bill() { # FOLDER PROGRAM IMAGE
   local inside=$folder/rootfs/$arch/$3/usr/share/sbom/$2.cdx.json
   mkdir -p "$(dirname "$inside")"
   sed "s|$work|/signpost|g" "$work/$1/$2_bin.cdx.json" | jq -S . >"$inside"
   cp "$inside" "$folder/$2-$arch.cdx.json"
 }
+describe "$(target_of "$arch")"
 bill controller signpost-controller signpost-controller
 bill plugin/node signpost-node signpost-node
+describe "$(machine_of "$arch")-unknown-linux-musl"
 bill plugin signpost-cni signpost-node

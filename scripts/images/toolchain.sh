@@ -7,7 +7,8 @@ cd "$(dirname "$0")/../.."
 . scripts/images/lib.sh
 
 # program:Debian package that has it
-needs=(/usr/bin/cargo:cargo-web /usr/bin/rustc:rustc-web cc:gcc buildah:buildah jq:jq file:file)
+needs=(/usr/bin/cargo:cargo-web /usr/bin/rustc:rustc-web cc:gcc buildah:buildah jq:jq file:file
+  /usr/lib/rustlib/src/rust/library/std:rust-web-src "/usr/lib/$(machine_of "$(own_arch)")-linux-musl/libc.a:musl-dev")
 for arch in "$@"; do
   machine=$(machine_of "$arch")
   if [[ $arch != "$(own_arch)" ]]; then
@@ -27,22 +28,28 @@ if [[ ${#missing[@]} -gt 0 ]]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# Rust's standard library for other machines, as new as the compiler.
-release=$(dpkg-query -W -f '${Version}' rustc-web)
-for arch in "$@"; do
-  sysroot=$cache/sysroot/$arch/$release
-  [[ $arch == "$(own_arch)" || -d $sysroot/usr ]] && continue
-  step "Rust's standard library for $arch"
+# Packages of another architecture, unpacked below the cache.
+unpack() { # ARCH FOLDER PACKAGE
+  local arch=$1 folder=$2 work apt
+  [[ ! -d $folder ]] || return 0
+  step "${3%%=*}"
   work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
   mkdir -p "$work/lists/partial" "$work/archives/partial"
   apt=(apt-get -qq -o "APT::Architecture=$arch" -o "APT::Architectures=$arch" -o "Dir::State::lists=$work/lists"
     -o Dir::State::status=/dev/null -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
   "${apt[@]}" update
-  (cd "$work" && "${apt[@]}" download "libstd-rust-web-dev:$arch=$release")
-  mkdir -p "$(dirname "$sysroot")"
-  dpkg -x "$work"/libstd-rust-web-dev_*.deb "$work/root"
-  mv "$work/root" "$sysroot"
+  (cd "$work" && "${apt[@]}" download "$3")
+  mkdir -p "$(dirname "$folder")"
+  dpkg -x "$work"/*.deb "$work/root"
+  mv "$work/root" "$folder"
+  rm -rf "$work"
+}
+# Rust's standard library for other machines, as new as the compiler, and musl.
+release=$(dpkg-query -W -f '${Version}' rustc-web)
+for arch in "$@"; do
+  [[ $arch != "$(own_arch)" ]] || continue
+  unpack "$arch" "$cache/sysroot/$arch/$release" "libstd-rust-web-dev:$arch=$release"
+  unpack "$arch" "$cache/musl/$arch" "musl-dev:$arch"
 done
 
 # The bill of materials.
