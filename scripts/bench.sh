@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
   cargo build --release -p signpost-controller -p signpost-bench --features signpost-controller/aws
 ./scripts/step.sh "the engine's benchmark" "first time: some minutes" \
   cargo bench -p signpost-core --bench scale --no-run
-./scripts/step.sh "the CNI plugin as images have it" "first time: 2 minutes" \
+./scripts/step.sh "the CNI plugin as images have it" "first time: 4 minutes" \
   ./scripts/images/plugin.sh "${CARGO_TARGET_DIR:-target}/bench"
 for program in floor peak; do
   cc -O2 -Wall -static -s -o "${CARGO_TARGET_DIR:-target}/bench/$program" "e2e/bench/cni/$program.c"
