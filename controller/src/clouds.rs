@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use signpost_api::Provider;
-use signpost_cloud::{Change, Cloud, NoCloud};
+use signpost_cloud::{Change, Cloud, NoCloud, Operation, Progress};
 use signpost_core::{
     Limits,
     cloud::{
@@ -217,25 +217,28 @@ impl Cloud for Counted {
         self.inner.admit(change).await
     }
 
-    async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError> {
-        let call = self.inner.enable_forwarding(query);
-        self.call("enable_forwarding", self.longest_write, call)
-            .await
+    async fn begin(&self, change: Change<'_>) -> Result<Progress, CloudError> {
+        let action = match change {
+            Change::Forwarding(_) => "enable_forwarding",
+            Change::Route(RouteChange::Create { .. }) => "create_route",
+            Change::Route(RouteChange::Replace { .. }) => "replace_route",
+            Change::Route(RouteChange::Delete { .. }) => "delete_route",
+        };
+        let call = self.inner.begin(change);
+        self.call(action, self.longest_write, call).await
+    }
+
+    async fn finish(&self, operation: Operation) -> Result<(), CloudError> {
+        let ended = self.inner.finish(operation).await;
+        if let Err(error) = &ended {
+            self.metrics.error(Category::Cloud(error.kind));
+        }
+        ended
     }
 
     async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
         let call = self.inner.list_routes(ranges);
         self.call("list_routes", LONGEST_READ, call).await
-    }
-
-    async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError> {
-        let action = match change {
-            RouteChange::Create { .. } => "create_route",
-            RouteChange::Replace { .. } => "replace_route",
-            RouteChange::Delete { .. } => "delete_route",
-        };
-        let call = self.inner.write_route(change);
-        self.call(action, self.longest_write, call).await
     }
 
     async fn missing_permissions(&self, ranges: &[Range]) -> Vec<CloudError> {
@@ -283,7 +286,7 @@ mod tests {
                 node: NodeKey::new("n", "u"),
             },
         };
-        cloud.write_route(&change).await.unwrap_err();
+        cloud.begin(Change::Route(&change)).await.unwrap_err();
         let text = metrics.text().unwrap();
         for line in [
             r#"signpost_cloud_requests_total{action="list_routes",outcome="ok"} 1"#,

@@ -1,6 +1,6 @@
 //! Carries out the engine's actions: each in a task of its own, its result comes back as an event.
 
-mod admission;
+mod change;
 mod events;
 mod instances;
 pub mod network_status;
@@ -23,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{api::KubeApi, ledger::Ledger, nodes::Sightings};
 
-use admission::admitted;
+use change::make;
 pub(crate) use teardown::network_path;
 pub use teardown::{drop_finalizer, put_finalizer};
 
@@ -107,7 +107,8 @@ impl Executor {
     }
 
     /// Begins what the engine asked for. What writes passes the fence once it is its turn, and the
-    /// end of the leadership waits for it; what only reads ends with the leadership.
+    /// end of the leadership waits for it; what only reads, or waits for what the cloud carries out, ends
+    /// with the leadership.
     pub fn start(&self, action: Action) {
         let context = Arc::clone(&self.context);
         let begun = context.ledger.begin(Effect::of(&action), context.limits);

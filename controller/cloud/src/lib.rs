@@ -7,7 +7,9 @@
 use async_trait::async_trait;
 use signpost_core::{
     Limits,
-    cloud::{CloudError, InstanceQuery, InstanceState, Range, RouteChange, TableListing},
+    cloud::{
+        CloudError, CloudErrorKind, InstanceQuery, InstanceState, Range, RouteChange, TableListing,
+    },
     node::NodeKey,
 };
 use tokio::sync::mpsc;
@@ -28,14 +30,32 @@ pub use buckets::Rate;
 pub use meter::Meter;
 pub use none::NoCloud;
 
-/// A change that a rate limit may delay.
+/// Something that is changed in the cloud.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
-    /// [`Cloud::write_route`].
+    /// One route.
+    ///
+    /// A creation never overwrites: it fails with `AlreadyExists` if the destination has a route,
+    /// unless that is exactly the wanted one and ours. A replacement and a deletion touch only the
+    /// route that is named, and only if it is still ours; otherwise they fail with `NotFound`.
     Route(&'a RouteChange),
-    /// [`Cloud::enable_forwarding`].
+    /// The node's instance is made to forward packets that are not addressed to itself.
     Forwarding(&'a InstanceQuery),
 }
+
+/// How far a change is that the cloud did not refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It is made.
+    Done,
+    /// The cloud carries it out, whatever becomes of us; [`Cloud::finish`] tells how it ends. Until it
+    /// has ended listings say that it is [pending](TableListing::pending).
+    Accepted(Operation),
+}
+
+/// The provider's name of what its cloud carries out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation(pub Box<str>);
 
 /// A cloud, or anything else that has route tables.
 #[async_trait]
@@ -54,26 +74,28 @@ pub trait Cloud: Send + Sync + 'static {
     ) -> Vec<(NodeKey, Result<InstanceState, CloudError>)>;
 
     /// Waits until the provider's rate limits let the change begin, and reads what must be known
-    /// just before it. To be called before each change, without a limit in time and before it is
+    /// just before it. To be called before [`begin`](Self::begin), without a limit in time and before it is
     /// decided whether this process may still write; what fails here was not begun.
     async fn admit(&self, change: Change<'_>) -> Result<(), CloudError> {
         let _ = change;
         Ok(())
     }
 
-    /// Makes the instance forward packets that are not addressed to itself.
-    async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError>;
+    /// Begins a change that was admitted. Short: it has ended, with or without an answer, before another
+    /// process may be elected.
+    async fn begin(&self, change: Change<'_>) -> Result<Progress, CloudError>;
+
+    /// Waits until what was accepted has ended, however long that takes. Whoever waits may go away.
+    ///
+    /// Providers whose changes are made at once have no need of it.
+    async fn finish(&self, operation: Operation) -> Result<(), CloudError> {
+        let detail = format!("nothing is carried out by the name {}", operation.0);
+        Err(CloudError::new(CloudErrorKind::Unknown, detail))
+    }
 
     /// Lists every table: every route whose destination lies in one of the ranges, whoever's it is.
     /// What lies outside is nobody's: whose a route there is cannot be told.
     async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError>;
-
-    /// Changes one route.
-    ///
-    /// A creation never overwrites: it fails with `AlreadyExists` if the destination has a route,
-    /// unless that is exactly the wanted one and ours. A replacement and a deletion touch only the
-    /// route that is named, and only if it is still ours; otherwise they fail with `NotFound`.
-    async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError>;
 
     /// Asks the cloud, where it can be asked without anything being done, whether changes of routes in
     /// these ranges are permitted. One error for each permission that is known to be missing.

@@ -4,14 +4,13 @@ use async_trait::async_trait;
 use signpost_core::{
     Limits,
     cloud::{
-        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, Range, RouteChange,
-        TableListing,
+        CloudError, CloudErrorKind, Instance, InstanceQuery, InstanceState, Range, TableListing,
     },
     node::NodeKey,
 };
 use tokio::sync::mpsc;
 
-use crate::Cloud;
+use crate::{Change, Cloud, Progress};
 
 /// Allocates pod CIDRs only: a node counts as routed as soon as it has its pod CIDRs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,19 +47,18 @@ impl Cloud for NoCloud {
             .collect()
     }
 
-    async fn enable_forwarding(&self, _query: &InstanceQuery) -> Result<(), CloudError> {
-        Ok(())
+    async fn begin(&self, change: Change<'_>) -> Result<Progress, CloudError> {
+        match change {
+            Change::Forwarding(_) => Ok(Progress::Done),
+            Change::Route(_) => Err(CloudError::new(
+                CloudErrorKind::Invalid,
+                "provider none writes no routes",
+            )),
+        }
     }
 
     async fn list_routes(&self, _ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
         Ok(Vec::new())
-    }
-
-    async fn write_route(&self, _change: &RouteChange) -> Result<(), CloudError> {
-        Err(CloudError::new(
-            CloudErrorKind::Invalid,
-            "provider none writes no routes",
-        ))
     }
 
     async fn missing_permissions(&self, _ranges: &[Range]) -> Vec<CloudError> {

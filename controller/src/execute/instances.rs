@@ -3,12 +3,9 @@
 use std::sync::Arc;
 
 use signpost_cloud::Change;
-use signpost_core::{
-    Event,
-    cloud::{CloudErrorKind, InstanceQuery},
-};
+use signpost_core::{Event, cloud::InstanceQuery};
 
-use super::{Context, admitted};
+use super::{Context, make};
 use crate::ledger::Begun;
 
 pub(super) async fn read(context: Arc<Context>, batch: u64, queries: Vec<InstanceQuery>) {
@@ -19,12 +16,9 @@ pub(super) async fn read(context: Arc<Context>, batch: u64, queries: Vec<Instanc
 }
 
 pub(super) async fn enable_forwarding(context: Arc<Context>, query: InstanceQuery, write: Begun) {
-    let result = match admitted(&context, Change::Forwarding(&query)).await {
-        Ok(()) => context.cloud.enable_forwarding(&query).await,
-        Err(error) => Err(error),
+    let Some(result) = make(&context, Change::Forwarding(&query), write).await else {
+        return;
     };
-    let doubt = matches!(&result, Err(error) if error.kind == CloudErrorKind::Unknown);
-    write.end(doubt);
     if result.is_ok() {
         tracing::info!(node = %query.node, "the instance forwards packets now");
     }

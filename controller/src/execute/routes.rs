@@ -8,10 +8,10 @@ use std::{
 use signpost_cloud::Change;
 use signpost_core::{
     Event,
-    cloud::{CloudErrorKind, Range, RouteChange},
+    cloud::{Range, RouteChange},
 };
 
-use super::{Context, admitted};
+use super::{Context, make};
 use crate::ledger::Begun;
 
 pub(super) async fn list(context: Arc<Context>, listing: u64, ranges: Arc<[Range]>) {
@@ -28,12 +28,9 @@ pub(super) async fn list(context: Arc<Context>, listing: u64, ranges: Arc<[Range
 }
 
 pub(super) async fn write(context: Arc<Context>, number: u64, change: RouteChange, write: Begun) {
-    let result = match admitted(&context, Change::Route(&change)).await {
-        Ok(()) => context.cloud.write_route(&change).await,
-        Err(error) => Err(error),
+    let Some(result) = make(&context, Change::Route(&change), write).await else {
+        return;
     };
-    let doubt = matches!(&result, Err(error) if error.kind == CloudErrorKind::Unknown);
-    write.end(doubt);
     let (cidr, table) = (change.destination(), change.table());
     match (&result, &change) {
         (Ok(()), RouteChange::Create { route, .. }) => {

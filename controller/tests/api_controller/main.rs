@@ -6,9 +6,10 @@ mod agents;
 #[cfg(feature = "aws")]
 mod aws;
 mod lease;
+mod memory;
 mod patches;
 mod program;
-mod providers;
 mod running;
+mod sessions;
 mod status;
 mod support;

@@ -74,7 +74,7 @@ use self::{
     tables::RawTable,
     writes::Verified,
 };
-use crate::{Change, Cloud, Meter, batch::Batch};
+use crate::{Change, Cloud, Meter, Progress, batch::Batch};
 
 /// How long EC2's reads may lag behind its writes: seconds as a rule. Where they lag more, nothing
 /// breaks, since EC2 refuses a second route for a destination. So long no new leader gives a node
@@ -192,6 +192,40 @@ impl AwsVpc {
     fn primaries(&self) -> MutexGuard<'_, Primaries> {
         lock(&self.primaries)
     }
+
+    async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError> {
+        let interface = self.primary(query)?;
+        self.api.disable_check(Mode::Real, &interface).await?;
+        for _ in 0..SWITCH_READS {
+            let now = self.fresh_interfaces.ask(Arc::clone(&interface)).await?;
+            if now.is_some_and(|now| !now.checked) {
+                return Ok(());
+            }
+            sleep(SWITCH_PAUSE).await;
+        }
+        Err(CloudError::new(
+            CloudErrorKind::Transient,
+            format!(
+                "the source/destination check of {interface} still shows as on after it was \
+                 switched off"
+            ),
+        ))
+    }
+
+    async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError> {
+        let result = writes::write(&self.api, &self.verified, &self.quotas, change).await;
+        match result {
+            Err(error) if error.kind == CloudErrorKind::AlreadyExists => {
+                // Perhaps by an attempt whose answer was lost. If the look fails, it is told by whom
+                // this was refused.
+                match self.look_at(change).await {
+                    Ok(now) if writes::is_made(change, &now) => Ok(()),
+                    _ => Err(error),
+                }
+            }
+            result => result,
+        }
+    }
 }
 
 /// A lock is never poisoned for others: no change leaves anything half done.
@@ -242,42 +276,16 @@ impl Cloud for AwsVpc {
         Ok(())
     }
 
-    async fn enable_forwarding(&self, query: &InstanceQuery) -> Result<(), CloudError> {
-        let interface = self.primary(query)?;
-        self.api.disable_check(Mode::Real, &interface).await?;
-        for _ in 0..SWITCH_READS {
-            let now = self.fresh_interfaces.ask(Arc::clone(&interface)).await?;
-            if now.is_some_and(|now| !now.checked) {
-                return Ok(());
-            }
-            sleep(SWITCH_PAUSE).await;
+    async fn begin(&self, change: Change<'_>) -> Result<Progress, CloudError> {
+        match change {
+            Change::Forwarding(query) => self.enable_forwarding(query).await?,
+            Change::Route(change) => self.write_route(change).await?,
         }
-        Err(CloudError::new(
-            CloudErrorKind::Transient,
-            format!(
-                "the source/destination check of {interface} still shows as on after it was \
-                 switched off"
-            ),
-        ))
+        Ok(Progress::Done)
     }
 
     async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
         self.list(ranges).await
-    }
-
-    async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError> {
-        let result = writes::write(&self.api, &self.verified, &self.quotas, change).await;
-        match result {
-            Err(error) if error.kind == CloudErrorKind::AlreadyExists => {
-                // Perhaps by an attempt whose answer was lost. If the look fails, it is told by whom
-                // this was refused.
-                match self.look_at(change).await {
-                    Ok(now) if writes::is_made(change, &now) => Ok(()),
-                    _ => Err(error),
-                }
-            }
-            result => result,
-        }
     }
 
     async fn missing_permissions(&self, ranges: &[Range]) -> Vec<CloudError> {

@@ -26,7 +26,7 @@ use signpost_core::{
 use signpost_netlink::Netns;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Cloud;
+use crate::{Change, Cloud, Progress};
 use router::Router;
 
 /// Where routes are put and how they are marked.
@@ -130,18 +130,17 @@ impl Cloud for LinuxRouter {
         instances::states(queries)
     }
 
-    async fn enable_forwarding(&self, _query: &InstanceQuery) -> Result<(), CloudError> {
-        Ok(())
+    async fn begin(&self, change: Change<'_>) -> Result<Progress, CloudError> {
+        if let Change::Route(change) = change {
+            self.ask(|reply| Request::Write(change.clone(), reply))
+                .await??;
+        }
+        Ok(Progress::Done)
     }
 
     async fn list_routes(&self, ranges: &[Range]) -> Result<Vec<TableListing>, CloudError> {
         let ranges = ranges.iter().map(|range| range.cidr).collect();
         self.ask(|reply| Request::List(ranges, reply)).await
-    }
-
-    async fn write_route(&self, change: &RouteChange) -> Result<(), CloudError> {
-        self.ask(|reply| Request::Write(change.clone(), reply))
-            .await?
     }
 
     async fn missing_permissions(&self, _ranges: &[Range]) -> Vec<CloudError> {

@@ -1,10 +1,10 @@
 //! Instances: where routes to a node lead, and whether it forwards.
 
-use signpost_cloud::{Change, Cloud};
+use signpost_cloud::Cloud;
 use signpost_core::cloud::{CloudErrorKind, InstanceQuery, InstanceState, NextHop};
 use signpost_ec2::{Fault, FaultKind, Settings};
 
-use crate::scene::{Scene, config, query};
+use crate::scene::{Scene, config, enable_forwarding, query};
 
 fn found(state: &InstanceState) -> &signpost_core::cloud::Instance {
     match state {
@@ -105,9 +105,7 @@ async fn stopped_and_terminated_instances_are_told_apart() {
 }
 
 async fn switch(scene: &Scene, query: &InstanceQuery) -> Result<(), CloudErrorKind> {
-    let change = Change::Forwarding(query);
-    scene.cloud.admit(change).await.unwrap();
-    let result = scene.cloud.enable_forwarding(query).await;
+    let result = enable_forwarding(&scene.cloud, query).await;
     result.map_err(|error| error.kind)
 }
 
@@ -154,8 +152,7 @@ async fn a_check_that_cannot_be_switched_off_names_the_permission() {
         .add_fault(Fault::next(1, FaultKind::Unauthorized, &[action]))
         .unwrap();
     let query = query(&instances[0]);
-    scene.cloud.admit(Change::Forwarding(&query)).await.unwrap();
-    let error = scene.cloud.enable_forwarding(&query).await.unwrap_err();
+    let error = enable_forwarding(&scene.cloud, &query).await.unwrap_err();
     assert_eq!(error.kind, CloudErrorKind::Denied);
     assert!(
         error.detail.contains("ec2:ModifyNetworkInterfaceAttribute"),

@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use signpost_cloud::{Change, Cloud, aws::AwsVpc};
+use signpost_cloud::{Cloud, aws::AwsVpc};
 use signpost_core::cloud::{CloudErrorKind, InstanceState, ObservedRoute, TableListing};
 use signpost_ec2::Client;
 
 use crate::scene::{
-    Log, TAG, config, create, delete, make, make_table, observed, ok, pools, query, read, replace,
-    sdk_at, shown,
+    Log, TAG, config, create, delete, enable_forwarding, make, make_table, observed, ok, pools,
+    query, read, replace, sdk_at, shown,
 };
 
 const REGION: &str = "eu-central-1";
@@ -143,8 +143,7 @@ async fn moto_understands_a_whole_life() {
     assert_eq!(list(&cloud).await.len(), 2);
 
     let switch = query(&instances[0]);
-    cloud.admit(Change::Forwarding(&switch)).await.unwrap();
-    cloud.enable_forwarding(&switch).await.unwrap();
+    enable_forwarding(&cloud, &switch).await.unwrap();
     let forwarding = read(&cloud, &instances).await.into_iter().map(found);
     let forwarding: Vec<bool> = forwarding.map(|it| it.forwarding).collect();
     assert_eq!(forwarding, [true, false]);

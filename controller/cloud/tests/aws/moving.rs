@@ -1,10 +1,12 @@
 //! Interfaces on their way to an instance or from one.
 
-use signpost_cloud::{Change, Cloud};
+use signpost_cloud::Cloud;
 use signpost_core::cloud::{CloudErrorKind, InstanceState, NextHop, Ownership};
 use signpost_ec2::Settings;
 
-use crate::scene::{Scene, config, create, delete, observed, pools, query, read, shown};
+use crate::scene::{
+    Scene, config, create, delete, enable_forwarding, observed, pools, query, read, shown,
+};
 
 const BLOCK: &str = "10.244.1.0/24";
 
@@ -82,8 +84,7 @@ async fn a_node_whose_primary_interface_is_being_attached_is_routed_at_once() {
         if way == "attaching" {
             assert_eq!(scene.change(&create(table, BLOCK, &primary)).await, Ok(()));
             let query = query(&instances[0]);
-            scene.cloud.admit(Change::Forwarding(&query)).await.unwrap();
-            scene.cloud.enable_forwarding(&query).await.unwrap();
+            enable_forwarding(&scene.cloud, &query).await.unwrap();
         }
         assert_eq!(seen(&scene).await, (Ownership::Ours, false), "{way}");
         // Without what the node said.

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use signpost_cloud::{Change, Cloud, aws::Action};
+use signpost_cloud::{Cloud, aws::Action};
 use signpost_core::cloud::CloudErrorKind;
 
-use crate::scene::{ACCESS_KEY, Scene, TAG, create, delete, pools, query, replace};
+use crate::scene::{
+    ACCESS_KEY, Scene, TAG, create, delete, enable_forwarding, pools, query, replace,
+};
 use signpost_ec2::{Fault, FaultKind, TargetState};
 
 /// The policies of the manifests: what is tagged, and what is in the VPC.
@@ -77,8 +79,7 @@ async fn by_the_vpc_nothing_needs_a_tag_in_any_partition() {
         let untagged = scene.table(&[]).await;
         scene.read(&instances).await;
         let query = query(&instances[0]);
-        scene.cloud.admit(Change::Forwarding(&query)).await.unwrap();
-        scene.cloud.enable_forwarding(&query).await.unwrap();
+        enable_forwarding(&scene.cloud, &query).await.unwrap();
         let hop = scene.primary(&instances[0]);
         let change = create(&untagged, "10.244.1.0/24", &hop);
         assert_eq!(scene.change(&change).await, Ok(()), "{region}");
@@ -118,8 +119,7 @@ async fn a_whole_life_under_the_policy_calls_nothing_else() {
     scene.read(&instances).await;
     let [one, other] = [0, 1].map(|index| scene.primary(&instances[index]));
     let query = query(&instances[0]);
-    scene.cloud.admit(Change::Forwarding(&query)).await.unwrap();
-    scene.cloud.enable_forwarding(&query).await.unwrap();
+    enable_forwarding(&scene.cloud, &query).await.unwrap();
     let (table, block) = (scene.tables[0].as_str(), "10.244.1.0/24");
     let refused = scene.change(&create(&untagged, block, &one)).await;
     assert_eq!(refused, Err(CloudErrorKind::Denied));

@@ -1,9 +1,9 @@
 //! Creating, replacing and deleting routes.
 
-use signpost_cloud::Cloud;
+use signpost_cloud::Change;
 use signpost_core::cloud::{Blackhole, CloudErrorKind, Ownership};
 
-use crate::scene::{Scene, create, delete, observed, replace};
+use crate::scene::{Scene, begin, create, delete, observed, replace};
 
 const BLOCK: &str = "10.244.1.0/24";
 const BLOCK_V6: &str = "fd00:10:244:1::/64";
@@ -82,7 +82,9 @@ async fn no_route_is_removed_that_was_not_looked_at() {
     scene.by_hand("CreateRoute", table, BLOCK, &one).await;
     scene.list().await;
     let change = delete(table, &observed(BLOCK, &one));
-    let error = scene.cloud.write_route(&change).await.unwrap_err();
+    let error = begin(&scene.cloud, Change::Route(&change))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, CloudErrorKind::Transient);
     assert_eq!(scene.calls("DeleteRoute"), 0);
     assert_eq!(scene.change(&change).await, Ok(()));

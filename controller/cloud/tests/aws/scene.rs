@@ -9,7 +9,7 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use signpost_cloud::{
-    Change, Cloud, Meter,
+    Change, Cloud, Meter, Progress,
     aws::{AwsConfig, AwsVpc, Rates, TableChoice},
 };
 use signpost_core::{
@@ -261,7 +261,24 @@ impl Scene {
 /// Admits a change and makes it.
 pub(crate) async fn make(cloud: &AwsVpc, change: &RouteChange) -> Result<(), CloudError> {
     cloud.admit(Change::Route(change)).await?;
-    cloud.write_route(change).await
+    begin(cloud, Change::Route(change)).await
+}
+
+/// Makes a change that was admitted.
+pub(crate) async fn begin(cloud: &AwsVpc, change: Change<'_>) -> Result<(), CloudError> {
+    let made = cloud.begin(change).await?;
+    assert_eq!(made, Progress::Done);
+    Ok(())
+}
+
+/// Has a node's instance forward.
+pub(crate) async fn enable_forwarding(
+    cloud: &AwsVpc,
+    query: &InstanceQuery,
+) -> Result<(), CloudError> {
+    let change = Change::Forwarding(query);
+    cloud.admit(change).await?;
+    begin(cloud, change).await
 }
 
 pub(crate) async fn read(cloud: &AwsVpc, instances: &[String]) -> Vec<InstanceState> {

@@ -65,15 +65,18 @@ impl World {
         text.lines().map(|line| line.trim().to_owned()).collect()
     }
 
+    async fn make(&self, change: &RouteChange) -> Result<(), CloudErrorKind> {
+        let made = self.cloud.begin(Change::Route(change)).await;
+        made.map(|progress| assert_eq!(progress, Progress::Done))
+            .map_err(|error| error.kind)
+    }
+
     async fn create(&self, destination: &str, next_hop: &str) -> Result<(), CloudErrorKind> {
         let change = RouteChange::Create {
             table: main(),
             route: route(destination, next_hop),
         };
-        self.cloud
-            .write_route(&change)
-            .await
-            .map_err(|error| error.kind)
+        self.make(&change).await
     }
 
     async fn replace(&self, old: &ObservedRoute, next_hop: &str) -> Result<(), CloudErrorKind> {
@@ -83,10 +86,7 @@ impl World {
             old: old.clone(),
             route,
         };
-        self.cloud
-            .write_route(&change)
-            .await
-            .map_err(|error| error.kind)
+        self.make(&change).await
     }
 
     async fn delete(&self, old: &ObservedRoute) -> Result<(), CloudErrorKind> {
@@ -94,10 +94,7 @@ impl World {
             table: main(),
             route: old.clone(),
         };
-        self.cloud
-            .write_route(&change)
-            .await
-            .map_err(|error| error.kind)
+        self.make(&change).await
     }
 
     async fn list(&self) -> Vec<ObservedRoute> {

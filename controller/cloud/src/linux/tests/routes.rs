@@ -82,7 +82,7 @@ async fn nodes_out_of_reach_are_a_passing_failure_with_a_remedy() {
         table: main(),
         route: route("10.244.1.0/24", "198.51.100.1"),
     };
-    let error = world.cloud.write_route(&change).await.unwrap_err();
+    let error = world.cloud.begin(Change::Route(&change)).await.unwrap_err();
     assert_eq!(error.kind, CloudErrorKind::Transient);
     assert!(
         error.detail.contains("interface in the node's network"),
@@ -92,7 +92,11 @@ async fn nodes_out_of_reach_are_a_passing_failure_with_a_remedy() {
         table: TableId("77".into()),
         route: route("10.244.1.0/24", "192.0.2.11"),
     };
-    let error = world.cloud.write_route(&elsewhere).await.unwrap_err();
+    let error = world
+        .cloud
+        .begin(Change::Route(&elsewhere))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, CloudErrorKind::Invalid);
 }
 
