@@ -124,14 +124,15 @@ pub struct TableListing {
     pub pending: Vec<IpNet>,
 }
 
-/// How full a table is, for clouds that bound it. Where both families count against one quota, both
-/// say the same.
+/// How full a table is, for clouds that bound it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct TableUsage {
     /// For IPv4 routes; `None` if there is no quota or nothing is known of it.
     pub v4: Option<Usage>,
     /// For IPv6 routes; `None` if there is no quota or nothing is known of it.
     pub v6: Option<Usage>,
+    /// Routes of both families count against one quota, of which both say the same.
+    pub common: bool,
 }
 
 /// Routes that count against one quota.

@@ -68,6 +68,7 @@ impl Quotas {
         TableUsage {
             v4: usage(v4, used.v4),
             v6: usage(v6, used.v6),
+            common: false,
         }
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Habits {
     pub(crate) handles: bool,
     /// Changes are accepted at once and carried out later, and none leads a route elsewhere in one step.
     pub(crate) operations: bool,
+    /// Routes of both families count against one quota.
+    pub(crate) common_quota: bool,
     /// Listings say that packets are dropped by an instance that does not forward.
     pub(crate) tells_forwarding: bool,
 }
@@ -131,6 +133,7 @@ impl Scenario {
                 marks: cloud == CloudKind::Local || rng.u8(0..3) == 0,
                 handles: rng.bool() || operations,
                 operations,
+                common_quota: operations && mix(seed, OPERATIONS + 1).is_multiple_of(2),
                 tells_forwarding: rng.bool(),
             },
             terms,

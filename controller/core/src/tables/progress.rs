@@ -77,12 +77,8 @@ impl Routes<'_> {
             return Some(blackhole(cidr, &table.id, cause));
         }
         let room = table.room(Family::of(&cidr));
-        (first.is_none() && room.full()).then(|| {
-            Trouble::lasting(
-                Reason::QuotaExceeded,
-                quota::no_room(&table.id, cidr, room.usage()),
-            )
-        })
+        (first.is_none() && room.full())
+            .then(|| Trouble::lasting(Reason::QuotaExceeded, quota::no_room(table, cidr)))
     }
 }
 

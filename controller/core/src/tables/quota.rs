@@ -12,6 +12,7 @@ use super::{
     Due, Tables,
     destination::Destination,
     room::{Ended, PROBE},
+    table::Table,
 };
 use crate::{
     cloud::{CloudError, TableId, TableUsage, Usage},
@@ -74,7 +75,7 @@ impl Tables {
     /// Time has passed: one more route is tried in each table that was full.
     pub(super) fn try_full_tables(&mut self, turn: &Turn) {
         for table in 0..self.all.len() {
-            for family in [Family::V4, Family::V6] {
+            for &family in self.all[table].counted() {
                 let room = self.all[table].room_mut(family);
                 if room.due(turn.now.at) && room.reopen() {
                     self.fill(turn, table, family);
@@ -91,7 +92,12 @@ impl Tables {
         usage: TableUsage,
         begun: Stamp,
     ) {
-        for (family, usage) in [(Family::V4, usage.v4), (Family::V6, usage.v6)] {
+        self.all[table].set_common(usage.common);
+        for &family in self.all[table].counted() {
+            let usage = match family {
+                Family::V4 => usage.v4,
+                Family::V6 => usage.v6,
+            };
             let unshown = usage.map_or(0, |_| self.unshown(table, family));
             let known = &mut self.all[table];
             let id = known.id.clone();
@@ -104,7 +110,8 @@ impl Tables {
             if let (Some(level), Some(usage)) = (rose, usage)
                 && let Some(reason) = level.reason()
             {
-                let message = running_out(&id, family, usage, level);
+                let which = self.all[table].which(family);
+                let message = running_out(&id, which, usage, level);
                 self.tell(turn, &id, reason, QUOTA_SILENCE, message);
             }
             if opened {
@@ -118,7 +125,7 @@ impl Tables {
         let unshown = self.destinations.iter().filter(|(cidr, it)| {
             let cell = it.cell(table);
             let cell = cell.filter(|cell| !cell.ours.is_empty() && !cell.proven);
-            Family::of(cidr) == family && cell.is_some()
+            self.all[table].shares(family, Family::of(cidr)) && cell.is_some()
         });
         u32::try_from(unshown.count()).unwrap_or(u32::MAX)
     }
@@ -126,7 +133,9 @@ impl Tables {
     /// Creates what is missing in a table, for older nodes first.
     fn fill(&mut self, turn: &Turn, table: usize, family: Family) {
         let missing = |(cidr, it): &(IpNet, &Destination)| {
-            Family::of(cidr) == family && it.want().hop().is_some() && !it.is_right(table)
+            self.all[table].shares(family, Family::of(cidr))
+                && it.want().hop().is_some()
+                && !it.is_right(table)
         };
         let mut missing: Vec<_> = self
             .destinations
@@ -143,16 +152,17 @@ impl Tables {
 }
 
 /// Why a node has to wait.
-pub(super) fn no_room(table: &TableId, cidr: IpNet, usage: Option<Usage>) -> String {
+pub(super) fn no_room(table: &Table, cidr: IpNet) -> String {
     let family = Family::of(&cidr);
-    let limit = usage.and_then(|usage| usage.limit);
+    let limit = table.room(family).usage().and_then(|usage| usage.limit);
     let limit = limit.map_or(String::new(), |limit| {
-        format!(" of {limit} {family} routes")
+        format!(" of {limit} {}", table.which(family))
     });
-    format!("table {table} has no room for a route for {cidr}; raise its quota{limit}")
+    let id = &table.id;
+    format!("table {id} has no room for a route for {cidr}; raise its quota{limit}")
 }
 
-fn running_out(table: &TableId, family: Family, usage: Usage, level: QuotaLevel) -> String {
+fn running_out(table: &TableId, which: &str, usage: Usage, level: QuotaLevel) -> String {
     let Usage { used, limit } = usage;
     let limit = limit.unwrap_or(used);
     let then = if level == QuotaLevel::Full {
@@ -160,5 +170,5 @@ fn running_out(table: &TableId, family: Family, usage: Usage, level: QuotaLevel)
     } else {
         "without room nodes that join get no route"
     };
-    format!("table {table} has {used} of {limit} {family} routes; raise its quota: {then}")
+    format!("table {table} has {used} of {limit} {which}; raise its quota: {then}")
 }

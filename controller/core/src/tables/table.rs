@@ -19,8 +19,11 @@ pub(super) struct Table {
     foreign: BTreeMap<IpNet, bool>,
     /// Ranges in which no route of ours may lie.
     pub(super) barred: BTreeSet<IpNet>,
+    /// That of both families if they have one quota.
     v4: Room,
     v6: Room,
+    /// Both families have one quota.
+    common: bool,
 }
 
 impl Table {
@@ -33,6 +36,26 @@ impl Table {
             barred: BTreeSet::new(),
             v4: Room::default(),
             v6: Room::default(),
+            common: false,
+        }
+    }
+
+    /// Whether both families have one quota.
+    pub(super) fn set_common(&mut self, common: bool) {
+        self.common = common;
+    }
+
+    /// Routes of both families count against one quota, as those of one family do in any case.
+    pub(super) fn shares(&self, one: Family, other: Family) -> bool {
+        self.common || one == other
+    }
+
+    /// The families whose routes are counted, each with those that count with it.
+    pub(super) fn counted(&self) -> &'static [Family] {
+        if self.common {
+            &[Family::V4]
+        } else {
+            &[Family::V4, Family::V6]
         }
     }
 
@@ -95,17 +118,26 @@ impl Table {
         range.copied()
     }
 
+    /// What counts against the quota of a family, for people.
+    pub(super) fn which(&self, family: Family) -> &'static str {
+        match family {
+            _ if self.common => "routes",
+            Family::V4 => "IPv4 routes",
+            Family::V6 => "IPv6 routes",
+        }
+    }
+
     pub(super) fn room(&self, family: Family) -> &Room {
         match family {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
+            Family::V6 if !self.common => &self.v6,
+            Family::V4 | Family::V6 => &self.v4,
         }
     }
 
     pub(super) fn room_mut(&mut self, family: Family) -> &mut Room {
         match family {
-            Family::V4 => &mut self.v4,
-            Family::V6 => &mut self.v6,
+            Family::V6 if !self.common => &mut self.v6,
+            Family::V4 | Family::V6 => &mut self.v4,
         }
     }
 }

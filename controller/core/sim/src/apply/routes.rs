@@ -75,7 +75,8 @@ impl World<'_> {
                     table.doubtful = true;
                 } else {
                     let families = [net("0.0.0.0/0"), net("::/0")];
-                    let held = families.map(|family| count(&table.routes, &family));
+                    let common = self.scenario.habits.common_quota;
+                    let held = families.map(|family| count(&table.routes, &family, common));
                     let most = held[0].max(held[1]);
                     table.tight = (ends, most + usize::from(entry.amount % 3));
                 }

@@ -220,7 +220,8 @@ impl Cloud {
             return fail(CloudErrorKind::NotFound, "no such table");
         };
         let there = table.routes.get(&change.destination());
-        let held = count(&table.routes, &change.destination());
+        let common = self.habits.common_quota;
+        let held = count(&table.routes, &change.destination(), common);
         let full = now < table.tight.0 && held >= table.tight.1;
         let is = |old: &ObservedRoute| {
             let mut all = there.into_iter().flat_map(Held::all);

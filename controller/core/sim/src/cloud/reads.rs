@@ -76,7 +76,7 @@ impl World<'_> {
             // Whoever asks what is under way does so before it reads the routes.
             let before = then - mix(nonce, index as u64 + 7) % (then - oldest.min(then) + 1);
             let pending = self.pending(id, before);
-            let usage = usage(table, then, self.now, self.scenario.tells);
+            let usage = self.usage(table, then);
             let inside = |net: &IpNet| ranges.iter().any(|range| range.cidr.contains(net));
             let shown = table
                 .view(then)
@@ -115,6 +115,30 @@ impl World<'_> {
         });
         Ok(listed.collect())
     }
+
+    /// How full the table is, as it was `then`, under the limit of now.
+    fn usage(&self, table: &Table, then: u64) -> TableUsage {
+        let (now, tells) = (self.now, self.scenario.tells);
+        let common = self.scenario.habits.common_quota;
+        let told = |family: &str| {
+            let used = count(table.view(then), &net(family), common);
+            let limit = if now < table.tight.0 {
+                table.tight.1
+            } else {
+                1_000
+            };
+            let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            (tells != Tells::Nothing).then(|| Usage {
+                used: number(used),
+                limit: (tells == Tells::Limit).then(|| number(limit)),
+            })
+        };
+        TableUsage {
+            v4: told("0.0.0.0/0"),
+            v6: told("::/0"),
+            common,
+        }
+    }
 }
 
 /// A route that carries no mark is ours where it is for a block of a range that was asked for.
@@ -129,26 +153,5 @@ fn outranked(destination: &IpNet) -> ObservedRoute {
         ownership: Ownership::Outranked,
         blackhole: None,
         handle: None,
-    }
-}
-
-/// How full the table is, as it was `then`, under the limit of `now`.
-fn usage(table: &Table, then: u64, now: u64, tells: Tells) -> TableUsage {
-    let told = |family: &str| {
-        let used = count(table.view(then), &net(family));
-        let limit = if now < table.tight.0 {
-            table.tight.1
-        } else {
-            1_000
-        };
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        (tells != Tells::Nothing).then(|| Usage {
-            used: number(used),
-            limit: (tells == Tells::Limit).then(|| number(limit)),
-        })
-    };
-    TableUsage {
-        v4: told("0.0.0.0/0"),
-        v6: told("::/0"),
     }
 }

@@ -82,11 +82,12 @@ impl Table {
     }
 }
 
-/// Routes of the same family, as a quota counts them.
-pub(crate) fn count(routes: &Routes, family: &IpNet) -> usize {
+/// Routes that count against the quota of that family; `common`: which is that of both.
+pub(crate) fn count(routes: &Routes, family: &IpNet, common: bool) -> usize {
     let v4 = |net: &IpNet| matches!(net, IpNet::V4(_));
-    let same = routes.iter().filter(|(net, _)| v4(net) == v4(family));
-    same.map(|(_, held)| held.all().count()).sum()
+    let same = |net: &IpNet| common || v4(net) == v4(family);
+    let counted = routes.iter().filter(|(net, _)| same(net));
+    counted.map(|(_, held)| held.all().count()).sum()
 }
 
 /// Takes away the route that was observed. Returns the other of its destination.

@@ -19,9 +19,9 @@ impl World<'_> {
         let RouteChange::Create { table, route } = change else {
             return;
         };
-        let v4 = matches!(route.destination, IpNet::V4(_));
         let now = self.now;
         let known = &mut self.shells[shell].known;
+        let v4 = known.tables.common || matches!(route.destination, IpNet::V4(_));
         let Some(tried) = known.tables.full.get_mut(&(table.clone(), v4)) else {
             return;
         };

@@ -85,6 +85,8 @@ pub(crate) struct KnownTables {
     /// Tables that the last listing said to be full for a family (IPv4 or not), and when a route
     /// was tried all the same.
     pub(crate) full: BTreeMap<(TableId, bool), Option<u64>>,
+    /// Both families have one quota, that of IPv4.
+    pub(crate) common: bool,
     /// Those that took a route all the same: what listings say of their limit may be out of date.
     lenient: BTreeSet<(TableId, bool)>,
 }
@@ -155,7 +157,11 @@ impl KnownTables {
     }
 
     fn learn_usage(&mut self, table: &TableListing) {
+        self.common = table.usage.common;
         for (v4, usage) in [(true, table.usage.v4), (false, table.usage.v6)] {
+            if self.common && !v4 {
+                break;
+            }
             let place = (table.table.clone(), v4);
             let beyond = |by: u32| {
                 usage.is_some_and(|it| it.limit.is_some_and(|limit| it.used >= limit + by))
@@ -174,7 +180,7 @@ impl KnownTables {
 
     /// A route was created there, or another one is gone.
     pub(super) fn has_room(&mut self, table: &TableId, v4: bool) {
-        let place = (table.clone(), v4);
+        let place = (table.clone(), v4 || self.common);
         if self.full.remove(&place).is_some() {
             self.lenient.insert(place);
         }

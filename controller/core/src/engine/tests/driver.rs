@@ -335,7 +335,7 @@ impl Driver {
                     used: u32::try_from(routes.len()).expect("few"),
                     limit: told.then(|| u32::try_from(limit).expect("few")),
                 }),
-                v6: None,
+                ..TableUsage::default()
             },
             barred: self.barred.clone(),
             pending: Vec::new(),

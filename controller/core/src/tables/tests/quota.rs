@@ -8,7 +8,7 @@ fn used(used: u32, limit: Option<u32>, routes: &[ObservedRoute]) -> Vec<TableLis
     vec![TableListing {
         usage: TableUsage {
             v4: usage,
-            v6: None,
+            ..TableUsage::default()
         },
         ..table("main", routes)
     }]
@@ -26,6 +26,51 @@ fn a_table_with_a_known_limit_is_filled_to_it_by_the_oldest_nodes() {
     assert_eq!(rig.trouble(C), Some(Reason::QuotaExceeded));
     let full = rig.routes(C).trouble().expect("no room").message;
     assert!(full.contains("raise its quota of 10 IPv4 routes"), "{full}");
+}
+
+/// Both families count against one quota.
+fn common(used: u32, routes: &[ObservedRoute]) -> Vec<TableListing> {
+    let limit = Some(10);
+    let usage = Some(Usage { used, limit });
+    vec![TableListing {
+        usage: TableUsage {
+            v4: usage,
+            v6: usage,
+            common: true,
+        },
+        ..table("main", routes)
+    }]
+}
+
+#[test]
+fn a_quota_of_both_families_is_filled_by_the_oldest_nodes_of_either() {
+    let mut rig = Rig::new();
+    for (cidr, number) in [(A, 3), (SIX, 1), (B, 2)] {
+        rig.lead(cidr, number, "x");
+    }
+    rig.at(20).list(common(10, &[]));
+    assert_eq!(rig.write(), [""; 0]);
+    let full = rig.routes(SIX).trouble().expect("no room").message;
+    assert!(full.contains("raise its quota of 10 routes"), "{full}");
+    assert_eq!(rig.told(Reason::QuotaExceeded), 1, "of one quota");
+    rig.at(21).list(common(8, &[]));
+    let two = [
+        format!("create {SIX} in main"),
+        format!("create {B} in main"),
+    ];
+    assert_eq!(rig.write(), two);
+    assert_eq!(rig.trouble(A), Some(Reason::QuotaExceeded));
+}
+
+#[test]
+fn a_deletion_makes_room_for_the_other_family_of_one_quota() {
+    let mut rig = Rig::new();
+    rig.lead(SIX, 1, "b");
+    rig.at(20).list(common(10, &[ours(A, "a")]));
+    assert_eq!(rig.write(), [""; 0]);
+    rig.orphan(A);
+    assert_eq!(rig.write(), [format!("delete {A} in main")]);
+    assert_eq!(rig.work(), [format!("create {SIX} in main")]);
 }
 
 #[test]
