@@ -75,7 +75,7 @@ impl Destinations {
                 continue;
             }
             let found = counted(&mut self.tally, destination, |it| {
-                if pending {
+                if pending && !it.cell_mut(index).overlaps(reading.begun) {
                     doubt(it, index, seen, reading)
                 } else if seen.is_empty() && table.conflicts(*cidr) {
                     displace(it.cell_mut(index))

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{cloud::ObservedRoute, ids::Stamp};
 
-/// Somebody's change is carried out for the destination.
+/// Somebody's change is carried out for the destination, and no write of ours was under way meanwhile.
 pub(super) fn doubt(
     destination: &mut Destination,
     table: usize,
@@ -18,10 +18,6 @@ pub(super) fn doubt(
     let (hop, cell) = destination.hop_and_cell(table);
     let seen = arrange(seen, hop);
     let agrees = is_same(&cell.ours, &seen);
-    cell.proven &= agrees;
-    if cell.overlaps(begun) {
-        return News::default();
-    }
     let settled = cell.written.is_none_or(|end| begun.shows(end, settle));
     if settled || cell.step == Step::Uncertain {
         cell.ours = seen;
