@@ -34,12 +34,14 @@ declare -A package=(
   [ginkgo]=github.com/onsi/ginkgo/v2/ginkgo
   [coredns]=.
   [portmap]=github.com/containernetworking/plugins/plugins/meta/portmap
+  # Who else calls plugins: libcni's own tool.
+  [cnitool]=github.com/containernetworking/cni/cnitool
 )
 # In the order in which they are built: the longest first, the others share its packages.
 released=(kube-apiserver kube-controller-manager kubelet kube-scheduler kube-proxy kubectl)
 others=(etcd containerd containerd-shim-runc-v2 ctr pause)
 # No part of every cluster: only where they are named.
-extra=(helm kube-network-policies agnhost e2e.test ginkgo coredns portmap)
+extra=(helm kube-network-policies agnhost e2e.test ginkgo coredns portmap cnitool)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }

@@ -1,6 +1,6 @@
 //! The programs of a cluster, and those of the project.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -49,6 +49,15 @@ impl Binaries {
             ours.join(":")
         )
     }
+}
+
+/// The path of a program that no cluster needs, built first if it is not there.
+pub async fn built(program: &'static str) -> Result<PathBuf> {
+    let built = tokio::task::spawn_blocking(move || {
+        let built = signpost_testing::Binaries::ensure(&[program])?;
+        built.path(program).map(Path::to_path_buf)
+    });
+    built.await.with_context(|| format!("building {program}"))?
 }
 
 /// Finds one of the project's own programs (`signpost-controller`, `signpost-node`, `signpost-cni`).

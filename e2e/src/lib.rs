@@ -77,7 +77,7 @@ pub mod vpc;
 pub mod wait;
 
 pub use audit::Access;
-pub use binaries::{Binaries, own_binary};
+pub use binaries::{Binaries, built, own_binary};
 pub use cluster::{Cluster, ClusterOptions, PODS_V4, PODS_V6, ProxyMode, is_ready, pod_network};
 pub use install::Overlay;
 pub use machine::{Machine, Service, ServiceStatus};

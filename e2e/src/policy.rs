@@ -5,11 +5,12 @@
 //! without that (`CONFIG_NFT_QUEUE`) refuses the whole table, and the engine waits for packets in vain;
 //! there the nodes send them by the target `NFQUEUE` of iptables, and the engine judges all the same.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
+use crate::binaries::built;
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::wait::{self, LIMIT};
@@ -134,15 +135,6 @@ impl Node {
         }
         Ok(())
     }
-}
-
-/// The path of a program that no cluster needs, built first if it is not there.
-pub(crate) async fn built(program: &'static str) -> Result<PathBuf> {
-    let built = tokio::task::spawn_blocking(move || {
-        let built = signpost_testing::Binaries::ensure(&[program])?;
-        built.path(program).map(Path::to_path_buf)
-    });
-    built.await.with_context(|| format!("building {program}"))?
 }
 
 async fn pack(image: &str, archive: &Path, program: &Path) -> Result<()> {

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
+use crate::binaries::built;
 use crate::cluster::{Cluster, ClusterOptions};
-use crate::policy::built;
 
 /// The image of the tests' pods, in the version that the tests ask for.
 const AGNHOST: &str = "registry.k8s.io/e2e-test-images/agnhost:2.63.0";

@@ -10,8 +10,10 @@ use tokio::process::Command;
 use super::arena::NODES;
 use super::report::{self, Outcome, Story};
 use crate::cluster::Cluster;
-use crate::policy::built;
-use crate::{binaries, wait};
+use crate::{
+    binaries::{self, built},
+    wait,
+};
 
 /// How long one run may take, many times what it does take.
 const LIMIT: &str = "90m";

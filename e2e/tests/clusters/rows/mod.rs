@@ -9,6 +9,7 @@ mod paths;
 mod policies;
 mod rights;
 mod router;
+mod runtimes;
 mod services;
 mod sharing;
 mod subnets;
@@ -57,8 +58,15 @@ pub(crate) fn add_to(suite: &mut Suite) {
         .parallel(named!(
             services::r16_a_service_is_reached_from_everywhere_dual_stack
         ))
+        .serial(named!(runtimes::r08_libcni_calls_every_verb))
+        .serial(named!(
+            runtimes::r08_containers_without_kubernetes_are_wired
+        ))
         .serial(named!(
             turns::r11_addresses_are_unique_and_come_back_in_turn
+        ))
+        .serial(named!(
+            runtimes::r21_addresses_of_containers_that_vanish_are_free_again
         ))
         .serial(named!(
             masquerade::r14_only_what_leaves_is_masqueraded_dual_stack
