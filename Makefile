@@ -11,7 +11,7 @@ demo: ## A three-node cluster with Signpost: pods ping each other, a node joins,
 	@./scripts/build.sh $(CLOUD) && ./scripts/bin.sh signpost-e2e demo --cloud $(CLOUD)
 
 test: ## Lint, unit, property, simulation, integration and end-to-end tests, with one summary
-	@./e2e/setup.sh cluster lint
+	@./e2e/setup.sh cluster lint conformance
 	@./scripts/test.sh
 
 bench: ## Ours in turns with kube-controller-manager and the reference CNI plugins, the engine alone (BENCH=--quick)

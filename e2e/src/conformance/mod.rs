@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
+use crate::binaries::own_folder;
 use crate::cluster::ProxyMode;
 
 mod arena;
@@ -101,7 +102,33 @@ impl Setup {
     }
 }
 
+/// Tests of each kind that take little time: between pods and from nodes, Services, host ports, names.
+const FEW: &str = concat!(
+    r"\[sig-network\] (",
+    "Networking Granular Checks: Pods should function for (intra-pod|node-pod) communication: http|",
+    "Services should (serve a basic endpoint from pods|be able to create a functioning NodePort)|",
+    "HostPort validates|DNS should provide DNS for services)",
+);
+
 impl Options {
+    /// A few of the conformance tests, on one cluster.
+    ///
+    /// # Errors
+    ///
+    /// If it is not known where this program lies.
+    pub fn few() -> Result<Self> {
+        Ok(Self {
+            mode: vec![Mode::Ptp],
+            proxy: vec![ProxyMode::Nftables],
+            forward: vec![Policy::Drop],
+            family: vec![Family::Ipv4],
+            focus: Some(FEW.into()),
+            skip: None,
+            procs: 4,
+            reports: own_folder()?.join("conformance"),
+        })
+    }
+
     fn setups(&self) -> Vec<Setup> {
         let mut setups = Vec::new();
         for &family in &self.family {
