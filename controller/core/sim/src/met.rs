@@ -90,7 +90,7 @@ impl World<'_> {
     }
 
     /// The route is that of a node's block, and goes since it leads elsewhere.
-    fn removes_to_lead(&self, shell: usize, change: &RouteChange) -> bool {
+    pub(crate) fn removes_to_lead(&self, shell: usize, change: &RouteChange) -> bool {
         let mut nodes = self.shells[shell].known.nodes.values();
         !self.scenario.limits.replaces
             && matches!(change, RouteChange::Delete { .. })

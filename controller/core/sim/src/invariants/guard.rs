@@ -35,9 +35,7 @@ impl World<'_> {
         let left = table.and_then(|table| table.routes.get(&route.destination));
         let doubled = left.is_some_and(|held| held.ours);
         // Where a route cannot be led elsewhere in one step it is removed first.
-        let mut nodes = known.nodes.values();
-        let led_elsewhere = !self.scenario.limits.replaces
-            && nodes.any(|node| node.pod_cidrs.contains(&route.destination));
+        let led_elsewhere = self.removes_to_lead(from.shell, change);
         if lost || led_elsewhere || teardown || earlier || doubled || from.late {
             return;
         }

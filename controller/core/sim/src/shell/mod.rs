@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 use signpost_core::{
     Config, Event, Time,
     lease::{Election, Terms},
-    shell::{Feed, Writes},
+    shell::{Ended, Feed, Writes},
 };
 
 use crate::{
@@ -262,7 +262,8 @@ impl World<'_> {
                     self.tell(shell, event);
                 }
             }
-            ToShell::Accepted(place) => self.end_known(shell, place),
+            // What becomes of it is not a matter of who leads any more.
+            ToShell::Accepted(place) => self.end(shell, place, Ended::Known),
             ToShell::Ended(event) => self.tell(shell, event),
         }
         if event_first {

@@ -30,12 +30,8 @@ impl World<'_> {
         self.end(shell, place, ended);
     }
 
-    /// A change was accepted: what becomes of it is not a matter of who leads any more.
-    pub(super) fn end_known(&mut self, shell: usize, place: Place) {
-        self.end(shell, place, Ended::Known);
-    }
-
-    fn end(&mut self, shell: usize, place: Place, ended: Ended) {
+    /// A write ended as far as the lease goes.
+    pub(super) fn end(&mut self, shell: usize, place: Place, ended: Ended) {
         let now = self.local(shell);
         let writes = &mut self.shells[shell].writes;
         writes.ended(place, ended, self.scenario.limits, now);
