@@ -1,0 +1,91 @@
+//! What goes wrong on demand.
+
+use serde::{Deserialize, Serialize};
+use signpost_emulator::{Course, Kind, check_seconds, check_status};
+
+/// A rule by which calls go wrong. Actions are named as in the API: `CreateRoute`, or `Describe*`.
+pub type Fault = signpost_emulator::Fault<FaultKind>;
+
+/// What happens to a call that goes wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FaultKind {
+    /// 503 `RequestLimitExceeded`; nothing is done.
+    Throttle,
+    /// 500 `InternalError`; nothing is done.
+    Error500,
+    /// An error of one's choice; nothing is done.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// EC2's error code.
+        code: String,
+    },
+    /// 403 `UnauthorizedOperation`, as IAM refuses an action; nothing is done.
+    Unauthorized,
+    /// 400 `RequestExpired`, as for an expired token; nothing is done.
+    Expired,
+    /// The connection ends before anything is done.
+    ResetBefore,
+    /// The call is done, then the connection ends without an answer.
+    LostAfterCommit,
+    /// A listing shows what others saw some time ago.
+    Stale {
+        /// Seconds of the emulator's clock, up to 600.
+        seconds: f64,
+    },
+    /// The call is done only after a delay, whether the client still waits or not.
+    Slow {
+        /// Seconds of the emulator's clock.
+        seconds: f64,
+    },
+    /// The call is done at once, its answer comes after a delay.
+    SlowAnswer {
+        /// Seconds of the emulator's clock.
+        seconds: f64,
+    },
+}
+
+impl FaultKind {
+    /// The name under which the log of calls has it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Throttle => "throttle",
+            Self::Error500 => "error500",
+            Self::Error { .. } => "error",
+            Self::Unauthorized => "unauthorized",
+            Self::Expired => "expired",
+            Self::ResetBefore => "reset_before",
+            Self::LostAfterCommit => "lost_after_commit",
+            Self::Stale { .. } => "stale",
+            Self::Slow { .. } => "slow",
+            Self::SlowAnswer { .. } => "slow_answer",
+        }
+    }
+}
+
+impl Kind for FaultKind {
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn course(&self) -> Course {
+        match self {
+            Self::ResetBefore => Course::ResetBefore,
+            Self::LostAfterCommit => Course::LostAfterCommit,
+            Self::Slow { seconds } => Course::Slow(*seconds),
+            Self::SlowAnswer { seconds } => Course::SlowAnswer(*seconds),
+            _ => Course::Undisturbed,
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Stale { seconds } | Self::Slow { seconds } | Self::SlowAnswer { seconds } => {
+                check_seconds(*seconds)
+            }
+            Self::Error { status, .. } => check_status(*status),
+            _ => Ok(()),
+        }
+    }
+}
