@@ -42,7 +42,7 @@ fn told(output: &Output) -> String {
 impl Moto {
     async fn start() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let setup = Command::new(here.join("../../e2e/clouds/ec2/clients/setup.sh"))
+        let setup = Command::new(here.join("../../e2e/clouds/common/clients.sh"))
             .arg(here.join("tests/aws/moto-requirements.txt"))
             .output()
             .unwrap();

@@ -57,11 +57,9 @@ pub(crate) fn apply(core: &Core, settings: Settings) {
     core.with(|state| state.world.settings = settings);
 }
 
-/// A moment as the API writes it: RFC 3339 in Google's own time zone, with milliseconds.
+/// A moment as the API writes it: RFC 3339 with milliseconds, in the time of Google's own place.
 pub(crate) fn date(core: &Core, time: Time) -> String {
-    let date = core
-        .clock
-        .date(time)
-        .strftime("%Y-%m-%dT%H:%M:%S%.3f+00:00");
-    date.to_string()
+    let place = jiff::tz::Offset::constant(-8);
+    let date = place.to_datetime(core.clock.date(time));
+    date.strftime("%Y-%m-%dT%H:%M:%S%.3f-08:00").to_string()
 }

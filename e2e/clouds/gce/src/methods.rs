@@ -162,7 +162,7 @@ fn captures(template: &str, path: &str) -> Option<BTreeMap<String, String>> {
 impl Method {
     /// Whether it takes a parameter in its query. All methods take those that are Google's own.
     pub(crate) fn takes(&self, name: &str) -> bool {
-        const ALL: [&str; 12] = [
+        const ALL: [&str; 11] = [
             "access_token",
             "alt",
             "callback",
@@ -174,7 +174,6 @@ impl Method {
             "uploadType",
             "upload_protocol",
             "userIp",
-            "returnPartialSuccess",
         ];
         name.starts_with('$') || ALL.contains(&name) || self.query.contains(&name)
     }

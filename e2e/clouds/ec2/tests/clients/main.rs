@@ -19,7 +19,8 @@ async fn python() -> &'static Path {
     static PYTHON: OnceCell<PathBuf> = OnceCell::const_new();
     PYTHON
         .get_or_init(|| async {
-            let setup = Command::new(clients().join("setup.sh"))
+            let setup = Command::new(clients().join("../../common/clients.sh"))
+                .arg(clients().join("requirements.txt"))
                 .output()
                 .await
                 .unwrap();

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Installs boto3 and the aws command, or the packages of another list, into an environment of their own
-# and prints its folder. Quiet and fast when that has been done before. setup.sh [REQUIREMENTS]
+# Installs the packages of a list, such as a cloud's own clients, into an environment of their own and
+# prints its folder. Quiet and fast when that has been done before. clients.sh REQUIREMENTS
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-requirements=${1:-$here/requirements.txt}
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost/ec2-clients
+requirements=$1
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost/clients
 
 # The system's Python first: a version manager's may be gone tomorrow.
 python=
