@@ -118,7 +118,7 @@ class Cloud(unittest.TestCase):
         with self.assertRaises(exceptions.Conflict) as refused:
             self.insert("cloud-r")
         settings(errorInfo=False)
-        self.assertEqual(refused.exception.reason, "ALREADY_EXISTS")
+        self.assertEqual(refused.exception.reason, "RESOURCE_ALREADY_EXISTS")
 
     def test_an_operation_can_fail(self):
         # Operation.error.

@@ -229,7 +229,7 @@ fn refused(
         }
         FaultKind::Unauthenticated => Refusal::unauthenticated(),
         FaultKind::Busy => Refusal::bad(
-            "There is a route operation in progress on the local or peer network. Try again later.",
+            "There is a peering operation in progress on the local or peer network. Try again later.",
         ),
         _ => return None,
     })

@@ -53,6 +53,7 @@ impl fmt::Display for CallError {
                 status,
                 reason,
                 message,
+                ..
             }) => write!(f, "{} {reason}: {message}", status.as_u16()),
             Self::NoAnswer(why) => write!(f, "no answer: {why}"),
         }

@@ -15,6 +15,8 @@ pub struct Refusal {
     pub reason: String,
     /// A text for people.
     pub message: String,
+    /// The metric and the limit of a quota, if it is one that refuses.
+    pub(crate) limit: Option<(&'static str, usize)>,
 }
 
 impl Refusal {
@@ -24,6 +26,7 @@ impl Refusal {
             status,
             reason: reason.to_owned(),
             message: message.into(),
+            limit: None,
         }
     }
 
@@ -76,9 +79,13 @@ impl Refusal {
     }
 
     /// 403 `quotaExceeded`.
-    pub fn quota(metric: &str, limit: usize) -> Self {
+    pub fn quota(metric: &'static str, limit: usize) -> Self {
         let message = format!("Quota '{metric}' exceeded.  Limit: {limit}.0 globally.");
-        Self::new(StatusCode::FORBIDDEN, "quotaExceeded", message)
+        let limit = Some((metric, limit));
+        Self {
+            limit,
+            ..Self::new(StatusCode::FORBIDDEN, "quotaExceeded", message)
+        }
     }
 
     /// 403 `rateLimitExceeded`, in the words of Service Infrastructure.
@@ -95,13 +102,22 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, "authError", message)
     }
 
-    /// The code that an operation has for the same, such as `QUOTA_EXCEEDED`.
+    /// The newer name of the reason, which operations have too: those of the
+    /// [catalogue](https://docs.cloud.google.com/compute/docs/reference/rest/v1/errors), and the older
+    /// ones in capitals where it was not to be had (assumed).
     pub(crate) fn code(&self) -> String {
-        screaming(&self.reason)
+        match self.reason.as_str() {
+            "forbidden" => "PERMISSIONS_ERROR",
+            "invalid" => "INVALID_FIELD_VALUE",
+            "required" => "MISSING_REQUIRED_FIELD",
+            "alreadyExists" => "RESOURCE_ALREADY_EXISTS",
+            "notFound" => "RESOURCE_NOT_FOUND",
+            reason => return screaming(reason),
+        }
+        .to_owned()
     }
 
-    /// The body of the answer; with `details`, also in the newer form, whose reasons are assumed to be the
-    /// older ones in capitals.
+    /// The body of the answer; with `details`, also in the newer form.
     pub(crate) fn body(&self, details: bool) -> Value {
         let domain = match self.reason.as_str() {
             "rateLimitExceeded" | "quotaExceeded" => "usageLimits",
@@ -113,11 +129,16 @@ impl Refusal {
             "errors": [{"message": self.message, "domain": domain, "reason": self.reason}],
         });
         if details {
+            // Rates are the business of what all of Google's services share.
+            let domain = match self.reason.as_str() {
+                "rateLimitExceeded" => "googleapis.com",
+                _ => "compute.googleapis.com",
+            };
             error["status"] = status_name(self.status).into();
             error["details"] = json!([{
                 "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                "reason": screaming(&self.reason),
-                "domain": "compute.googleapis.com",
+                "reason": self.code(),
+                "domain": domain,
                 "metadatas": {"message": self.message},
             }]);
         }
@@ -125,7 +146,7 @@ impl Refusal {
     }
 }
 
-/// `alreadyExists` as `ALREADY_EXISTS`.
+/// `resourceNotReady` as `RESOURCE_NOT_READY`.
 fn screaming(reason: &str) -> String {
     let mut name = String::new();
     for letter in reason.chars() {
@@ -160,7 +181,10 @@ mod tests {
     fn the_newer_form_has_both() {
         let body = Refusal::exists("projects/p/global/routes/r").body(true);
         assert_eq!(body["error"]["errors"][0]["reason"], "alreadyExists");
-        assert_eq!(body["error"]["details"][0]["reason"], "ALREADY_EXISTS");
+        assert_eq!(
+            body["error"]["details"][0]["reason"],
+            "RESOURCE_ALREADY_EXISTS"
+        );
         assert_eq!(body["error"]["code"], 409);
     }
 }

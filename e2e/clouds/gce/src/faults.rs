@@ -28,8 +28,8 @@ pub enum FaultKind {
     Forbidden,
     /// 401 `authError`, as for an expired token; nothing is done.
     Unauthenticated,
-    /// 400 "There is a route operation in progress on the local or peer network. Try again later.";
-    /// nothing is done (terraform-provider-google 3034).
+    /// 400 `badRequest`, "There is a peering operation in progress on the local or peer network. Try again
+    /// later."; nothing is done (terraform-provider-google 6361, of routes).
     Busy,
     /// The call is accepted and its operation ends with an error, without any effect.
     OperationFails {

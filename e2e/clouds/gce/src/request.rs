@@ -104,33 +104,47 @@ impl Request<'_> {
 
     /// Begins an operation and shows it.
     pub(crate) fn begin(&mut self, kind: &'static str, target: &str, effect: Effect) -> Value {
-        let id = match &effect {
-            Effect::Put(resources) => resources
-                .iter()
-                .find(|(path, _)| path == target)
-                .map(|(_, value)| value["id"].clone()),
-            _ => self.world.get(target).map(|value| value["id"].clone()),
-        };
-        let id = id.and_then(|id| id.as_str().map(str::to_owned));
         let failure = match self.fault {
             Some(FaultKind::OperationFails { code }) => Some(Failure {
                 code: code.clone(),
                 message: format!("{code} was asked for."),
                 status: status_of(code),
+                limit: None,
             }),
             _ => None,
         };
-        self.begin_with(kind, target, id.unwrap_or_default(), effect, failure)
+        self.begin_with(kind, target, effect, failure)
     }
 
-    pub(crate) fn begin_with(
+    /// Begins an operation that will fail, and shows it.
+    pub(crate) fn begin_failing(
         &mut self,
         kind: &'static str,
         target: &str,
-        id: String,
+        effect: Effect,
+        failure: Failure,
+    ) -> Value {
+        self.begin_with(kind, target, effect, Some(failure))
+    }
+
+    fn begin_with(
+        &mut self,
+        kind: &'static str,
+        target: &str,
         effect: Effect,
         failure: Option<Failure>,
     ) -> Value {
+        let value = match &effect {
+            Effect::Put(resources) => {
+                let mut resources = resources.iter();
+                resources
+                    .find(|(path, _)| path == target)
+                    .map(|(_, value)| value)
+            }
+            _ => self.world.get(target),
+        };
+        let id = value.and_then(|value| value["id"].as_str());
+        let id = id.unwrap_or_default().to_owned();
         let takes = match self.fault {
             Some(FaultKind::OperationTakes { seconds }) => Some(*seconds),
             _ => None,

@@ -75,8 +75,8 @@ pub struct Settings {
     /// Whether deleting what is being deleted is accepted with a further operation. No document says
     /// so; otherwise it is refused as `resourceNotReady`, which is what a resource in change is called.
     pub repeated_deletion: bool,
-    /// Whether a quota of routes is refused by the operation rather than by the call. Both are seen;
-    /// documents say only that it fails.
+    /// Whether a quota is refused by the operation, as networks were in 2024
+    /// (fortinet/fortigate-tutorial-gcp 9), rather than by the call, as before.
     pub late_quotas: bool,
     /// Whether the log of calls has the bodies of requests and answers.
     pub record_bodies: bool,
@@ -126,7 +126,7 @@ impl Default for Settings {
             error_info: false,
             tokens: false,
             repeated_deletion: false,
-            late_quotas: false,
+            late_quotas: true,
             record_bodies: false,
             quotas: Quotas::default(),
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::Refusal;
 use crate::links;
-use crate::model::{Effect, Pending};
+use crate::model::{Effect, Failure, Pending};
 use crate::request::{Request, Result};
 
 mod addresses;
@@ -63,6 +63,22 @@ fn target(request: &Request<'_>, collection: &str, parameter: &str) -> Result<St
         None => Ok(path),
         Some(Pending::Delete) if world.settings.repeated_deletion => Ok(path),
         Some(_) => Err(Refusal::not_ready(&path)),
+    }
+}
+
+/// Creates what a quota has room for; without room, the operation fails or the call is refused.
+fn within(
+    request: &mut Request<'_>,
+    path: &str,
+    effect: Effect,
+    refusal: Option<Refusal>,
+) -> Result<Value> {
+    match refusal {
+        Some(refusal) if request.world.settings.late_quotas => {
+            Ok(request.begin_failing("insert", path, effect, Failure::from(refusal)))
+        }
+        Some(refusal) => Err(refusal),
+        None => Ok(request.begin("insert", path, effect)),
     }
 }
 

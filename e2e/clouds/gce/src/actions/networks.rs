@@ -50,11 +50,6 @@ pub(crate) fn insert(request: &mut Request<'_>) -> Result<Value> {
     let Some(auto) = request.body["autoCreateSubnetworks"].as_bool() else {
         return Err(Refusal::bad("Legacy networks are no longer supported."));
     };
-    let quota = request.world.settings.quotas.networks;
-    let count = request.world.all(View::Truth, &request.project, "networks");
-    if count.count() + request.world.creating("networks").count() >= quota {
-        return Err(Refusal::quota("NETWORKS", quota));
-    }
     let mut network = json!({
         "name": request.text("name"),
         "description": request.text("description"),
@@ -98,7 +93,17 @@ pub(crate) fn insert(request: &mut Request<'_>) -> Result<Value> {
         }
     }
     made.insert(0, (path.clone(), network));
-    Ok(request.begin("insert", &path, Effect::Put(made)))
+    let refusal = full(request);
+    super::within(request, &path, Effect::Put(made), refusal)
+}
+
+fn full(request: &Request<'_>) -> Option<Refusal> {
+    let world = &request.world;
+    let quota = world.settings.quotas.networks;
+    let count = world.all(View::Truth, &request.project, "networks").count();
+    let created = world.creating("networks");
+    let created = created.filter(|(path, _)| links::project(path) == request.project);
+    (count + created.count() >= quota).then(|| Refusal::quota("NETWORKS", quota))
 }
 
 /// The route to the internet that every network begins with ("System-generated default routes").

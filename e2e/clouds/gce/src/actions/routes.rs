@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::error::Refusal;
-use crate::model::{Effect, Failure};
+use crate::model::Effect;
 use crate::request::{Request, Result};
 use crate::{fields, links, paging, warnings};
 
@@ -84,20 +84,9 @@ pub(crate) fn insert(request: &mut Request<'_>) -> Result<Value> {
     }
     let now = request.now();
     request.world.stamp(&mut route, "route", &path, &now);
-    let id = route["id"].as_str().unwrap_or_default().to_owned();
     let effect = Effect::Put(vec![(path.clone(), route)]);
-    match full(request, &network) {
-        Some(refusal) if request.world.settings.late_quotas => {
-            let failure = Failure {
-                code: refusal.code(),
-                message: refusal.message,
-                status: refusal.status.as_u16(),
-            };
-            Ok(request.begin_with("insert", &path, id, effect, Some(failure)))
-        }
-        Some(refusal) => Err(refusal),
-        None => Ok(request.begin("insert", &path, effect)),
-    }
+    let refusal = full(request, &network);
+    super::within(request, &path, effect, refusal)
 }
 
 pub(crate) fn delete(request: &mut Request<'_>) -> Result<Value> {
@@ -230,8 +219,7 @@ fn hop(request: &Request<'_>, network: &str, to: IpNet) -> Result<(&'static str,
     }
 }
 
-/// An address as next hop: of the destination's family, and in a subnet of the network ("the next hop
-/// address must be in a primary range of a subnet").
+/// An address as next hop: of the destination's family, and in a subnet of the network.
 fn address(
     request: &Request<'_>,
     field: &str,
@@ -248,8 +236,9 @@ fn address(
     if subnets.any(|(_, range)| range.contains(&address)) {
         Ok(address.to_string())
     } else {
-        let why = "The address is not in the range of a subnetwork of the network.";
-        Err(Refusal::invalid(field, text, why))
+        // The words are those of terraform-provider-google 5945.
+        let why = format!("{address} must lie within the address spaces of ({network}).");
+        Err(Refusal::invalid(field, text, &why))
     }
 }
 

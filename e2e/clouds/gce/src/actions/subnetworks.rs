@@ -88,13 +88,6 @@ pub(crate) fn insert(request: &mut Request<'_>) -> Result<Value> {
     }
     free(request, &network, &wanted)?;
     stack(request, &network_value, &mut value)?;
-    let quota = request.world.settings.quotas.subnetworks;
-    let count = request
-        .world
-        .all(View::Truth, &request.project, "subnetworks");
-    if count.count() + request.world.creating("subnetworks").count() >= quota {
-        return Err(Refusal::quota("SUBNETWORKS", quota));
-    }
     for member in ["description", "privateIpGoogleAccess", "purpose"] {
         if let Some(given) = request.body.get(member).filter(|given| !given.is_null()) {
             value[member] = given.clone();
@@ -102,7 +95,19 @@ pub(crate) fn insert(request: &mut Request<'_>) -> Result<Value> {
     }
     let now = request.now();
     let made = made(request, &path, value, &now);
-    Ok(request.begin("insert", &path, Effect::Put(made)))
+    let refusal = full(request);
+    super::within(request, &path, Effect::Put(made), refusal)
+}
+
+fn full(request: &Request<'_>) -> Option<Refusal> {
+    let world = &request.world;
+    let quota = world.settings.quotas.subnetworks;
+    let count = world
+        .all(View::Truth, &request.project, "subnetworks")
+        .count();
+    let created = world.creating("subnetworks");
+    let created = created.filter(|(path, _)| links::project(path) == request.project);
+    (count + created.count() >= quota).then(|| Refusal::quota("SUBNETWORKS", quota))
 }
 
 /// Refuses ranges that overlap others of the network. Routes must not lie in them either, unless the

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use signpost_emulator::Time;
 
 use super::World;
+use crate::error::Refusal;
 use crate::links;
 
 /// How far an operation is.
@@ -37,12 +38,42 @@ pub(crate) enum Effect {
     Status(&'static str),
 }
 
-/// Why an operation fails: code, message and HTTP status.
+/// Why an operation fails: code, message and HTTP status, and a quota's metric and limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) status: u16,
+    pub(crate) limit: Option<(&'static str, usize)>,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            code: refusal.code(),
+            status: refusal.status.as_u16(),
+            limit: refusal.limit,
+            message: refusal.message,
+        }
+    }
+}
+
+impl Failure {
+    /// The member of an operation's `error.errors`. Quotas have details: "metric name =
+    /// compute.googleapis.com/networks, limit name = NETWORKS-per-project"
+    /// (fortinet/fortigate-tutorial-gcp 9).
+    fn show(&self) -> Value {
+        let mut error = json!({"code": self.code, "message": self.message});
+        if let Some((metric, limit)) = self.limit {
+            error["errorDetails"] = json!([{"quotaInfo": {
+                "metricName": format!("compute.googleapis.com/{}", metric.to_lowercase()),
+                "limitName": format!("{}-per-project", metric.replace('_', "-")),
+                "limit": limit,
+                "dimensions": {"global": "global"},
+            }}]);
+        }
+        error
+    }
 }
 
 /// What is going on with a resource.
@@ -109,8 +140,7 @@ impl Operation {
         if state == State::Done {
             value["endTime"] = date(self.ends).into();
             if let Some(failure) = &self.failure {
-                value["error"] =
-                    json!({"errors": [{"code": failure.code, "message": failure.message}]});
+                value["error"] = json!({"errors": [failure.show()]});
                 value["httpErrorStatusCode"] = failure.status.into();
                 let status = hyper::StatusCode::from_u16(failure.status).ok();
                 let reason = status.and_then(|status| status.canonical_reason());

@@ -5,6 +5,14 @@
 mod http;
 mod scene;
 
+mod callers;
 mod control;
+mod faulty;
+mod instances;
+mod metadata;
+mod networks;
+mod operations;
+mod program;
+mod reading;
 mod routes;
 mod warnings;
