@@ -1,5 +1,6 @@
 """The gcloud command builds a scene, reads it and takes it down."""
 
+import concurrent.futures
 import json
 import os
 import subprocess
@@ -35,6 +36,11 @@ class Command(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def together(self, *commands):
+        """Runs commands that do not depend on each other, each of which takes a second to start."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda command: self.run_gcloud(*command.split()), commands))
+
     def test_a_cluster(self):
         gcloud = self.gcloud
         gcloud("networks", "create", "net", "--subnet-mode=custom")
@@ -43,28 +49,33 @@ class Command(unittest.TestCase):
         (node,) = gcloud("instances", "create", "node", "--subnet=sub", "--can-ip-forward",
                          "--no-address", "--machine-type=e2-medium")
         self.assertEqual(node["status"], "RUNNING")
-        (route,) = gcloud("routes", "create", "r-one", "--network=net",
-                          "--destination-range=10.1.0.0/24", "--next-hop-instance=node")
-        self.assertEqual(route["nextHopInstance"], node["selfLink"])
-        (route,) = gcloud("routes", "create", "r-two", "--network=net",
-                          "--destination-range=10.1.0.0/24", "--next-hop-address=10.0.0.2")
-        self.assertEqual(route["nextHopIp"], node["networkInterfaces"][0]["networkIP"])
-        refused = self.run_gcloud("routes", "create", "r-one", "--network=net",
-                                  "--destination-range=10.2.0.0/24", "--next-hop-instance=node")
-        self.assertIn("already exists", refused.stderr)
+        create = "routes create {} --network=net --destination-range=10.1.0.0/24 {}"
+        made = self.together(
+            create.format("r-one", "--next-hop-instance=node"),
+            create.format("r-two", "--next-hop-address=10.0.0.2"))
+        one, two = (json.loads(done.stdout)[0] for done in made)
+        self.assertEqual(one["nextHopInstance"], node["selfLink"])
+        self.assertEqual(two["nextHopIp"], node["networkInterfaces"][0]["networkIP"])
 
+        refused, by_name, by_network, instances = self.together(
+            create.format("r-one", "--next-hop-instance=node"),
+            "routes list --filter=name~^r-",
+            "routes list --filter=network:net",
+            "instances list")
+        self.assertIn("already exists", refused.stderr)
+        self.assertEqual([of["name"] for of in json.loads(by_name.stdout)], ["r-one", "r-two"])
         # Such a filter goes to the service, as a regular expression.
-        listed = gcloud("routes", "list", "--filter=name~^r-")
-        self.assertEqual([route["name"] for route in listed], ["r-one", "r-two"])
-        self.assertEqual(calls("routes.list")[-1]["parameters"]["filter"], 'name eq ".*(^r-).*"')
-        listed = gcloud("routes", "list", "--filter=network:net")
-        self.assertIn("10.64.0.0/16", [route["destRange"] for route in listed])
-        self.assertEqual([one["name"] for one in gcloud("instances", "list")], ["node"])
+        filters = [call["parameters"].get("filter") for call in calls("routes.list")]
+        self.assertIn('name eq ".*(^r-).*"', filters)
+        listed = [of["destRange"] for of in json.loads(by_network.stdout)]
+        self.assertIn("10.64.0.0/16", listed)
+        self.assertEqual([of["name"] for of in json.loads(instances.stdout)], ["node"])
 
         # Several deletions are one batch.
-        gcloud("routes", "delete", "r-one", "r-two")
         fault({"operation_fails": {"code": "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE"}}, "instances.delete")
-        self.assertNotEqual(self.run_gcloud("instances", "delete", "node").returncode, 0)
+        deleted, failed = self.together("routes delete r-one r-two", "instances delete node")
+        self.assertEqual(deleted.returncode, 0, deleted.stderr)
+        self.assertNotEqual(failed.returncode, 0)
         gcloud("instances", "delete", "node")
         gcloud("networks", "subnets", "delete", "sub")
         gcloud("networks", "delete", "net")

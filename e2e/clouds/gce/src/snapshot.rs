@@ -187,11 +187,12 @@ impl Snapshot {
         }
     }
 
-    /// The routes that somebody made, without those that come with networks and subnetworks.
+    /// The routes that somebody made, without those that come with networks and subnetworks, whose names
+    /// begin with `default-route-`.
     pub fn static_routes(&self) -> impl Iterator<Item = &RouteState> {
         self.routes
             .iter()
-            .filter(|route| !matches!(route.next_hop, NextHop::Gateway | NextHop::Network))
+            .filter(|route| !route.name.starts_with("default-route-"))
     }
 }
 

@@ -127,7 +127,12 @@ async fn an_update_replaces_the_whole_instance() {
             .status(),
         400
     );
-    let operation = scene.client.put(&refresh, &whole).await.unwrap();
+    // What other methods change, or nobody, stays as it is.
+    let mut asked = whole.clone();
+    asked["status"] = "TERMINATED".into();
+    asked["id"] = "1".into();
+    asked["networkInterfaces"] = json!([]);
+    let operation = scene.client.put(&refresh, &asked).await.unwrap();
     let done = scene.client.finish(&operation).await.unwrap();
     assert_eq!(done["operationType"], "update");
     let after = scene.get(&path).await;
@@ -135,6 +140,7 @@ async fn an_update_replaces_the_whole_instance() {
     assert_eq!(after["futureField"]["kept"], true);
     assert_eq!(after["networkInterfaces"], whole["networkInterfaces"]);
     assert_eq!(after["id"], whole["id"]);
+    assert_eq!(after["status"], "RUNNING");
     assert_ne!(after["fingerprint"], whole["fingerprint"]);
     // Another machine needs more than a refresh.
     let mut larger = after.clone();

@@ -7,6 +7,9 @@ use crate::scene::{REGION, Scene};
 async fn ranges_of_a_network_do_not_overlap() {
     let scene = Scene::new().await;
     let client = &scene.client;
+    // Its subnetworks have to go first.
+    let error = client.delete(&scene.network).await.unwrap_err();
+    assert_eq!(error.reason(), "resourceInUseByAnotherResource");
     for range in ["10.0.0.0/25", "10.0.0.0/16", "10.0.0.1/24", "10.0.0"] {
         let error = client
             .subnetwork(&scene.network, REGION, "more", range)

@@ -111,6 +111,13 @@ async fn warnings_come_and_go_late() {
     pass(50).await;
     scene.client.end(&node).await.unwrap();
     assert!(scene.warnings("r").await.is_empty());
+    // A route is not warned of before it was there for so long.
+    let nobody = scene.route("young", "10.2.0.0/24", ("nextHopIp", "10.0.0.99"));
+    let operation = scene.begin(&nobody).await;
+    scene.client.finish(&operation).await.unwrap();
+    assert!(scene.warnings("young").await.is_empty());
     pass(50).await;
     assert_eq!(scene.warnings("r").await, ["NEXT_HOP_INSTANCE_NOT_FOUND"]);
+    let codes = scene.warnings("young").await;
+    assert_eq!(codes, ["NEXT_HOP_ADDRESS_NOT_ASSIGNED"]);
 }
