@@ -23,7 +23,10 @@ pub(crate) const BASE: &str = "/compute/v1/";
 /// A call that was understood so far.
 struct Asked {
     method: Option<&'static Method>,
+    /// Parameters of path and query, and the name in the body.
     parameters: BTreeMap<String, String>,
+    /// The names of those in the query.
+    queried: Vec<String>,
     /// What the body says, or that it is no JSON.
     body: std::result::Result<Value, ()>,
     token: String,
@@ -52,6 +55,7 @@ impl Asked {
         let (method, mut parameters) = found.map_or((None, BTreeMap::new()), |(method, path)| {
             (Some(method), path)
         });
+        let queried = query.keys().cloned().collect();
         parameters.extend(query);
         parameters.insert("project".to_owned(), project.to_owned());
         if let Some(name) = body.as_ref().ok().and_then(|body| body["name"].as_str()) {
@@ -62,6 +66,7 @@ impl Asked {
         Self {
             method,
             parameters,
+            queried,
             body,
             token,
             base: format!("http://{}{BASE}", arrival.header("host")),
@@ -72,20 +77,7 @@ impl Asked {
         let method = self
             .method
             .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "notFound", "Not Found"))?;
-        // `name` is not in the query but in the body.
-        let path = [
-            "project",
-            "zone",
-            "region",
-            "route",
-            "network",
-            "subnetwork",
-            "instance",
-        ];
-        let known = |name: &str| {
-            path.contains(&name) || matches!(name, "name" | "operation") || method.takes(name)
-        };
-        if let Some(name) = self.parameters.keys().find(|name| !known(name)) {
+        if let Some(name) = self.queried.iter().find(|name| !method.takes(name)) {
             let message = format!(
                 "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field '{name}' could not be found in request message."
             );

@@ -1,7 +1,8 @@
 //! What callers may do: permissions by bearer token and project.
 //!
 //! Which ones a method needs stands in its reference under "IAM Permissions", for instance of
-//! [routes.insert](https://docs.cloud.google.com/compute/docs/reference/rest/v1/routes/insert).
+//! [routes.insert](https://docs.cloud.google.com/compute/docs/reference/rest/v1/routes/insert). Of
+//! `instances.insert` only those are looked at that concern networks, and that of the instance itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 

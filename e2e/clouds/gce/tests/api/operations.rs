@@ -26,7 +26,7 @@ async fn waiting_ends_early_if_it_has_to() {
     let waited = scene.client.post(&wait, &Value::Null).await.unwrap();
     assert_ne!(waited["status"], "DONE");
     // Not yet begun at first, and then under way.
-    scene.gce.configure(|all| all.speed = 1000.0).unwrap();
+    scene.gce.configure(|all| all.speed = 200.0).unwrap();
     let mut seen = vec![operation["status"].as_str().unwrap().to_owned()];
     while seen.last().unwrap() != "DONE" {
         tokio::time::sleep(Duration::from_millis(2)).await;

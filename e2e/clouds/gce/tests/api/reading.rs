@@ -51,6 +51,8 @@ async fn wrong_queries_are_refused() {
         "filter=colour+%3D+red",
         "pageToken=zz",
         "max=1",
+        "name=r",
+        "zone=z",
         "alt=media",
     ] {
         let path = format!("projects/example/global/routes?{query}");
