@@ -1,7 +1,8 @@
 //! Request rates: so many calls for each project, quota group and minute.
 //!
 //! Groups and numbers are those of [rate quotas](https://docs.cloud.google.com/compute/api-quota) as
-//! most projects have them: 1,500 a minute in each group, for global methods and for each region. "If a
+//! most projects have them: 1,500 a minute in each group. That regional and zonal methods have as much in
+//! each region is assumed. "If a
 //! project reaches a quota limit at 10:00:15, the quota refills at the start of the next synchronized
 //! interval, such as 10:01:00". Newer projects have fewer and larger groups.
 

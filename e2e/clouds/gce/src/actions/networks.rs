@@ -46,7 +46,7 @@ pub(crate) fn insert(request: &mut Request<'_>) -> Result<Value> {
     }
     let path = request.fresh("networks")?;
     request.permit("compute.networks.create", &path)?;
-    // Networks that are neither: "legacy networks can't be created any more".
+    // Networks that are neither are legacy networks, of which no more can be made; the words are assumed.
     let Some(auto) = request.body["autoCreateSubnetworks"].as_bool() else {
         return Err(Refusal::bad("Legacy networks are no longer supported."));
     };

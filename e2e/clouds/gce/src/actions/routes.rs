@@ -126,14 +126,14 @@ fn known(request: &Request<'_>) -> Result<()> {
     }
 }
 
+/// That this is refused is documented of next hops (static routes, "Next hops and features"); the words are assumed.
 fn foreign(field: &str, text: &str) -> Refusal {
     let why = "Cross project referencing is not allowed for this resource.";
     Refusal::invalid(field, text, why)
 }
 
-/// Refuses destinations that a subnet has, or that lie in one: "custom static routes can't have
-/// destinations that match or fit within any subnet's range". The words are those of
-/// SUSE/ha-sap-terraform-deployments 655.
+/// Refuses destinations that a subnet has, or that lie in one ("Interactions between subnet routes and
+/// static routes"). The words are those of SUSE/ha-sap-terraform-deployments 655.
 fn visible(request: &Request<'_>, network: &str, to: IpNet, auto: bool) -> Result<()> {
     let mut taken = ranges::of_network(request.world, network);
     taken.extend(

@@ -48,8 +48,8 @@ impl Action {
         }))
     }
 
-    /// What the change of a member needs. That of `canIpForward` is documented (REFRESH), as is that of
-    /// a machine's type (RESTART); others are assumed.
+    /// What the change of a member needs. That of `canIpForward` is documented (REFRESH); others are
+    /// assumed.
     fn of(member: &str) -> Self {
         match member {
             "description" | "labels" | "metadata" | "tags" | "deletionProtection" => Self::NoEffect,
