@@ -4,7 +4,11 @@
 //! call as one too many although the bucket had a token (others share the account), the bucket
 //! halves its rate and pauses; while calls succeed the rate grows back to what was configured.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::Mutex,
@@ -25,6 +29,27 @@ pub struct Rate {
     pub burst: u32,
     /// Calls a second for as long as one likes; at least 1.
     pub per_second: u32,
+}
+
+/// A bucket with its rate.
+type Shared = (Rate, Arc<Turnstile>);
+
+/// The buckets of this process, by place and name.
+static BUCKETS: std::sync::Mutex<BTreeMap<(String, &'static str), Shared>> =
+    std::sync::Mutex::new(BTreeMap::new());
+
+/// The bucket of this name at a place, such as an account in a region. Clouds count there, so a provider
+/// that is made anew, as after a change of the object, goes on with what the one before has left.
+pub(crate) fn shared(place: &str, name: &'static str, rate: Rate) -> Arc<Turnstile> {
+    let mut buckets = BUCKETS.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (place.to_owned(), name);
+    let turnstile = match buckets.get(&key) {
+        Some((same, turnstile)) if *same == rate => return Arc::clone(turnstile),
+        Some((_, turnstile)) => Arc::new(turnstile.retuned(rate)),
+        None => Arc::new(Turnstile::new(rate)),
+    };
+    buckets.insert(key, (rate, Arc::clone(&turnstile)));
+    turnstile
 }
 
 /// One bucket. It reads no clock: every method is told the time, which must not run backwards.

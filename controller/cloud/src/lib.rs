@@ -24,6 +24,8 @@ mod buckets;
 pub mod linux;
 mod meter;
 mod none;
+#[cfg(feature = "aws")]
+mod reads;
 
 #[cfg(feature = "aws")]
 pub use buckets::Rate;

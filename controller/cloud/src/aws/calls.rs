@@ -1,49 +1,24 @@
 //! How requests are sent: through the bucket of their action, bounded in time, counted.
 
-use std::{
-    collections::BTreeMap,
-    error::Error,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use aws_sdk_ec2::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
 };
 use signpost_core::cloud::{CloudError, CloudErrorKind};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{
     action::{Action, Rates},
     changes::Mode,
     errors,
 };
-use crate::{Meter, Rate, buckets::Turnstile};
-
-/// How often a read is sent until the engine is told that it failed.
-const READ_ATTEMPTS: u32 = 3;
-/// Before the second attempt of a read; doubles.
-const READ_PAUSE: Duration = Duration::from_millis(200);
-
-/// A bucket with its rate.
-type Shared = (Rate, Arc<Turnstile>);
-
-/// The buckets of this process. AWS counts by account and region, so a provider that is made anew,
-/// as after a change of the object, goes on with what the one before has left.
-static BUCKETS: Mutex<BTreeMap<(String, Action), Shared>> = Mutex::new(BTreeMap::new());
-
-fn shared(place: &str, action: Action, rate: Rate) -> Arc<Turnstile> {
-    let mut buckets = BUCKETS.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (place.to_owned(), action);
-    let turnstile = match buckets.get(&key) {
-        Some((same, turnstile)) if *same == rate => return Arc::clone(turnstile),
-        Some((_, turnstile)) => Arc::new(turnstile.retuned(rate)),
-        None => Arc::new(Turnstile::new(rate)),
-    };
-    buckets.insert(key, (rate, Arc::clone(&turnstile)));
-    turnstile
-}
+use crate::{
+    Meter,
+    buckets::{Turnstile, shared},
+    reads::attempts,
+};
 
 /// The buckets of one account and region, shared by everything that calls it.
 pub(super) struct Calls {
@@ -61,7 +36,7 @@ impl Calls {
             .into_iter()
             .map(|action| {
                 let rate = rate(action).unwrap_or(action.default_rate());
-                (action, shared(place, action, rate))
+                (action, shared(place, action.name(), rate))
             })
             .collect();
         Self {
@@ -86,35 +61,19 @@ impl Calls {
     pub(super) async fn read<T, E, F>(
         &self,
         action: Action,
-        send: impl Fn() -> F + Send,
+        send: impl Fn() -> F + Send + Sync,
     ) -> Result<T, CloudError>
     where
         E: ProvideErrorMetadata + Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
-        let mut attempt = 1;
-        loop {
+        attempts(|| async {
             self.pass(action).await;
             let begun = Instant::now();
             let result = send().await;
-            let error = match self.ended(action, None, begun, ("ok", result)) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let passing = match error.kind {
-                // The bucket has taken note and makes the next attempt wait.
-                CloudErrorKind::Throttled => true,
-                CloudErrorKind::Transient => {
-                    sleep(READ_PAUSE * 2_u32.pow(attempt - 1)).await;
-                    true
-                }
-                _ => false,
-            };
-            if !passing || attempt >= READ_ATTEMPTS {
-                return Err(error);
-            }
-            attempt += 1;
-        }
+            self.ended(action, None, begun, ("ok", result))
+        })
+        .await
     }
 
     /// Sends a request that changes something, or says whether it would be permitted, once. `about` is
