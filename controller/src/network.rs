@@ -137,12 +137,16 @@ impl Valid {
             let aws = cloud.aws.clone()?;
             Some((aws.cluster_name, aws.region, aws.vpc_id))
         };
+        let gcp = |cloud: &Cloud| {
+            let gcp = cloud.gcp.clone()?;
+            Some((gcp.cluster_name, gcp.project, gcp.network))
+        };
         let linux = |cloud: &Cloud| cloud.linux.clone().unwrap_or_default();
         let (one, other) = (&self.cloud, &other.cloud);
         one.provider == other.provider
             && linux(one) == linux(other)
             && aws(one) == aws(other)
-            && one.gcp == other.gcp
+            && gcp(one) == gcp(other)
     }
 }
 

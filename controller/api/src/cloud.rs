@@ -23,6 +23,9 @@ use crate::schema;
     ).field_path(".gcp"),
     validation = Rule::new("self.provider != 'aws' || has(self.aws)").message(
         "provider aws needs the section aws, which says at least clusterName"
+    ),
+    validation = Rule::new("self.provider != 'gcp' || has(self.gcp)").message(
+        "provider gcp needs the section gcp, which says at least clusterName"
     )
 )]
 pub struct Cloud {
@@ -42,7 +45,7 @@ pub struct Cloud {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws: Option<AwsCloud>,
 
-    /// Settings of provider gcp. Allowed for that provider only.
+    /// Settings of provider gcp. Required for that provider, not allowed for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gcp: Option<GcpCloud>,
 
@@ -209,12 +212,20 @@ pub struct CallRate {
     pub per_second: u32,
 }
 
-/// Settings of provider gcp. Further settings come with the provider itself.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+/// Settings of provider gcp: the routes of a VPC network. Credentials are found as every client of
+/// Google's finds them: workload identity, the instance's service account,
+/// GOOGLE_APPLICATION_CREDENTIALS.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcpCloud {
-    /// Id of the project that has the network. Default: the project of the instance that runs the
-    /// controller.
+    /// Name of the cluster, of which the names of its routes are made, 1 to 100 characters. No two
+    /// clusters of a network may have the same. Routes of other names are never touched. On a change the
+    /// routes of the name before are removed first.
+    #[schemars(length(min = 1, max = 100))]
+    pub cluster_name: String,
+
+    /// Id of the project that has the network: the host project of a Shared VPC. Default: the project of
+    /// the network of the instance that runs the controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub project: Option<String>,
@@ -224,6 +235,37 @@ pub struct GcpCloud {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub network: Option<String>,
+
+    /// Priority of the routes: of several for the same destination those with the lowest number are
+    /// followed. From 0 to 65535. On a change the routes are made anew, one by one. Default: 1000.
+    #[serde(default = "default_priority")]
+    #[schemars(range(min = 0, max = 65_535))]
+    pub priority: u32,
+
+    /// Network tags of the instances for which the routes hold, at most 64: then only instances that
+    /// carry one of them reach pods on other nodes. Default: all instances of the network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::network_tags")]
+    pub tags: Vec<String>,
+
+    /// Whether IP forwarding (canIpForward) of nodes' instances is switched on where it is off, without a
+    /// restart. It belongs in the instance template: a managed instance group reverts what differs from
+    /// it. Where this is false such a node does not become ready and says why. Default: false.
+    #[serde(default, rename = "enableIPForwarding")]
+    pub enable_ip_forwarding: bool,
+
+    /// Where the API is, for private endpoints: the URL up to the host or port, such as
+    /// https://compute-psc.p.googleapis.com. Default: as the universe domain of the credentials says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::endpoint")]
+    pub endpoint: Option<String>,
+
+    /// How many requests are sent in a minute, at most, of each group that Google counts together in a
+    /// project (changes, reads, listings, reads of operations), from 120 to 100000. Default: 750, half of
+    /// what a project has by default; lower it where others share the project.
+    #[serde(default = "default_requests_per_minute")]
+    #[schemars(range(min = 120, max = 100_000))]
+    pub requests_per_minute: u32,
 }
 
 fn default_check_period() -> String {
@@ -236,4 +278,12 @@ fn default_route_protocol() -> u8 {
 
 fn default_table() -> u32 {
     254
+}
+
+fn default_priority() -> u32 {
+    1000
+}
+
+fn default_requests_per_minute() -> u32 {
+    750
 }

@@ -97,6 +97,30 @@ pub(crate) fn tags(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// At most 64 network tags of GCP ("Network tags" in Google's document on VPC: as names of resources).
+pub(crate) fn network_tags(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 63,
+            "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$",
+        },
+        "x-kubernetes-list-type": "set",
+    })
+}
+
+/// The URL of an API, without a path.
+pub(crate) fn endpoint(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 253,
+        "pattern": "^https?://[-.:a-zA-Z0-9\\[\\]]+/?$",
+    })
+}
+
 /// At most 16 labels.
 pub(crate) fn match_labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -49,7 +49,7 @@ async fn let_go(networks: &Api<PodNetwork>) {
 async fn a_deletion_of_everything_leaves_the_controller_until_the_network_is_gone() {
     let control_plane = ControlPlane::start().await.unwrap();
     let client = control_plane.client().await.unwrap();
-    for overlay in ["linux", "aws"] {
+    for overlay in ["linux", "aws", "gcp"] {
         control_plane.apply(overlay).await.unwrap();
     }
     let networks = create_network(&client).await;

@@ -16,18 +16,20 @@ use tokio::sync::mpsc;
 
 #[cfg(feature = "aws")]
 pub mod aws;
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws", feature = "gcp"))]
 mod batch;
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws", feature = "gcp"))]
 mod buckets;
+#[cfg(feature = "gcp")]
+pub mod gcp;
 #[cfg(feature = "linux")]
 pub mod linux;
 mod meter;
 mod none;
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws", feature = "gcp"))]
 mod reads;
 
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws", feature = "gcp"))]
 pub use buckets::Rate;
 pub use meter::Meter;
 pub use none::NoCloud;

@@ -5,6 +5,8 @@
 mod agents;
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "gcp")]
+mod gcp;
 mod lease;
 mod memory;
 mod patches;

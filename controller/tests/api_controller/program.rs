@@ -183,11 +183,18 @@ async fn a_missing_network_is_told_and_taken_up_when_it_comes() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_not_built_in_is_told() {
+async fn a_provider_that_cannot_be_made_is_told() {
     let world = world().await;
-    world.create_network(spec("gcp")).await;
+    let mut unknown = spec("gcp");
+    unknown["cloud"]["gcp"] = json!({"clusterName": "prod"});
+    world.create_network(unknown).await;
     let running = start(&world, CONTROLLER);
-    running.says("--features gcp", 20).await;
+    let remedy = if cfg!(feature = "gcp") {
+        "set spec.cloud.gcp.project and spec.cloud.gcp.network"
+    } else {
+        "--features gcp"
+    };
+    running.says(remedy, 20).await;
     eventually("the status says so", 10, async || {
         is_ready(&world, "False", "ProviderUnavailable").await
     })
@@ -253,12 +260,18 @@ async fn a_change_of_provider_begins_anew() {
         !world.pod_cidrs("a").await.is_empty()
     })
     .await;
-    let change = |provider| Patch::Merge(json!({"spec": {"cloud": {"provider": provider}}}));
     let parameters = PatchParams::default();
-    for (provider, reason) in [("gcp", "ProviderUnavailable"), ("none", "AllNodesRouted")] {
+    for (cloud, reason) in [
+        (
+            json!({"provider": "gcp", "gcp": {"clusterName": "prod"}}),
+            "ProviderUnavailable",
+        ),
+        (json!({"provider": "none", "gcp": null}), "AllNodesRouted"),
+    ] {
+        let change = Patch::Merge(json!({"spec": {"cloud": cloud}}));
         world
             .networks
-            .patch("default", &parameters, &change(provider))
+            .patch("default", &parameters, &change)
             .await
             .unwrap();
         eventually(reason, 10, async || {

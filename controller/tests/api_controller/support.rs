@@ -171,7 +171,7 @@ impl World {
     }
 
     /// A node that says which instance it is.
-    #[cfg(feature = "aws")]
+    #[cfg(any(feature = "aws", feature = "gcp"))]
     pub(crate) async fn add_instance(&self, name: &str, provider_id: &str) {
         let node = serde_json::from_value(json!({
             "metadata": {"name": name},

@@ -37,8 +37,9 @@ const INVALID: &str = r#"
 {"reservedCIDRs":["10.0.0.1/8"]} | spec.reservedCIDRs[0] | has host bits set
 {"cloud":{"provider":"moon"}} | spec.cloud.provider | supported values
 {"cloud":{"provider":"aws","linux":null}} | spec.cloud | needs the section aws
+{"cloud":{"provider":"gcp","linux":null}} | spec.cloud | needs the section gcp
 {"cloud":{"aws":{"clusterName":"x"}}} | spec.cloud.aws | belongs to provider aws
-{"cloud":{"gcp":{}}} | spec.cloud.gcp | belongs to provider gcp
+{"cloud":{"gcp":{"clusterName":"x"}}} | spec.cloud.gcp | belongs to provider gcp
 {"cloud":{"provider":"none","linux":{}}} | spec.cloud.linux | belongs to provider linux
 {"cloud":{"checkPeriod":"0s"}} | spec.cloud.checkPeriod | must be from 1s to 1h
 {"cloud":{"checkPeriod":"soon"}} | spec.cloud.checkPeriod | should match

@@ -43,7 +43,7 @@ fn without_labels(objects: &mut BTreeMap<Key, Value>, kind: &str, names: &[&str]
 
 #[test]
 fn each_provider_is_its_overlay_object_by_object() {
-    for provider in ["linux", "aws"] {
+    for provider in ["linux", "aws", "gcp"] {
         let set = format!("cloud.provider={provider}");
         let mut chart = rendered(&["--set", &set]).unwrap();
         without_labels(&mut chart, "", &LABELS_OF_HELM);
@@ -72,7 +72,7 @@ fn linux_is_the_default() {
 
 #[test]
 fn helm_finds_nothing_to_complain_of() {
-    for provider in ["linux", "aws"] {
+    for provider in ["linux", "aws", "gcp"] {
         let set = format!("cloud.provider={provider}");
         helm(None, &["lint", "--strict", &chart(), "--set", &set]).unwrap();
     }

@@ -10,13 +10,13 @@ async fn a_section_belongs_to_its_provider() {
     let sections = [
         ("linux", json!({})),
         ("aws", json!({ "clusterName": "prod" })),
-        ("gcp", json!({})),
+        ("gcp", json!({ "clusterName": "prod" })),
     ];
     for (section, content) in &sections {
         for provider in ["linux", "aws", "gcp", "none"] {
             let mut cloud = json!({ "provider": provider });
-            if provider == "aws" {
-                cloud["aws"] = json!({ "clusterName": "prod" });
+            if provider == "aws" || provider == "gcp" {
+                cloud[provider] = json!({ "clusterName": "prod" });
             }
             cloud[*section] = content.clone();
             let object = with("/cloud", cloud);
@@ -34,7 +34,7 @@ async fn a_section_belongs_to_its_provider() {
 #[tokio::test]
 async fn a_provider_is_named_and_known() {
     let world = world().await;
-    for provider in ["linux", "gcp", "none"] {
+    for provider in ["linux", "none"] {
         world
             .accepted(&with("/cloud", json!({ "provider": provider })))
             .await;
@@ -78,6 +78,61 @@ async fn aws_needs_the_name_of_the_cluster() {
     world
         .refused(twice, "spec.cloud.aws.routeTableIDs[1]", "rtb-1")
         .await;
+}
+
+#[tokio::test]
+async fn gcp_needs_the_name_of_the_cluster_and_its_settings_are_bounded() {
+    let world = world().await;
+    let object = with("/cloud", json!({ "provider": "gcp" }));
+    world
+        .refused(
+            object,
+            "spec.cloud",
+            "needs the section gcp, which says at least",
+        )
+        .await;
+    let gcp = |more: Value| {
+        let mut gcp = json!({ "clusterName": "prod" });
+        gcp.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        with("/cloud", json!({ "provider": "gcp", "gcp": gcp }))
+    };
+    for fine in [
+        json!({ "priority": 0, "tags": ["k8s-nodes", "a"] }),
+        json!({ "endpoint": "https://compute-psc.p.googleapis.com" }),
+        json!({ "endpoint": "http://[fd00::1]:8080/", "requestsPerMinute": 120 }),
+    ] {
+        world.accepted(&gcp(fine)).await;
+    }
+    for (wrong, field, why) in [
+        (
+            json!({ "priority": 65_536 }),
+            "priority",
+            "less than or equal to 65535",
+        ),
+        (json!({ "tags": ["Nodes"] }), "tags[0]", "should match"),
+        (json!({ "tags": ["a", "a"] }), "tags[1]", "Duplicate value"),
+        (
+            json!({ "endpoint": "compute.googleapis.com" }),
+            "endpoint",
+            "should match",
+        ),
+        (
+            json!({ "endpoint": "https://x/compute/v1/" }),
+            "endpoint",
+            "should match",
+        ),
+        (
+            json!({ "requestsPerMinute": 60 }),
+            "requestsPerMinute",
+            "greater than or equal to 120",
+        ),
+    ] {
+        world
+            .refused(gcp(wrong), &format!("spec.cloud.gcp.{field}"), why)
+            .await;
+    }
 }
 
 #[tokio::test]

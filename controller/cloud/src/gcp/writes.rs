@@ -1,0 +1,201 @@
+//! Changes to routes.
+//!
+//! Only a route's name is unique, and it says which cluster and block it is for: an insertion that is
+//! repeated, by whomever, is refused instead of making a second route. A deletion names the route, which is
+//! looked at just before.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use google_cloud_compute_v1::model::{Operation, operation::Status};
+use signpost_core::cloud::{CloudError, CloudErrorKind, ObservedRoute, Route, RouteChange};
+use uuid::Uuid;
+
+use super::{GcpNetwork, action::Action, errors, operations};
+use crate::Progress;
+
+/// Ids of requests. One identifies an attempt: Google answers the same id with the same operation, so it is
+/// used again only where the answer to that attempt was lost (`requestId` in the API reference).
+#[derive(Debug, Default)]
+pub(super) struct Attempts(Mutex<HashMap<RouteChange, Uuid>>);
+
+impl Attempts {
+    /// The id of an attempt at a change, or of the one before, of which nobody knows what became.
+    fn id(&self, change: &RouteChange) -> Uuid {
+        *self
+            .lock()
+            .entry(change.clone())
+            .or_insert_with(Uuid::new_v4)
+    }
+
+    /// The attempt has been answered.
+    fn answered(&self, change: &RouteChange) {
+        self.lock().remove(change);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RouteChange, Uuid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GcpNetwork {
+    /// Waits until a change may begin, and looks at what it would remove.
+    pub(super) async fn admit_route(&self, change: &RouteChange) -> Result<(), CloudError> {
+        let project = &self.place.project;
+        match change {
+            RouteChange::Create { .. } => {
+                self.pauses.pass().await;
+                self.api.calls.pass(project, Action::InsertRoute).await;
+            }
+            RouteChange::Delete { route, .. } => {
+                self.pauses.pass().await;
+                self.api.calls.pass(project, Action::DeleteRoute).await;
+                self.verify(route).await?;
+            }
+            RouteChange::Replace { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Looks whether a route is still the one that was meant and still ours.
+    async fn verify(&self, meant: &ObservedRoute) -> Result<(), CloudError> {
+        let name = handle(meant)?;
+        let now = self.api.route(&self.place.project, name).await?;
+        let problem = match &now {
+            None => "is gone",
+            Some(now) if !self.form.is_ours(now) => "is somebody else's now",
+            Some(now) if self.form.next_hop(now) != meant.next_hop => "leads elsewhere now",
+            Some(_) => return Ok(()),
+        };
+        Err(CloudError::new(
+            CloudErrorKind::NotFound,
+            format!("not begun: the route {name} {problem}"),
+        ))
+    }
+
+    /// Asks for a change that was admitted.
+    pub(super) async fn begin_route(&self, change: &RouteChange) -> Result<Progress, CloudError> {
+        self.operations.expect_one();
+        let project = &self.place.project;
+        let id = self.attempts.id(change).to_string();
+        let answer = match change {
+            RouteChange::Create { route, .. } => {
+                let new = self.form.of(route, &self.place);
+                self.api.insert_route(project, new, &id).await
+            }
+            RouteChange::Delete { route, .. } => {
+                self.api.delete_route(project, handle(route)?, &id).await
+            }
+            RouteChange::Replace { .. } => Err(CloudError::new(
+                CloudErrorKind::Invalid,
+                "a route of GCP cannot be led elsewhere: it is removed and made anew",
+            )),
+        };
+        let doubt = matches!(&answer, Err(error) if error.kind == CloudErrorKind::Unknown);
+        if !doubt {
+            self.attempts.answered(change);
+        }
+        match (answer, change) {
+            (Ok(operation), _) => self.progress(&operation, action(change)),
+            (Err(error), RouteChange::Create { route, .. })
+                if error.kind == CloudErrorKind::AlreadyExists =>
+            {
+                self.compare(route, error).await
+            }
+            (Err(error), _) => Err(self.take_note(error)),
+        }
+    }
+
+    /// The name of a route is taken: perhaps by the very route that is wanted, made by an attempt whose
+    /// answer was lost.
+    async fn compare(&self, wanted: &Route, refused: CloudError) -> Result<Progress, CloudError> {
+        let name = self.form.names.of(wanted.destination);
+        match self.api.route(&self.place.project, &name).await {
+            Ok(Some(there)) if !self.form.is_ours(&there) => Err(CloudError::new(
+                CloudErrorKind::AlreadyExists,
+                format!("the name {name} is taken by a route of somebody else: remove that route"),
+            )),
+            Ok(Some(there)) if self.form.next_hop(&there).as_ref() == Some(&wanted.next_hop) => {
+                Ok(Progress::Done)
+            }
+            Ok(None) => Err(CloudError::new(
+                CloudErrorKind::Transient,
+                format!("a route of the name {name} is being made or removed"),
+            )),
+            // Ours and otherwise: the next listing says so, too, and it is removed and made anew.
+            Ok(Some(_)) | Err(_) => Err(refused),
+        }
+    }
+
+    /// How far a change is that Google has taken on.
+    fn progress(&self, operation: &Operation, action: Action) -> Result<Progress, CloudError> {
+        if operation.status == Some(Status::Done) {
+            return match errors::of_operation(action, operation) {
+                Some(error) => Err(self.take_note(error)),
+                None => Ok(Progress::Done),
+            };
+        }
+        let name = operation.name.as_deref().ok_or_else(|| {
+            let problem = format!("{}: the answer names no operation", action.name());
+            CloudError::new(CloudErrorKind::Unknown, problem)
+        })?;
+        let name = operations::Name::Route(Arc::from(name));
+        Ok(Progress::Accepted(name.to_operation()))
+    }
+
+    /// Learns how full the network is from an error, and hands it on.
+    pub(super) fn take_note(&self, error: CloudError) -> CloudError {
+        if error.kind == CloudErrorKind::QuotaExceeded {
+            super::lock(&self.quota).refused(&error.detail);
+        }
+        error
+    }
+}
+
+fn action(change: &RouteChange) -> Action {
+    match change {
+        RouteChange::Create { .. } | RouteChange::Replace { .. } => Action::InsertRoute,
+        RouteChange::Delete { .. } => Action::DeleteRoute,
+    }
+}
+
+/// The name of a route that a listing showed.
+fn handle(route: &ObservedRoute) -> Result<&str, CloudError> {
+    route.handle.as_deref().ok_or_else(|| {
+        let problem = format!("the route for {} has no name", route.destination);
+        CloudError::new(CloudErrorKind::Invalid, problem)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use signpost_core::{
+        cloud::{NextHop, TableId},
+        node::NodeKey,
+    };
+
+    use super::*;
+
+    fn create(target: &str) -> RouteChange {
+        RouteChange::Create {
+            table: TableId("projects/p/global/networks/n".into()),
+            route: Route {
+                destination: "10.244.1.0/24".parse().unwrap(),
+                next_hop: NextHop::Target(target.into()),
+                node: NodeKey::new("n", "u"),
+            },
+        }
+    }
+
+    #[test]
+    fn an_id_is_used_again_only_while_its_attempt_is_unanswered() {
+        let attempts = Attempts::default();
+        let first = attempts.id(&create("a"));
+        assert_eq!(attempts.id(&create("a")), first);
+        assert_ne!(attempts.id(&create("b")), first, "another change");
+        attempts.answered(&create("a"));
+        assert_ne!(attempts.id(&create("a")), first);
+    }
+}
