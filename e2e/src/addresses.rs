@@ -16,8 +16,9 @@ pub const EXTERNAL_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2)
 
 /// All nodes' own addresses.
 pub const NODES_V4: &str = "172.30.0.0/16";
-/// All nodes' own addresses in a dual-stack cluster.
-pub const NODES_V6: &str = "fd30::/48";
+/// All nodes' own addresses in a dual-stack cluster: of the range from which Google networks have theirs
+/// (fd20::/20).
+pub const NODES_V6: &str = "fd20::/48";
 /// Addresses of bare nodes: a device of the router behind which nobody answers.
 pub const BARE_NODES_V4: &str = "172.29.0.0/16";
 /// Cluster IPs of services.
@@ -31,15 +32,15 @@ pub(crate) const API_SERVICE_V6: Ipv6Addr = Ipv6Addr::new(0xfd96, 0, 0, 0, 0, 0,
 /// The halves of [`NODES_V4`], one for each [`Zone`].
 pub(crate) const ZONES_V4: [&str; 2] = ["172.30.0.0/17", "172.30.128.0/17"];
 /// The parts of [`NODES_V6`], one for each [`Zone`].
-pub(crate) const ZONES_V6: [&str; 2] = ["fd30::/64", "fd30:0:0:1::/64"];
+pub(crate) const ZONES_V6: [&str; 2] = ["fd20::/64", "fd20:0:0:1::/64"];
 
 /// The part of [`NODES_V6`] for instances of bare nodes.
-pub(crate) const BARE_NODES_V6: &str = "fd30:0:0:2::/64";
+pub(crate) const BARE_NODES_V6: &str = "fd20:0:0:2::/64";
 
 /// The IPv6 address of the instance of a bare node with this IPv4 address.
 pub(crate) fn bare_v6(v4: Ipv4Addr) -> Ipv6Addr {
     let [.., high, low] = v4.octets();
-    Ipv6Addr::new(0xfd30, 0, 0, 2, 0, 0, high.into(), low.into())
+    Ipv6Addr::new(0xfd20, 0, 0, 2, high.into(), low.into(), 0, 2)
 }
 
 /// Where a node is: addresses of one zone are one range, so that it can be a subnet of a VPC.
@@ -99,7 +100,8 @@ impl Link {
             Zone::A => 0,
             Zone::B => 1,
         };
-        Ipv6Addr::new(0xfd30, 0, 0, zone, 0, 0, u16::from(self.0), host)
+        // Each instance of a Google network has a /96.
+        Ipv6Addr::new(0xfd20, 0, 0, zone, 0, u16::from(self.0), 0, host)
     }
 
     /// The node's addresses, IPv4 first.

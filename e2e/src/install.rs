@@ -25,6 +25,8 @@ pub enum Overlay {
     Linux,
     /// A VPC of AWS.
     Aws,
+    /// A VPC network of Google Cloud.
+    Gcp,
 }
 
 impl Overlay {
@@ -33,6 +35,7 @@ impl Overlay {
         match self {
             Self::Linux => "linux",
             Self::Aws => "aws",
+            Self::Gcp => "gcp",
         }
     }
 }
@@ -55,8 +58,8 @@ impl Cluster {
 
     /// The overlay that fits the cluster.
     pub fn overlay_of(&self) -> Overlay {
-        match self.parts.vpc {
-            Some(_) => Overlay::Aws,
+        match &self.parts.cloud {
+            Some(cloud) => cloud.overlay(),
             None => Overlay::Linux,
         }
     }
@@ -94,8 +97,8 @@ impl Cluster {
     /// What this cluster's controller has besides the overlay's, as a strategic merge patch.
     fn change(&self) -> Option<Value> {
         let mut environment = Vec::new();
-        if let Some(vpc) = &self.parts.vpc {
-            environment.extend(vpc.environment());
+        if let Some(cloud) = &self.parts.cloud {
+            environment.extend(cloud.environment());
         }
         let mut spec = json!({"template": {"spec": {}}});
         if self.parts.with_signpost {
@@ -123,10 +126,10 @@ impl Cluster {
         }))
     }
 
-    /// Creates the one `PodNetwork`; in a VPC its section for that is completed.
+    /// Creates the one `PodNetwork`; in a cloud its section for that is completed.
     pub async fn create_pod_network(&self, mut spec: Value) -> Result<()> {
-        if let Some(vpc) = &self.parts.vpc {
-            vpc.complete(&mut spec);
+        if let Some(cloud) = &self.parts.cloud {
+            cloud.complete(&mut spec);
         }
         identity::create_pod_network(&self.client(), &spec).await
     }

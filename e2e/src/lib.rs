@@ -23,7 +23,7 @@
 //! does not lead (reverse path filter; for IPv6 an nftables rule that does the same). It has no
 //! default route.
 //!
-//! Or the router is a VPC: see [`vpc`].
+//! Or the router is the network of an emulated cloud: see [`vpc`].
 //!
 //! Signpost runs as users install it: images in the nodes, an overlay of `manifests/` applied, one object
 //! created. The router's namespaces are a node of the cluster too, `control-plane`, on which the
@@ -87,7 +87,7 @@ pub use programs::Program;
 pub use rustix::process::Signal;
 pub use topology::NODE_DEVICE;
 pub use traffic::{Lap, Traffic};
-pub use vpc::{Vpc, VpcOptions};
+pub use vpc::{GcpOptions, Network, Vpc, VpcOptions};
 
 /// First argument of the process that cleans up after a cluster.
 const KEEPER_ROLE: &str = "cluster-keeper";

@@ -108,7 +108,7 @@ fn run() -> Result<()> {
         Command::Demo { nodes, cloud, keep } => {
             let cluster = runtime.block_on(demo::run(nodes, cloud))?;
             if keep {
-                let foreground = cloud == Wire::Aws;
+                let foreground = cloud != Wire::Linux;
                 let how = how_to(&cluster, foreground);
                 println!("\ncluster {} stays.\n{how}", cluster.id());
                 stay(&runtime, cluster, foreground);
@@ -140,7 +140,7 @@ fn run() -> Result<()> {
                     runtime.block_on(cluster.load_images(&node))?;
                 }
             }
-            let foreground = foreground || cloud == Wire::Aws;
+            let foreground = foreground || cloud != Wire::Linux;
             describe(&cluster, foreground);
             stay(&runtime, cluster, foreground);
             Ok(())
@@ -200,10 +200,18 @@ fn how_to(cluster: &Cluster, foreground: bool) -> String {
             emulator.region()
         )
     });
+    let gce = cluster.network().map_or(String::new(), |network| {
+        format!(
+            "call the emulated Compute Engine, from the router:\n  \
+             curl {}/compute/v1/{}\n",
+            network.emulator().url(),
+            "projects/e2e-host/global/routes"
+        )
+    });
     format!(
         "use it:\n  export KUBECONFIG={}\n  {kubectl} get podnetwork,nodes,pods -A\n\
          enter the router:\n  {enter}\n\
-         {ec2}\
+         {ec2}{gce}\
          end it:\n  {end}",
         cluster.kubeconfig().display(),
     )

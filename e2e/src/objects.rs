@@ -84,7 +84,7 @@ pub fn condition(node: &Node, kind: &str) -> Option<(String, String)> {
     ))
 }
 
-/// Creates one Node object that no machine stands behind (in a VPC an instance does), with labels.
+/// Creates one Node object that no machine stands behind (in a cloud an instance does), with labels.
 /// `number` chooses its address, from behind those of [`Cluster::create_bare_nodes`].
 pub async fn create_bare_node(
     cluster: &Cluster,
@@ -94,10 +94,7 @@ pub async fn create_bare_node(
 ) -> Result<()> {
     let labels: BTreeMap<&str, &str> = labels.iter().copied().collect();
     let address = Ipv4Addr::new(172, 29, 255, number);
-    let provider_id = match cluster.vpc() {
-        Ok(vpc) => Some(vpc.launch_bare(address).await?.provider_id()),
-        Err(_) => None,
-    };
+    let provider_id = cluster.launch_bare(address, name).await?;
     let object = json!({
         "apiVersion": "v1",
         "kind": "Node",

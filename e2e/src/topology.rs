@@ -17,9 +17,9 @@ const BARE_DEVICE: &str = "bare";
 
 /// Kernel settings of the router: it forwards, and for IPv4 it drops what comes from where its
 /// table does not lead. In a VPC it is not its one table that decides.
-pub(crate) fn router_sysctls(in_vpc: bool) -> Vec<(String, String)> {
+pub(crate) fn router_sysctls(in_cloud: bool) -> Vec<(String, String)> {
     let mut settings = quiet_sysctls();
-    let reverse_path = if in_vpc { "0" } else { "1" };
+    let reverse_path = if in_cloud { "0" } else { "1" };
     settings.extend(settings_of(&[
         ("net/ipv4/ip_forward", "1"),
         ("net/ipv6/conf/all/forwarding", "1"),
@@ -68,7 +68,11 @@ table ip6 wire {
 }";
 
 /// The router's own addresses, and unless it is a VPC's the reverse path filter for IPv6.
-pub(crate) async fn set_up_router(router: &Machine, dual_stack: bool, in_vpc: bool) -> Result<()> {
+pub(crate) async fn set_up_router(
+    router: &Machine,
+    dual_stack: bool,
+    in_cloud: bool,
+) -> Result<()> {
     let bare = BARE_NODES_V4.replace(".0.0/", ".0.1/");
     let commands = format!(
         "address add {API_V4}/32 dev lo
@@ -78,7 +82,7 @@ pub(crate) async fn set_up_router(router: &Machine, dual_stack: bool, in_vpc: bo
          link set {BARE_DEVICE} up"
     );
     ip(router, &[&commands]).await?;
-    if dual_stack && !in_vpc {
+    if dual_stack && !in_cloud {
         router
             .run_with_input(&["nft", "-f", "-"], REVERSE_PATH_V6)
             .await?;

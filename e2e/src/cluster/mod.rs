@@ -1,11 +1,12 @@
 //! A cluster: started as options say, changed by tests, gone when it is dropped.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::binaries::Binaries;
 use crate::identity;
@@ -14,7 +15,7 @@ use crate::keeper::{self, Keeper};
 use crate::machine::Machine;
 use crate::node::Node;
 use crate::pki::Pki;
-use crate::vpc::Vpc;
+use crate::vpc::{Cloud, Network, Vpc};
 
 mod nodes;
 mod options;
@@ -37,7 +38,7 @@ pub(crate) struct Parts {
     pub(crate) router_joins: bool,
     pub(crate) pki: Pki,
     pub(crate) router: Machine,
-    pub(crate) vpc: Option<Vpc>,
+    pub(crate) cloud: Option<Cloud>,
 }
 
 /// A running cluster. All of it ends when this is dropped.
@@ -93,10 +94,39 @@ impl Cluster {
     ///
     /// Fails if it was started without [`ClusterOptions::in_vpc`].
     pub fn vpc(&self) -> Result<&Vpc> {
-        self.parts
-            .vpc
-            .as_ref()
-            .context("the cluster is not in a VPC")
+        match &self.parts.cloud {
+            Some(Cloud::Aws(vpc)) => Ok(vpc),
+            _ => bail!("the cluster is not in a VPC of AWS"),
+        }
+    }
+
+    /// The emulated network of Google that the cluster is in.
+    ///
+    /// Fails if it was started without [`ClusterOptions::in_gcp`].
+    pub fn network(&self) -> Result<&Network> {
+        match &self.parts.cloud {
+            Some(Cloud::Gcp(network)) => Ok(network),
+            _ => bail!("the cluster is not in a network of Google"),
+        }
+    }
+
+    /// Whether the cluster is in the network of an emulated cloud.
+    pub fn is_in_a_cloud(&self) -> bool {
+        self.parts.cloud.is_some()
+    }
+
+    /// Launches an instance that no machine stands behind, where the cluster is in a cloud; gives what its
+    /// node's `spec.providerID` says.
+    pub(crate) async fn launch_bare(
+        &self,
+        address: Ipv4Addr,
+        name: &str,
+    ) -> Result<Option<String>> {
+        let Some(cloud) = &self.parts.cloud else {
+            return Ok(None);
+        };
+        let instance = cloud.launch_bare(address, name).await?;
+        Ok(Some(instance.provider_id()))
     }
 
     /// A host beyond the router, which has routes to nodes and none to pods.

@@ -58,11 +58,11 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Ends a machine for good, and terminates its instance in a VPC; its Node object stays.
+    /// Ends a machine for good, and terminates its instance in a cloud; its Node object stays.
     pub async fn terminate(&self, name: &str) -> Result<()> {
         self.power_off(name).await?;
-        if let (Some(vpc), Some(instance)) = (&self.parts.vpc, self.node(name)?.instance()) {
-            vpc.terminate(instance).await?;
+        if let (Some(cloud), Some(instance)) = (&self.parts.cloud, self.node(name)?.instance()) {
+            cloud.terminate(instance).await?;
         }
         let node = {
             let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
@@ -193,11 +193,8 @@ impl Cluster {
         let host = number + 256;
         let host = u16::try_from(host)?.to_be_bytes();
         let address = Ipv4Addr::new(172, 29, host[0], host[1]);
-        let provider_id = match &self.parts.vpc {
-            Some(vpc) => Some(vpc.launch_bare(address).await?.provider_id()),
-            None => None,
-        };
         let name = format!("bare-{number}");
+        let provider_id = self.launch_bare(address, &name).await?;
         let node = json!({
             "apiVersion": "v1",
             "kind": "Node",

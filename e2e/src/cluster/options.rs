@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::vpc::VpcOptions;
+use crate::vpc::{CloudOptions, GcpOptions, VpcOptions};
 
 /// Pods' range unless a test chooses another.
 pub const PODS_V4: &str = "10.244.0.0/16";
@@ -39,8 +39,8 @@ pub struct ClusterOptions {
     /// Whether the router's machine joins as a node, `control-plane`, as that of kubeadm does; else it is a
     /// node only to run Signpost's controller.
     pub router_joins: bool,
-    /// In an emulated VPC rather than behind a router whose kernel has all routes.
-    pub vpc: Option<VpcOptions>,
+    /// In the network of an emulated cloud rather than behind a router whose kernel has all routes.
+    pub cloud: Option<CloudOptions>,
 }
 
 impl ClusterOptions {
@@ -55,7 +55,7 @@ impl ClusterOptions {
             proxy_mode: ProxyMode::Iptables,
             pod_network: Some(spec),
             router_joins: false,
-            vpc: None,
+            cloud: None,
         }
     }
 
@@ -89,7 +89,15 @@ impl ClusterOptions {
     /// [`vpc`](crate::vpc). The `PodNetwork` gets a section for it.
     #[must_use]
     pub fn in_vpc(mut self, options: VpcOptions) -> Self {
-        self.vpc = Some(options);
+        self.cloud = Some(CloudOptions::Aws(options));
+        self
+    }
+
+    /// In an emulated VPC network of Google Cloud, with its routes as the wire: see
+    /// [`vpc`](crate::vpc). The `PodNetwork` gets a section for it.
+    #[must_use]
+    pub fn in_gcp(mut self, options: GcpOptions) -> Self {
+        self.cloud = Some(CloudOptions::Gcp(options));
         self
     }
 

@@ -19,7 +19,7 @@ use crate::keeper::{self, Keeper};
 use crate::machine::{Machine, MachineSpec, Service};
 use crate::node::Node;
 use crate::pki::Pki;
-use crate::vpc::Vpc;
+use crate::vpc::Cloud;
 use crate::{control_plane, identity, topology};
 
 /// Clusters started by this process, to tell their ids apart.
@@ -53,7 +53,7 @@ impl Cluster {
 
         let (dir, lock) = keeper::work_dir(&id)?;
         let router = dir.join("router");
-        let spec = router_spec(&router.join("machine.sock"), options.vpc.is_some());
+        let spec = router_spec(&router.join("machine.sock"), options.cloud.is_some());
         fs::write(router.join("machine.json"), serde_json::to_vec(&spec)?)?;
         let keeper = Keeper::start(&dir, lock, &programs.0.search_path())?;
         let started =
@@ -98,10 +98,10 @@ impl Cluster {
         let client = client(&kubeconfig).await?;
 
         router.attach().await?;
-        let (dual_stack, in_vpc) = (options.dual_stack, options.vpc.is_some());
-        topology::set_up_router(&router, dual_stack, in_vpc).await?;
-        let vpc = match options.vpc {
-            Some(options) => Some(Vpc::start(&router, &search_path, dual_stack, options).await?),
+        let (dual_stack, in_cloud) = (options.dual_stack, options.cloud.is_some());
+        topology::set_up_router(&router, dual_stack, in_cloud).await?;
+        let cloud = match options.cloud {
+            Some(options) => Some(Cloud::start(&router, &search_path, dual_stack, options).await?),
             None => None,
         };
         let parts = Arc::new(Parts {
@@ -116,7 +116,7 @@ impl Cluster {
             router_joins: options.router_joins,
             pki,
             router,
-            vpc,
+            cloud,
         });
         let control = (parts.with_signpost || parts.router_joins)
             .then(|| Node::of_router(Arc::clone(&parts)).map(Arc::new));
@@ -218,11 +218,11 @@ impl Cluster {
 }
 
 impl Cluster {
-    /// The first link that no node has; in a VPC, in the zone that has fewer nodes.
+    /// The first link that no node has; in a cloud, in the zone that has fewer nodes.
     fn free_link(&self, nodes: &BTreeMap<String, Arc<Node>>) -> Result<Link> {
         let is_free = |link: &Link| nodes.values().all(|node| node.link() != *link);
         let all = || (1..=254).map(Link).filter(is_free);
-        let first = if self.parts.vpc.is_some() {
+        let first = if self.parts.cloud.is_some() {
             let in_zone = |zone| {
                 let all = nodes.values().filter(|node| node.link().zone() == zone);
                 all.count()
@@ -232,7 +232,7 @@ impl Cluster {
             } else {
                 Zone::A
             };
-            // The first addresses of a subnet are the VPC's own.
+            // The first addresses of a subnet are the cloud's own.
             all().find(|link| link.zone() == zone && link.0 != 128)
         } else {
             all().next()
@@ -241,11 +241,11 @@ impl Cluster {
     }
 }
 
-fn router_spec(socket: &Path, in_vpc: bool) -> MachineSpec {
+fn router_spec(socket: &Path, in_cloud: bool) -> MachineSpec {
     MachineSpec {
         hostname: "router".into(),
         socket: socket.to_path_buf(),
-        sysctls: topology::router_sysctls(in_vpc),
+        sysctls: topology::router_sysctls(in_cloud),
         overlays: Vec::new(),
         binds: Vec::new(),
         forward_to: Some("127.0.0.1:6443".into()),

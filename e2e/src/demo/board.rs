@@ -86,11 +86,12 @@ impl<'a> Board<'a> {
         Ok(table)
     }
 
-    /// A column that there is in a VPC only.
+    /// A column that there is in a cloud only.
     fn zone(&self, text: &str) -> String {
-        match self.cluster.vpc() {
-            Ok(_) => format!("{text:<5}"),
-            Err(_) => String::new(),
+        if self.cluster.is_in_a_cloud() {
+            format!("{text:<5}")
+        } else {
+            String::new()
         }
     }
 

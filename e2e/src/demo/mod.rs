@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use kube::Api;
 use signpost_api::PodNetwork;
 
-use crate::{Binaries, Cluster, ClusterOptions, Pod, PodSpec, VpcOptions};
+use crate::{Binaries, Cluster, ClusterOptions, GcpOptions, Pod, PodSpec, VpcOptions};
 
 mod board;
 mod matrix;
@@ -34,6 +34,8 @@ pub enum Wire {
     Linux,
     /// An emulated AWS VPC: two subnets in two zones, each with a route table.
     Aws,
+    /// An emulated VPC network of Google Cloud: a subnet for each of two zones, and routes.
+    Gcp,
 }
 
 impl Wire {
@@ -43,8 +45,16 @@ impl Wire {
         match self {
             Self::Linux => options,
             Self::Aws => options.in_vpc(VpcOptions::default()),
+            Self::Gcp => options.in_gcp(slow_gcp()),
         }
     }
+}
+
+/// Operations take as long as they do at Google, at best.
+fn slow_gcp() -> GcpOptions {
+    let mut options = GcpOptions::default();
+    options.settings.operations = [2.0, 5.0];
+    options
 }
 
 /// What was timed, in order.
@@ -74,6 +84,13 @@ pub async fn run(nodes: u8, wire: Wire) -> Result<Cluster> {
         );
     }
 
+    if wire == Wire::Gcp {
+        heading("The network that nodes join: pods reach each other only as its routes say");
+        print!("{}", shown::subnets(&cluster)?);
+        println!(
+            "    Every change of a route is an operation, which here takes two to five seconds"
+        );
+    }
     if wire == Wire::Aws {
         heading("The VPC that nodes join: pods reach each other only as its route tables say");
         print!("{}", shown::subnets(&cluster)?);
@@ -122,9 +139,16 @@ pub async fn run(nodes: u8, wire: Wire) -> Result<Cluster> {
     pods.retain(|pod| pod.node().name() != "node-1");
     show_paths(&cluster, &pods).await?;
 
-    if wire == Wire::Aws {
-        heading("What the route tables of the VPC hold");
-        print!("{}", shown::contents(&cluster)?);
+    match wire {
+        Wire::Linux => {}
+        Wire::Aws => {
+            heading("What the route tables of the VPC hold");
+            print!("{}", shown::contents(&cluster)?);
+        }
+        Wire::Gcp => {
+            heading("What the network has for routes");
+            print!("{}", shown::contents(&cluster)?);
+        }
     }
 
     heading("What kubectl says");

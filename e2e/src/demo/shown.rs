@@ -1,4 +1,5 @@
-//! Where the routes are that the demonstration shows: in the router's kernel, or in a VPC's tables.
+//! Where the routes are that the demonstration shows: in the router's kernel, in a VPC's tables, or in a
+//! network of Google.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,13 +7,17 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use signpost_ec2::TargetState;
+use signpost_gce::NextHop;
 
 use crate::addresses::Zone;
-use crate::vpc::tables;
-use crate::{Cluster, Node, Vpc};
+use crate::vpc::{gcp, tables};
+use crate::{Cluster, Network, Node, Vpc};
 
-/// The subnets of a VPC, and the table that decides for each; empty outside of one.
+/// The subnets of a VPC, and the table that decides for each, or those of a network; empty elsewhere.
 pub(super) fn subnets(cluster: &Cluster) -> Result<String> {
+    if let Ok(network) = cluster.network() {
+        return subnets_of(network);
+    }
     let Ok(vpc) = cluster.vpc() else {
         return Ok(String::new());
     };
@@ -33,17 +38,42 @@ pub(super) fn subnets(cluster: &Cluster) -> Result<String> {
     Ok(text)
 }
 
+fn subnets_of(network: &Network) -> Result<String> {
+    let mut text = String::new();
+    for subnet in network.emulator().snapshot().subnetworks {
+        let name = subnet.path.rsplit('/').next().unwrap_or_default();
+        writeln!(
+            text,
+            "    {name}  {:<17}  in {}",
+            subnet.range, subnet.region
+        )?;
+    }
+    Ok(text)
+}
+
 /// Which table is shown in which column.
 pub(super) fn headings(cluster: &Cluster) -> &'static [&'static str] {
-    match cluster.vpc() {
-        Ok(_) => &["TABLE OF ZONE A", "TABLE OF ZONE B"],
-        Err(_) => &["ROUTE ON THE ROUTER"],
+    if cluster.vpc().is_ok() {
+        &["TABLE OF ZONE A", "TABLE OF ZONE B"]
+    } else if cluster.network().is_ok() {
+        &["ROUTE OF THE NETWORK"]
+    } else {
+        &["ROUTE ON THE ROUTER"]
     }
 }
 
 /// What each of these tables has for a destination.
 pub(super) async fn cells(cluster: &Cluster) -> Result<BTreeMap<String, Vec<String>>> {
     let mut cells = BTreeMap::<String, Vec<String>>::new();
+    if let Ok(network) = cluster.network() {
+        let routes = gcp::routes::routes(network)?.into_iter();
+        return Ok(routes
+            .map(|(to, instance)| {
+                let name = instance.rsplit('/').next().unwrap_or_default();
+                (to.to_string(), vec![format!("{to} to {name}")])
+            })
+            .collect());
+    }
     let Ok(vpc) = cluster.vpc() else {
         let routes = of_kernel(cluster).await?.into_iter();
         return Ok(routes
@@ -63,6 +93,11 @@ pub(super) async fn cells(cluster: &Cluster) -> Result<BTreeMap<String, Vec<Stri
 
 /// Whether a route leads to a node, in any table.
 pub(super) async fn leads_to(cluster: &Cluster, node: &Node) -> Result<bool> {
+    if let Ok(network) = cluster.network() {
+        let instance = &node.instance().context("an instance")?.interface;
+        let routes = gcp::routes::routes(network)?;
+        return Ok(routes.values().any(|target| target == instance));
+    }
     let Ok(vpc) = cluster.vpc() else {
         let next_hop = node.link().node_v4().to_string();
         let routes = of_kernel(cluster).await?;
@@ -78,8 +113,31 @@ pub(super) async fn leads_to(cluster: &Cluster, node: &Node) -> Result<bool> {
     Ok(false)
 }
 
-/// The contents of a VPC's tables; empty outside of one.
+/// The routes of a network of Google.
+fn contents_of(network: &Network) -> Result<String> {
+    let mut text = String::new();
+    let mut routes = network.emulator().snapshot().routes;
+    routes.sort_by_key(|route| route.destination);
+    for route in routes {
+        let target = match &route.next_hop {
+            NextHop::Instance(instance) => instance.trim_start_matches("projects/").to_owned(),
+            NextHop::Address(address) => address.to_string(),
+            NextHop::Gateway => "the internet".to_owned(),
+            NextHop::Network => "the network itself".to_owned(),
+            NextHop::Other(other) => other.clone(),
+        };
+        let to = route.destination.to_string();
+        let state = if route.usable { "" } else { "  drops" };
+        writeln!(text, "      {to:<18} {target}{state}  ({})", route.name)?;
+    }
+    Ok(text)
+}
+
+/// The contents of a VPC's tables, or of a network; empty elsewhere.
 pub(super) fn contents(cluster: &Cluster) -> Result<String> {
+    if let Ok(network) = cluster.network() {
+        return contents_of(network);
+    }
     let Ok(vpc) = cluster.vpc() else {
         return Ok(String::new());
     };

@@ -99,7 +99,7 @@ async fn odd_nodes(arena: &mut Arena) -> Result<()> {
     let addresses = |list: Value| json!({"status": {"addresses": list}});
     let internal = |ip: &str| addresses(json!([{"type": "InternalIP", "address": ip}]));
     let odd = [
-        (internal("fd30:0:0:99::2"), "NoNextHop", "IPv4"),
+        (internal("fd20:0:0:99::2"), "NoNextHop", "IPv4"),
         (addresses(json!([])), "InstanceUnsupported", "--node-ip"),
         (
             addresses(json!([{"type": "ExternalIP", "address": "172.29.0.9"}])),

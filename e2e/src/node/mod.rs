@@ -109,7 +109,7 @@ impl Node {
         self.dir.join(path.trim_start_matches('/'))
     }
 
-    /// The instance that the node is in a VPC; none elsewhere, or before it was first booted.
+    /// The instance that the node is in a cloud; none elsewhere, or before it was first booted.
     pub fn instance(&self) -> Option<&Instance> {
         self.instance.get()
     }
@@ -128,9 +128,9 @@ impl Node {
         fs::create_dir_all(self.path("run"))?;
         drop(fs::remove_file(self.dir.join("machine.sock")));
         cgroups::create(&self.parts.id, &self.name)?;
-        if let Some(vpc) = self.parts.vpc.as_ref().filter(|_| !self.is_of_router()) {
+        if let Some(cloud) = self.parts.cloud.as_ref().filter(|_| !self.is_of_router()) {
             self.instance
-                .get_or_try_init(|| vpc.launch(self.link))
+                .get_or_try_init(|| cloud.launch(self.link, &self.name))
                 .await?;
         }
         let spec = self.dir.join("machine.json");

@@ -4,7 +4,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use signpost_ec2::Emulator;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
@@ -14,6 +13,15 @@ use super::plan::{Devices, Numbers, Plan};
 
 /// Pause before the kernel is told again what it refused.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// An emulator of a cloud whose network packets follow.
+pub(super) trait Emulated: Send + Sync + 'static {
+    /// What its state means for packets now, and the state's version.
+    fn plan(&self, devices: &Devices, numbers: &mut Numbers) -> (u64, Plan);
+
+    /// Waits until the state's version is beyond `since`.
+    async fn changed(&self, since: u64);
+}
 
 /// What the fabric has to know of its cluster.
 #[derive(Clone, Debug)]
@@ -27,32 +35,30 @@ pub(super) struct Setup {
 ///
 /// Runs in the network namespace that the calling thread is in.
 pub(super) async fn run(
-    emulator: &Emulator,
+    emulator: &impl Emulated,
     setup: &Setup,
     followed: &watch::Sender<u64>,
 ) -> Result<()> {
     let mut kernel = Kernel::new(setup.dual_stack, &setup.search_path);
     let mut links = Links::watch(&setup.search_path)?;
     let mut numbers = Numbers::default();
-    let mut state = emulator.snapshot();
     loop {
         let devices = links.up().await?;
-        let plan = Plan::of(&state, &devices, &mut numbers);
+        let (version, plan) = emulator.plan(&devices, &mut numbers);
         match kernel.follow(plan, &devices).await {
             Ok(()) => {
-                followed.send_replace(state.version);
+                followed.send_replace(version);
                 tokio::select! {
-                    _ = emulator.changed(state.version) => {}
+                    () = emulator.changed(version) => {}
                     told = links.changed() => told?,
                 }
             }
             Err(error) => {
                 // As a rule a device has gone between the listing and the command.
-                eprintln!("the router's kernel does not follow the VPC yet: {error:#}");
+                eprintln!("the router's kernel does not follow the network yet: {error:#}");
                 tokio::time::sleep(AGAIN).await;
             }
         }
-        state = emulator.snapshot();
     }
 }
 

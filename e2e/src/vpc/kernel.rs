@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::plan::{Devices, Plan, Way};
+use super::plan::{Devices, Exit, Plan, Way};
 
 /// The check of sources and destinations, for whatever comes from and goes to an instance. Neighbour
 /// discovery is between the two ends of a link.
@@ -128,10 +128,11 @@ impl Kernel {
             if told.routes.get(&(*table, *to)) != Some(way) {
                 line(
                     &mut lines,
-                    format_args!("route replace {} table {table}", route(*to, way)),
+                    format_args!("route replace table {table} {}", route(*to, way)),
                 );
             }
         }
+        let exists = |exit: &Exit| devices.get(&exit.device) == Some(&exit.index);
         let gone = told
             .routes
             .iter()
@@ -140,12 +141,13 @@ impl Kernel {
             let kernel_has_it = match way {
                 Way::Drop => true,
                 // Routes go with their device.
-                Way::Out { device, index, .. } => devices.get(device) == Some(index),
+                Way::Out(exit) => exists(exit),
+                Way::Spread(exits) => exits.iter().any(exists),
             };
             if kernel_has_it {
                 line(
                     &mut lines,
-                    format_args!("route delete {} table {table}", route(*to, way)),
+                    format_args!("route delete table {table} {}", route(*to, way)),
                 );
             }
         }
@@ -220,14 +222,21 @@ fn line(lines: &mut String, line: std::fmt::Arguments<'_>) {
 fn route(to: IpNet, way: &Way) -> String {
     match way {
         Way::Drop => format!("blackhole {to}"),
-        Way::Out {
-            device, via: None, ..
-        } => format!("{to} dev {device}"),
-        Way::Out {
-            device,
-            via: Some(via),
-            ..
-        } => format!("{to} via {via} dev {device} onlink"),
+        Way::Out(exit) => format!("{to} {}", out(exit)),
+        Way::Spread(exits) => {
+            let hops: Vec<String> = exits
+                .iter()
+                .map(|exit| format!("nexthop {}", out(exit)))
+                .collect();
+            format!("{to} {}", hops.join(" "))
+        }
+    }
+}
+
+fn out(exit: &Exit) -> String {
+    match exit.via {
+        None => format!("dev {}", exit.device),
+        Some(via) => format!("via {via} dev {} onlink", exit.device),
     }
 }
 

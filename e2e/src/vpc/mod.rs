@@ -1,15 +1,13 @@
-//! An emulated VPC as the wire between nodes.
+//! An emulated cloud's network as the wire between nodes.
 //!
-//! The control plane of the VPC is the EC2 emulator, which listens on the router. Its data
-//! plane is the router's kernel: what comes from a node's interface follows the route table of the
-//! interface's subnet and nothing else; what is neither from nor for an interface's own addresses is
-//! dropped unless its source/destination check is off; blackholes drop. The kernel follows the
-//! emulator's true state within milliseconds, whatever the API's readers see of it yet.
+//! The control plane is an emulator of the cloud's API, which listens on the router. The data plane is the
+//! router's kernel, which follows the emulator's true state within milliseconds, whatever the API's
+//! readers see of it yet.
 //!
 //! | question | file |
 //! |---|---|
-//! | which VPC do clusters have | `scene` |
-//! | what does a state of the VPC mean for packets | `plan` |
+//! | how does the network of each cloud behave | [`aws`], [`gcp`] |
+//! | what is the kernel to do | `plan` |
 //! | how is the kernel told | `kernel` |
 //! | when is it told | `fabric` |
 //! | where does all of it run | `place` |
@@ -19,188 +17,136 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
-use signpost_ec2::{Answer, Client, Emulator, Settings, TableState};
+use tokio::sync::watch;
 
-use crate::addresses::{Link, Zone};
+use crate::addresses::Link;
+use crate::install::Overlay;
 use crate::machine::Machine;
 
+pub mod aws;
 mod fabric;
+pub mod gcp;
 mod kernel;
 mod place;
 mod plan;
-mod scene;
-pub mod tables;
 
-use fabric::Setup;
-use place::Place;
-pub use scene::Instance;
-use scene::Scene;
+pub use aws::{Vpc, VpcOptions, tables};
+pub use gcp::{GcpOptions, Network};
+
+/// The name of every cluster: in the tag `kubernetes.io/cluster/NAME` or in its routes.
+pub const CLUSTER_NAME: &str = "e2e";
 
 /// How long the kernel may take to follow the emulator: many times what it does take.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The name of every cluster in the tag `kubernetes.io/cluster/NAME`.
-pub const CLUSTER_NAME: &str = "e2e";
 
-/// What kind of VPC a cluster is in.
-#[derive(Clone, Debug, Default)]
-pub struct VpcOptions {
-    /// How the emulated EC2 behaves: quotas, rates, delays.
-    pub settings: Settings,
+/// What kind of network a cluster is in.
+#[derive(Clone, Debug)]
+pub enum CloudOptions {
+    /// A VPC of AWS.
+    Aws(VpcOptions),
+    /// A VPC network of Google Cloud.
+    Gcp(GcpOptions),
 }
 
-/// A VPC with two subnets in two zones, and a route table for each.
-pub struct Vpc {
-    place: Place,
-    scene: Scene,
+/// The network that a cluster is in.
+pub(crate) enum Cloud {
+    Aws(Vpc),
+    Gcp(Network),
 }
 
-impl Vpc {
-    /// Starts the emulator on the router, and builds the scene.
+/// An instance, as a node knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id at AWS, `i-…`, its name at Google.
+    pub id: String,
+    /// Its zone.
+    pub zone: String,
+    /// What routes to it lead to: at AWS its primary network interface, `eni-…`, at Google itself,
+    /// `projects/P/zones/Z/instances/N`.
+    pub interface: String,
+    provider_id: String,
+}
+
+impl Instance {
+    /// What a node's `spec.providerID` says about it.
+    pub fn provider_id(&self) -> String {
+        self.provider_id.clone()
+    }
+}
+
+impl Cloud {
+    /// Starts the emulator on the router, and builds what nodes are launched into.
     pub(crate) async fn start(
         router: &Machine,
         search_path: &str,
         dual_stack: bool,
-        options: VpcOptions,
+        options: CloudOptions,
     ) -> Result<Self> {
-        let setup = Setup {
+        let setup = fabric::Setup {
             dual_stack,
             search_path: search_path.to_owned(),
         };
-        let place = Place::start(router.pid(), options.settings, setup).await?;
-        let scene = Scene::build(&place, CLUSTER_NAME, dual_stack).await?;
-        Ok(Self { place, scene })
+        Ok(match options {
+            CloudOptions::Aws(options) => Self::Aws(Vpc::start(router, setup, options).await?),
+            CloudOptions::Gcp(options) => Self::Gcp(Network::start(router, setup, options).await?),
+        })
     }
 
-    /// The emulator: its true state, its log of calls, faults and settings.
-    pub fn emulator(&self) -> &Emulator {
-        &self.place.emulator
-    }
-
-    /// Calls the EC2 API as somebody who is not Signpost, and returns when packets go accordingly.
-    pub async fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Answer> {
-        let answer = self.place.call(action, parameters).await?;
-        self.settled().await?;
-        Ok(answer)
-    }
-
-    /// Waits until packets go as the emulator's state says.
-    pub async fn settled(&self) -> Result<()> {
-        let version = self.emulator().snapshot().version;
-        let mut followed = self.place.followed.clone();
-        let reached = followed.wait_for(|followed| *followed >= version);
-        let reached = tokio::time::timeout(LIMIT, reached).await;
-        reached
-            .map_err(|_| anyhow!("the router's kernel does not follow the VPC after {LIMIT:?}"))?
-            .context("the VPC's fabric has ended, its error stands above")?;
-        Ok(())
-    }
-
-    /// The VPC's id.
-    pub fn id(&self) -> &str {
-        &self.scene.vpc
-    }
-
-    /// The id of the route table that decides for packets from a zone's nodes.
-    pub fn table_of(&self, zone: Zone) -> &str {
-        match zone {
-            Zone::A => &self.scene.tables[0],
-            Zone::B => &self.scene.tables[1],
+    /// Launches the instance of a link's node, whose name Google wants to know.
+    pub(crate) async fn launch(&self, link: Link, name: &str) -> Result<Instance> {
+        match self {
+            Self::Aws(vpc) => vpc.launch(link).await,
+            Self::Gcp(network) => network.launch(link, name).await,
         }
-    }
-
-    /// The id of the VPC's internet gateway.
-    pub fn gateway(&self) -> &str {
-        &self.scene.gateway
-    }
-
-    /// The id of the subnet that a link's node is in.
-    pub fn subnet_of(&self, link: Link) -> &str {
-        self.scene.subnet_of(link)
-    }
-
-    /// A route table by its id, as packets meet it now.
-    pub fn table(&self, id: &str) -> Result<TableState> {
-        let tables = self.emulator().snapshot().route_tables;
-        let table = tables.into_iter().find(|table| table.id == id);
-        table.with_context(|| format!("there is no route table {id}"))
-    }
-
-    /// Makes one more route table, with a route to the internet; gives its id.
-    pub async fn create_table(&self, tagged: bool) -> Result<String> {
-        let table = self.scene.table(&self.place, tagged).await?;
-        self.settled().await?;
-        Ok(table)
-    }
-
-    /// Launches the instance of a link's node.
-    pub(crate) async fn launch(&self, link: Link) -> Result<Instance> {
-        let instance = self.scene.launch(&self.place, link).await?;
-        self.settled().await?;
-        Ok(instance)
     }
 
     /// Launches an instance that no machine stands behind, with an address of the range of bare nodes,
     /// and one of IPv6 if the cluster has both families.
-    pub async fn launch_bare(&self, address: Ipv4Addr) -> Result<Instance> {
-        self.scene.launch_bare(&self.place, address).await
+    pub(crate) async fn launch_bare(&self, address: Ipv4Addr, name: &str) -> Result<Instance> {
+        match self {
+            Self::Aws(vpc) => vpc.launch_bare(address).await,
+            Self::Gcp(network) => network.launch_bare(address, name).await,
+        }
     }
 
-    /// Makes one more network interface, with the addresses of a link's node, and attaches it to an
-    /// instance. Gives its id.
-    pub(crate) async fn attach(&self, instance: &Instance, link: Link) -> Result<String> {
-        let interface = self.scene.attach(&self.place, instance, link).await?;
-        self.settled().await?;
-        Ok(interface)
+    /// Terminates an instance: packets to it are lost.
+    pub(crate) async fn terminate(&self, instance: &Instance) -> Result<()> {
+        match self {
+            Self::Aws(vpc) => vpc.terminate(instance).await,
+            Self::Gcp(network) => network.terminate(instance).await,
+        }
     }
 
-    /// Terminates an instance: its interface is gone, and packets to it are lost.
-    pub async fn terminate(&self, instance: &Instance) -> Result<()> {
-        self.call("TerminateInstances", &[("InstanceId.1", &instance.id)])
-            .await
-            .map(drop)
-    }
-
-    /// Completes the `spec` of a `PodNetwork` so that it means this VPC.
+    /// Completes the `spec` of a `PodNetwork` so that it means this network.
     pub(crate) fn complete(&self, spec: &mut Value) {
-        let cloud = &mut spec["cloud"];
-        cloud["provider"] = "aws".into();
-        cloud["aws"]["clusterName"] = CLUSTER_NAME.into();
-        cloud["aws"]["region"] = self.emulator().region().into();
-        cloud["aws"]["vpcID"] = self.id().into();
+        match self {
+            Self::Aws(vpc) => vpc.complete(spec),
+            Self::Gcp(network) => network.complete(spec),
+        }
     }
 
     /// What has to be in a program's environment so that it finds the emulator, and nothing else.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 6] {
-        [
-            ("AWS_ENDPOINT_URL", self.emulator().url()),
-            ("AWS_ACCESS_KEY_ID", "AKIASIGNPOST".into()),
-            ("AWS_SECRET_ACCESS_KEY", "not-a-secret".into()),
-            ("AWS_EC2_METADATA_DISABLED", "true".into()),
-            // Nothing of whoever runs the tests.
-            ("AWS_CONFIG_FILE", "/dev/null".into()),
-            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".into()),
-        ]
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Aws(vpc) => vpc.environment().into(),
+            Self::Gcp(network) => network.environment().into(),
+        }
+    }
+
+    pub(crate) fn overlay(&self) -> Overlay {
+        match self {
+            Self::Aws(_) => Overlay::Aws,
+            Self::Gcp(_) => Overlay::Gcp,
+        }
     }
 }
 
-impl Place {
-    /// Calls the EC2 API from within the router's network.
-    async fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Answer> {
-        let client = Client::new(&self.emulator.url(), self.emulator.region())
-            .with_access_key("AKIAHARNESS");
-        let owned: Vec<(String, String)> = parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        let named = action.to_owned();
-        let call = self.handle.spawn(async move {
-            let parameters: Vec<(&str, &str)> = owned
-                .iter()
-                .map(|(name, value)| (&**name, &**value))
-                .collect();
-            client.call(&named, &parameters).await
-        });
-        let answer = call.await.context("the VPC's thread has ended")?;
-        answer.with_context(|| format!("{action} {parameters:?}"))
-    }
+/// Waits until the router's kernel follows a version of the emulator's state.
+async fn settled(mut followed: watch::Receiver<u64>, version: u64) -> Result<()> {
+    let reached = followed.wait_for(|followed| *followed >= version);
+    let reached = tokio::time::timeout(LIMIT, reached).await;
+    reached
+        .map_err(|_| anyhow!("the router's kernel does not follow the network after {LIMIT:?}"))?
+        .context("the network's fabric has ended, its error stands above")?;
+    Ok(())
 }

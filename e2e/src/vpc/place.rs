@@ -8,20 +8,26 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use signpost_ec2::{Emulator, Options, Settings};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{oneshot, watch};
 
 use crate::addresses::API_V4;
 
-use super::fabric::{self, Setup};
+use super::fabric::{self, Emulated, Setup};
 
 /// Where the emulator's API is, seen from the router and from nodes.
-const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(API_V4), 4566);
+pub(super) const fn api_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(API_V4), 4566)
+}
+
+/// Where its metadata server is, if it has one.
+pub(super) const fn metadata_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(API_V4), 4567)
+}
 
 /// An emulator in another network namespace, and the fabric there. Both end when this is dropped.
-pub(super) struct Place {
-    pub(super) emulator: Arc<Emulator>,
+pub(super) struct Place<E> {
+    pub(super) emulator: Arc<E>,
     /// Whoever runs on it has the other namespace's network.
     pub(super) handle: Handle,
     /// The version of the emulator's state that the kernel follows.
@@ -30,23 +36,28 @@ pub(super) struct Place {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Place {
+impl<E: Emulated> Place<E> {
     /// Starts both in the network namespace of a process.
-    pub(super) async fn start(process: u32, settings: Settings, setup: Setup) -> Result<Self> {
+    pub(super) async fn start(
+        process: u32,
+        setup: Setup,
+        begin: impl AsyncFnOnce() -> Result<E> + Send + 'static,
+    ) -> Result<Self> {
         let (end, ended) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
         let (follow, followed) = watch::channel(0);
         let body = move || {
-            if let Err(error) = live(process, settings, &setup, ready, &follow, ended) {
-                eprintln!("the VPC's fabric ended: {error:#}");
+            if let Err(error) = live(process, begin, &setup, ready, &follow, ended) {
+                eprintln!("the network's fabric ended: {error:#}");
             }
         };
         let thread = std::thread::Builder::new()
-            .name("vpc".into())
+            .name("network".into())
             .spawn(body)
-            .context("starting the VPC's thread")?;
+            .context("starting the network's thread")?;
         let started = is_ready.await;
-        let (emulator, handle) = started.context("starting the VPC; what failed stands above")?;
+        let (emulator, handle) =
+            started.context("starting the network; what failed stands above")?;
         Ok(Self {
             emulator,
             handle,
@@ -57,7 +68,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl<E> Drop for Place<E> {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
@@ -67,13 +78,13 @@ impl Drop for Place {
     }
 }
 
-type Ready = oneshot::Sender<(Arc<Emulator>, Handle)>;
+type Ready<E> = oneshot::Sender<(Arc<E>, Handle)>;
 
-fn live(
+fn live<E: Emulated>(
     process: u32,
-    settings: Settings,
+    begin: impl AsyncFnOnce() -> Result<E>,
     setup: &Setup,
-    ready: Ready,
+    ready: Ready<E>,
     followed: &watch::Sender<u64>,
     ended: oneshot::Receiver<()>,
 ) -> Result<()> {
@@ -84,17 +95,11 @@ fn live(
         .context("entering the router's network")?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let options = Options {
-            listen: LISTEN,
-            settings,
-            ..Options::default()
-        };
-        let emulator = Emulator::start(options).await;
-        let emulator = Arc::new(emulator.context("starting the EC2 emulator")?);
+        let emulator = Arc::new(begin().await?);
         // Nobody waits any more if it is to end already.
         drop(ready.send((Arc::clone(&emulator), Handle::current())));
         tokio::select! {
-            result = fabric::run(&emulator, setup, followed) => result,
+            result = fabric::run(&*emulator, setup, followed) => result,
             _ = ended => Ok(()),
         }
     })

@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod gcp;
 mod harness;
 mod installed;
 mod rows;
@@ -41,6 +42,7 @@ fn main() -> std::io::Result<ExitCode> {
 
     installed::add_to(&mut suite);
     vpc::add_to(&mut suite);
+    gcp::add_to(&mut suite);
     rows::add_to(&mut suite);
     suite.alone(named!(upstream::a_few_of_kubernetes_own_tests_pass));
     suite.arenas(["faults-a", "faults-b"], faults::all());

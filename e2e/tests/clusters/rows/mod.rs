@@ -3,6 +3,7 @@
 mod addresses;
 mod bridge;
 mod controller;
+mod gcp;
 mod joining;
 mod masquerade;
 mod paths;
@@ -82,6 +83,7 @@ pub(crate) fn add_to(suite: &mut Suite) {
             policies::r20_a_network_policy_engine_runs_beside_signpost
         ));
     vpc::add_to(suite);
+    gcp::add_to(suite);
     suite.alone(named!(
         rights::each_program_uses_exactly_the_verbs_that_it_is_granted
     ));

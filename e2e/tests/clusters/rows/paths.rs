@@ -25,6 +25,12 @@ pub(crate) async fn r02_five_paths_in_a_vpc(cluster: &Cluster) -> Result<()> {
     five_paths(cluster, "r02").await
 }
 
+/// The same in a network of Google.
+pub(crate) async fn r02_five_paths_in_a_network_of_google(cluster: &Cluster) -> Result<()> {
+    cluster.network()?;
+    five_paths(cluster, "r02").await
+}
+
 /// From a pod on each node: to its own node, to each other node, to a pod on the same node, to a pod
 /// on each other node, and to a host beyond the router that knows no way back to pods.
 async fn five_paths(cluster: &Cluster, prefix: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use serde_json::Value;
 use signpost_emulator::View;
 
@@ -120,10 +120,51 @@ pub(super) fn alias(
     }
 }
 
-/// The first address of a /96 in a subnetwork's range of IPv6, which every interface gets.
-pub(super) fn ipv6(world: &mut World, prefix: &str) -> Option<Ipv6Addr> {
-    let net: ipnet::Ipv6Net = prefix.parse().ok()?;
-    let part = u32::from_str_radix(&world.hex(8), 16).ok()?.max(1);
-    let bits = u128::from(net.network()) | (u128::from(part) << 32);
-    Some(Ipv6Addr::from(bits))
+/// The first address of a /96 in a subnetwork's range of IPv6, which every interface gets; or the one that
+/// is wanted ("it must be unused and in the same region", `ipv6Address` in the discovery document), whose
+/// /96 no other has.
+pub(super) fn ipv6(
+    world: &mut World,
+    (subnetwork, prefix): (&str, &str),
+    wanted: &str,
+) -> Result<Ipv6Addr, Refusal> {
+    let net: Ipv6Net = prefix.parse().map_err(|_| Refusal::bad("no IPv6 range"))?;
+    if wanted.is_empty() {
+        let part = u32::from_str_radix(&world.hex(8), 16)
+            .unwrap_or_default()
+            .max(1);
+        return Ok(Ipv6Addr::from(
+            u128::from(net.network()) | (u128::from(part) << 32),
+        ));
+    }
+    let field = "resource.networkInterfaces[0].ipv6Address";
+    let address: Option<Ipv6Addr> = wanted.parse().ok();
+    let Some(address) = address.filter(|address| net.contains(address)) else {
+        let why = "Requested IPv6 address is outside the subnetwork's range.";
+        return Err(Refusal::invalid(field, wanted, why));
+    };
+    let part = |address: Ipv6Addr| address.to_bits() >> 32;
+    let instances = world.every(View::Truth, "instances");
+    let mut interfaces = instances.flat_map(|(_, instance)| {
+        instance["networkInterfaces"]
+            .as_array()
+            .into_iter()
+            .flatten()
+    });
+    let taken = interfaces.any(|interface| {
+        let other = interface["ipv6Address"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        interface["subnetwork"] == subnetwork && other.is_some_and(|it| part(it) == part(address))
+    });
+    if taken {
+        let message = format!("IP '{wanted}' is already being used by another resource.");
+        let reason = "resourceInUseByAnotherResource";
+        return Err(Refusal::new(
+            hyper::StatusCode::BAD_REQUEST,
+            reason,
+            message,
+        ));
+    }
+    Ok(address)
 }

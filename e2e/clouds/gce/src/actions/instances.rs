@@ -173,10 +173,12 @@ fn interface(
     }
     if made["stackType"] == "IPV4_IPV6" {
         let prefix = value["ipv6CidrRange"].as_str().unwrap_or_default();
-        let Some(ipv6) = addresses::ipv6(request.world, prefix) else {
+        if prefix.is_empty() {
             let why = "The subnetwork has no IPv6 range.";
             return Err(Refusal::invalid(&field("stackType"), "IPV4_IPV6", why));
-        };
+        }
+        let wanted = text("ipv6Address");
+        let ipv6 = addresses::ipv6(request.world, (&subnetwork, prefix), &wanted)?;
         made["ipv6Address"] = ipv6.to_string().into();
         made["internalIpv6PrefixLength"] = 96.into();
         made["ipv6AccessType"] = value["ipv6AccessType"].clone();

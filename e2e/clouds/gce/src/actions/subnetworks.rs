@@ -1,5 +1,7 @@
 //! Subnetworks.
 
+use std::net::Ipv6Addr;
+
 use serde_json::{Value, json};
 use signpost_emulator::View;
 
@@ -155,18 +157,27 @@ fn stack(request: &mut Request<'_>, network: &Value, value: &mut Value) -> Resul
     let (member, prefix) = match access.as_str() {
         "INTERNAL" => {
             let own = network["internalIpv6Range"].as_str().unwrap_or_default();
-            let Some(own) = own.strip_suffix("::/48") else {
+            let Ok(own) = own.parse::<ipnet::Ipv6Net>() else {
                 let why = "The network has no internal IPv6 range.";
                 return Err(Refusal::invalid("resource.ipv6AccessType", &access, why));
             };
-            (
-                "internalIpv6Prefix",
-                format!("{own}:{}", request.world.hex(4)),
-            )
+            let member = "internalIpv6Prefix";
+            let wanted = request.text(member).to_owned();
+            if wanted.is_empty() {
+                let part = u128::from_str_radix(&request.world.hex(4), 16).unwrap_or_default();
+                let first = Ipv6Addr::from_bits(own.network().to_bits() | (part << 64));
+                (member, format!("{first}/64"))
+            } else {
+                let network = value["network"].as_str().unwrap_or_default();
+                (
+                    member,
+                    wanted_prefix(request, &wanted, own.into(), network)?,
+                )
+            }
         }
         "EXTERNAL" => {
             let hex = request.world.hex(8);
-            let prefix = format!("2600:1900:{}:{}", &hex[..4], &hex[4..]);
+            let prefix = format!("2600:1900:{}:{}::/64", &hex[..4], &hex[4..]);
             ("externalIpv6Prefix", prefix)
         }
         _ => {
@@ -174,13 +185,31 @@ fn stack(request: &mut Request<'_>, network: &Value, value: &mut Value) -> Resul
             return Err(Refusal::invalid("resource.ipv6AccessType", &access, why));
         }
     };
-    let prefix = format!("{prefix}::/64");
     let prefix: ipnet::IpNet = prefix.parse().map_err(|_| Refusal::bad("no IPv6 range"))?;
     value["stackType"] = "IPV4_IPV6".into();
     value["ipv6AccessType"] = access.into();
     value[member] = prefix.to_string().into();
     value["ipv6CidrRange"] = prefix.to_string().into();
     Ok(())
+}
+
+/// The /64 that a subnetwork is to have (`--internal-ipv6-prefix` of gcloud compute networks subnets create):
+/// one of the network's own range that no other has. What else Google asks of it is not documented.
+fn wanted_prefix(
+    request: &Request<'_>,
+    wanted: &str,
+    own: ipnet::IpNet,
+    network: &str,
+) -> Result<String> {
+    let field = "resource.internalIpv6Prefix";
+    let prefix = ranges::canonical(field, wanted)?;
+    let all = ranges::of_network(request.world, network);
+    let taken = all.iter().any(|(_, range)| ranges::overlap(range, &prefix));
+    if prefix.prefix_len() != 64 || !own.contains(&prefix) || taken {
+        let why = "Must be a free /64 of the network's internal IPv6 range.";
+        return Err(Refusal::invalid(field, wanted, why));
+    }
+    Ok(prefix.to_string())
 }
 
 /// A subnetwork and its routes, as they are when it is made.

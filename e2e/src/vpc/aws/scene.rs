@@ -3,13 +3,16 @@
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result};
-use signpost_ec2::Answer;
+use signpost_ec2::{Answer, Emulator};
 use tokio::sync::OnceCell;
 
-use super::place::Place;
+use super::Instance;
 use crate::addresses::{
     BARE_NODES_V4, BARE_NODES_V6, Link, NODES_V4, NODES_V6, ZONES_V4, ZONES_V6, Zone, bare_v6,
 };
+use crate::vpc::place;
+
+type Place = place::Place<Emulator>;
 
 /// What the cluster's nodes are launched into.
 #[derive(Clone, Debug)]
@@ -24,24 +27,6 @@ pub(super) struct Scene {
     pub(super) gateway: String,
     cluster_tag: String,
     dual_stack: bool,
-}
-
-/// An instance, as a node knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    /// Its id, `i-…`.
-    pub id: String,
-    /// Its availability zone.
-    pub zone: String,
-    /// Its primary network interface, `eni-…`.
-    pub interface: String,
-}
-
-impl Instance {
-    /// What a node's `spec.providerID` says about it.
-    pub fn provider_id(&self) -> String {
-        format!("aws:///{}/{}", self.zone, self.id)
-    }
 }
 
 impl Scene {
@@ -223,10 +208,15 @@ impl Scene {
         ];
         parameters.extend(v6.map(|v6| ("Ipv6Address.1.Ipv6Address", v6)));
         let answer = place.call("RunInstances", &parameters).await?;
+        let (id, zone) = (
+            text(&answer, "instanceId")?,
+            text(&answer, "availabilityZone")?,
+        );
         Ok(Instance {
-            id: text(&answer, "instanceId")?,
-            zone: text(&answer, "availabilityZone")?,
+            provider_id: format!("aws:///{zone}/{id}"),
             interface: text(&answer, "networkInterfaceId")?,
+            id,
+            zone,
         })
     }
 }
