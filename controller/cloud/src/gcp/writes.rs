@@ -61,8 +61,8 @@ impl GcpNetwork {
 
     /// Looks whether a route is still the one that was meant and still ours.
     async fn verify(&self, meant: &ObservedRoute) -> Result<(), CloudError> {
-        let name = handle(meant)?;
-        let now = self.api.route(&self.place.project, name).await?;
+        let name = self.name_of(meant);
+        let now = self.api.route(&self.place.project, &name).await?;
         let problem = match &now {
             None => "is gone",
             Some(now) if !self.form.is_ours(now) => "is somebody else's now",
@@ -73,6 +73,12 @@ impl GcpNetwork {
             CloudErrorKind::NotFound,
             format!("not begun: the route {name} {problem}"),
         ))
+    }
+
+    /// The name of a route of ours, which follows from its block where no listing has shown it yet.
+    fn name_of(&self, route: &ObservedRoute) -> Arc<str> {
+        let of_block = || self.form.names.of(route.destination).into();
+        route.handle.clone().unwrap_or_else(of_block)
     }
 
     /// Asks for a change that was admitted.
@@ -86,7 +92,8 @@ impl GcpNetwork {
                 self.api.insert_route(project, new, &id).await
             }
             RouteChange::Delete { route, .. } => {
-                self.api.delete_route(project, handle(route)?, &id).await
+                let name = self.name_of(route);
+                self.api.delete_route(project, &name, &id).await
             }
             RouteChange::Replace { .. } => Err(CloudError::new(
                 CloudErrorKind::Invalid,
@@ -159,14 +166,6 @@ fn action(change: &RouteChange) -> Action {
         RouteChange::Create { .. } | RouteChange::Replace { .. } => Action::InsertRoute,
         RouteChange::Delete { .. } => Action::DeleteRoute,
     }
-}
-
-/// The name of a route that a listing showed.
-fn handle(route: &ObservedRoute) -> Result<&str, CloudError> {
-    route.handle.as_deref().ok_or_else(|| {
-        let problem = format!("the route for {} has no name", route.destination);
-        CloudError::new(CloudErrorKind::Invalid, problem)
-    })
 }
 
 #[cfg(test)]

@@ -159,6 +159,20 @@ async fn only_the_route_that_was_meant_is_removed() {
 }
 
 #[tokio::test]
+async fn a_route_that_no_listing_has_shown_yet_is_removed() {
+    let scene = Scene::new().await;
+    scene.launch(PROJECT, ZONE, "node").await;
+    scene
+        .make(&create("10.244.1.0/24", hop(ZONE, "node")))
+        .await
+        .unwrap();
+    let mut made = scene.routes().await.remove(0);
+    made.handle = None;
+    scene.make(&delete(&made)).await.unwrap();
+    assert_eq!(scene.routes().await, []);
+}
+
+#[tokio::test]
 async fn one_write_is_one_attempt() {
     let scene = Scene::new().await;
     scene.launch(PROJECT, ZONE, "node").await;

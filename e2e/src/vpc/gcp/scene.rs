@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use signpost_gce::Emulator;
+use signpost_gce::{Emulator, Identity};
 use tokio::sync::OnceCell;
 
 use super::{GcpOptions, Instance};
@@ -24,6 +24,8 @@ pub(super) const NAME: &str = "pods";
 /// The network.
 pub const NETWORK: &str = "projects/e2e-host/global/networks/pods";
 const REGION: &str = "europe-west3";
+/// The address of the controller's instance, which no machine has: the controller is on the router.
+const CONTROLLER: &str = "172.30.0.10";
 
 /// What the cluster's nodes are launched into.
 #[derive(Debug)]
@@ -72,7 +74,31 @@ impl Scene {
             });
             make(place, format!("projects/{PROJECT}/global/routes"), outside).await?;
         }
+        scene.place_controller(place).await?;
         Ok(scene)
+    }
+
+    /// Says on which instance the controller runs, as the metadata server tells it.
+    async fn place_controller(&self, place: &Place) -> Result<()> {
+        let zone = format!("{REGION}-a");
+        let name = "control-plane";
+        let body = json!({
+            "name": name,
+            "machineType": format!("zones/{zone}/machineTypes/e2-medium"),
+            "networkInterfaces": [{
+                "subnetwork": format!("projects/{PROJECT}/regions/{REGION}/subnetworks/zone-a"),
+                "networkIP": CONTROLLER,
+            }],
+        });
+        let instances = format!("projects/{PROJECT}/zones/{zone}/instances");
+        make(place, instances, body).await?;
+        place.emulator.set_identity(Identity {
+            project: PROJECT.to_owned(),
+            zone,
+            instance: name.to_owned(),
+            ..Identity::default()
+        });
+        Ok(())
     }
 
     async fn subnet(&self, place: &Place, name: &str, v4: &str, v6: &str) -> Result<String> {

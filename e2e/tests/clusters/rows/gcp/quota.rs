@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use signpost_e2e::vpc::gcp::routes;
 use signpost_e2e::{Cluster, wait};
+use signpost_gce::NextHop;
 
 use crate::support::{LIMIT, objects};
 
@@ -12,11 +13,15 @@ pub(crate) async fn r04_a_full_network_is_told_and_room_is_used(cluster: &Cluste
     let network = cluster.network()?;
     let before = routes::settle(cluster).await?;
     let emulator = network.emulator();
-    // What is there already, and the routes of two nodes.
-    let used = emulator.snapshot().static_routes().count() + others(cluster)?;
+    // What is there already, those to the internet too, and the routes of two nodes.
+    let all = emulator.snapshot().routes.into_iter();
+    let used = all
+        .filter(|route| route.next_hop != NextHop::Network)
+        .count();
     let full = emulator.configure(|all| all.quotas.static_routes_per_network = used + 4);
     full.map_err(anyhow::Error::msg)?;
-    let names = cluster.create_bare_nodes(4).await?;
+    // Other tests' bare nodes have left their instances.
+    let names = cluster.create_bare_nodes_of(100..104).await?;
     objects::network_says(cluster, "QuotaAvailable", "False", "QuotaExceeded").await?;
     let there = routes::routes(network)?;
     ensure!(
@@ -33,31 +38,35 @@ pub(crate) async fn r04_a_full_network_is_told_and_room_is_used(cluster: &Cluste
             .any(|quota| quota["limit"] == limit && quota["used"] == limit),
         "the quota should be shown as {limit} of {limit}: {quotas:?}"
     );
-    let raised = emulator.configure(|all| all.quotas.static_routes_per_network = 200);
-    raised.map_err(anyhow::Error::msg)?;
-    // Without room it is tried only now and then; room that is made is used at once.
-    cluster.delete_bare_nodes(&names[..1]).await?;
-    let rest: Vec<String> = names[1..].to_vec();
-    wait::until("the others to be routed", 3 * LIMIT, async || {
+    // One of those that have their routes leaves, and one that waits gets them.
+    let leads = |name: &String| {
+        let path = format!("/{name}");
+        there
+            .values()
+            .filter(|target| target.ends_with(&path))
+            .count()
+            == 2
+    };
+    let (served, waiting): (Vec<String>, Vec<String>) = names.into_iter().partition(leads);
+    ensure!(
+        !served.is_empty(),
+        "of {waiting:?} none has its routes: {there:?}"
+    );
+    cluster.delete_bare_nodes(&served[..1]).await?;
+    wait::until("the room to be used", 2 * LIMIT, async || {
         let now = routes::routes(network)?;
-        ensure!(now.len() == before.len() + 2 * rest.len(), "{now:?}");
+        let gained = now.len() == before.len() + 4 && now != there;
+        ensure!(gained, "{now:?}");
         Ok(())
     })
     .await?;
-    routes::settle(cluster).await?;
+    let raised = emulator.configure(|all| all.quotas.static_routes_per_network = 200);
+    raised.map_err(anyhow::Error::msg)?;
+    let rest = [&served[1..], &waiting].concat();
     cluster.delete_bare_nodes(&rest).await?;
     wait::until("the routes to be as before", LIMIT, async || {
         ensure!(routes::routes(network)? == before);
         Ok(())
     })
     .await
-}
-
-/// Routes to the internet, which count, too.
-fn others(cluster: &Cluster) -> Result<usize> {
-    let routes = cluster.network()?.emulator().snapshot().routes;
-    let outside = routes
-        .iter()
-        .filter(|route| route.destination.prefix_len() == 0);
-    Ok(outside.count())
 }
