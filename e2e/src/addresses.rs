@@ -17,7 +17,7 @@ pub const EXTERNAL_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2)
 /// All nodes' own addresses.
 pub const NODES_V4: &str = "172.30.0.0/16";
 /// All nodes' own addresses in a dual-stack cluster: of the range from which Google networks have theirs
-/// (fd20::/20).
+/// (`fd20::/20`).
 pub const NODES_V6: &str = "fd20::/48";
 /// Addresses of bare nodes: a device of the router behind which nobody answers.
 pub const BARE_NODES_V4: &str = "172.29.0.0/16";

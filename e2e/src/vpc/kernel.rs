@@ -132,7 +132,7 @@ impl Kernel {
                 );
             }
         }
-        let exists = |exit: &Exit| devices.get(&exit.device) == Some(&exit.index);
+        let is_there = |exit: &Exit| devices.get(&exit.device) == Some(&exit.index);
         let gone = told
             .routes
             .iter()
@@ -141,8 +141,8 @@ impl Kernel {
             let kernel_has_it = match way {
                 Way::Drop => true,
                 // Routes go with their device.
-                Way::Out(exit) => exists(exit),
-                Way::Spread(exits) => exits.iter().any(exists),
+                Way::Out(exit) => is_there(exit),
+                Way::Spread(exits) => exits.iter().any(is_there),
             };
             if kernel_has_it {
                 line(

@@ -129,7 +129,7 @@ impl Cloud {
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Aws(vpc) => vpc.environment().into(),
-            Self::Gcp(network) => network.environment().into(),
+            Self::Gcp(_) => Network::environment().into(),
         }
     }
 

@@ -59,10 +59,10 @@ pub(super) struct Plan {
 }
 
 /// The device behind which the machine with one of these addresses is.
-pub(super) fn device_of<'a>(
+pub(super) fn device_of(
     addresses: impl Iterator<Item = IpAddr>,
-    devices: &'a Devices,
-) -> Option<(&'a str, u32)> {
+    devices: &Devices,
+) -> Option<(&str, u32)> {
     let mut v4 = addresses.filter_map(|address| match address {
         IpAddr::V4(address) => Link::of_node(address),
         IpAddr::V6(_) => None,

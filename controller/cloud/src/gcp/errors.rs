@@ -179,7 +179,7 @@ fn unauthenticated(action: Action, error: &Error) -> CloudError {
 fn next_minute(now: Duration) -> Duration {
     const SLACK: Duration = Duration::from_secs(1);
     let into = Duration::from_nanos(u64::try_from(now.as_nanos() % 60_000_000_000).unwrap_or(0));
-    Duration::from_secs(60) - into + SLACK
+    (Duration::from_secs(60) + SLACK).saturating_sub(into)
 }
 
 fn now() -> Duration {

@@ -62,7 +62,9 @@ impl GcpNetwork {
         let action = Action::UpdateInstance;
         let id = Uuid::new_v4().to_string();
         let forwarding = instance.set_can_ip_forward(true);
-        let operation = self.api.update_instance(&name, forwarding, &id).await?;
+        // All of an instance is in it.
+        let update = Box::pin(self.api.update_instance(&name, forwarding, &id));
+        let operation = update.await?;
         match &operation.name {
             _ if operation.status == Some(Status::Done) => {
                 errors::of_operation(action, &operation).map_or(Ok(Progress::Done), Err)

@@ -79,7 +79,7 @@ impl GcpNetwork {
                 }
             }
             Err(error) => {
-                tracing::info!(%error, "how many routes the project may have is not told")
+                tracing::info!(%error, "how many routes the project may have is not told");
             }
         }
     }

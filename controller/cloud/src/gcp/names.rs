@@ -4,7 +4,10 @@
 //! traffic. So the name is a function of cluster and block alone, and whoever asks for a block's route again
 //! asks for the same one.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -28,10 +31,14 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new(cluster: &str) -> Self {
         let digest = Sha256::digest(cluster);
-        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut digits = String::new();
+        for byte in &digest[..DIGEST_LEN / 2] {
+            // Writing to a string does not fail.
+            let _ = write!(digits, "{byte:02x}");
+        }
         Self {
             cluster: cluster.to_owned(),
-            prefix: format!("{PREFIX}-{}-", &digits[..DIGEST_LEN]),
+            prefix: format!("{PREFIX}-{digits}-"),
         }
     }
 

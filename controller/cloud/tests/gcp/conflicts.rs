@@ -36,11 +36,11 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_id() {
         .await;
     assert_eq!(error.unwrap_err().kind, CloudErrorKind::AlreadyExists);
     let calls = scene.gce.calls();
-    let last = calls
+    let newest = calls
         .iter()
         .rfind(|call| call.action == "routes.insert")
         .unwrap();
-    assert_ne!(&last.parameters["requestId"], first);
+    assert_ne!(&newest.parameters["requestId"], first);
 }
 
 #[tokio::test]

@@ -158,7 +158,7 @@ impl Network {
     }
 
     /// What has to be in a program's environment so that it finds the emulator, and nothing else.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 1] {
+    pub(crate) fn environment() -> [(&'static str, String); 1] {
         [("GCE_METADATA_HOST", metadata_address().to_string())]
     }
 }
