@@ -255,7 +255,7 @@ pub struct GcpCloud {
     pub enable_ip_forwarding: bool,
 
     /// Where the API is, for private endpoints: the URL up to the host or port, such as
-    /// https://compute-psc.p.googleapis.com. Default: as the universe domain of the credentials says.
+    /// `https://compute-psc.p.googleapis.com`. Default: as the universe domain of the credentials says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::endpoint")]
     pub endpoint: Option<String>,
