@@ -12,9 +12,11 @@
 mod allocate;
 mod audit;
 mod aws;
+mod clouds;
 mod cni;
 mod external;
 mod floor;
+mod gcp;
 mod idle;
 mod join;
 mod namespace;
@@ -66,7 +68,7 @@ pub(crate) struct Options {
     only: Vec<Subject>,
 
     /// A look in about five minutes: one round, 1,000 nodes, nothing at the manager's default limits,
-    /// a small VPC.
+    /// a small VPC, a small network of Google.
     #[arg(long)]
     quick: bool,
 
@@ -98,6 +100,8 @@ enum Subject {
     Cni,
     /// Routes in a VPC of AWS, on an emulator of EC2 with EC2's rates.
     Aws,
+    /// Routes in a VPC network of Google Cloud, on an emulator of Compute Engine with its rates.
+    Gcp,
 }
 
 impl Options {
@@ -121,6 +125,7 @@ impl Options {
             Subject::Join,
             Subject::Idle,
             Subject::Aws,
+            Subject::Gcp,
         ]
         .into_iter()
         .any(|subject| self.wants(subject))
@@ -194,6 +199,9 @@ fn measure(options: &Options, report: &mut Report) -> Result<()> {
         }
         if options.wants(Subject::Aws) {
             aws::measure(options, report).await?;
+        }
+        if options.wants(Subject::Gcp) {
+            gcp::measure(options, report).await?;
         }
         Ok(())
     })

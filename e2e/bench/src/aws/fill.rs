@@ -1,16 +1,11 @@
 //! All routes of a cluster, from empty tables: from the start of the process until every node says
 //! that it is routed.
 
-use std::time::{Duration, Instant};
+use anyhow::Result;
 
-use anyhow::{Result, bail};
-use futures::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::core::v1::Node;
-use kube::api::{Api, ListParams};
-
-use super::vpc::{Calls, Vpc, list};
+use super::vpc::Vpc;
 use super::{CHECK_PERIOD, LATENCY, Scale};
-use crate::nodes;
+use crate::clouds::{Emulated, Filling, filled, of, register_all, tell_filled};
 use crate::program::Program;
 use crate::report::{Against, Report, Row};
 use crate::world::{World, say};
@@ -19,12 +14,6 @@ use crate::world::{World, say};
 /// API").
 const BURST: f64 = 50.0;
 const PER_SECOND: f64 = 5.0;
-/// How often the nodes are looked at, once all their routes have been asked for.
-const LOOK: Duration = Duration::from_millis(100);
-/// How often before, which is told.
-const PROGRESS: Duration = Duration::from_secs(30);
-/// Registrations at once.
-const AT_ONCE: usize = 32;
 /// Largest page of `DescribeRouteTables`.
 const TABLES_A_PAGE: u32 = 100;
 
@@ -39,24 +28,18 @@ pub(super) async fn measure(
     let bound = bound(routes);
     let work = format!("aws, {} nodes x {} tables", scale.nodes, scale.tables);
     say(&format!("{work} from empty: {bound:.0} s at best"));
-    let client = &world.client;
-    stream::iter(0..scale.nodes)
-        .map(|number| vpc.register(client, number))
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<()>()
-        .await?;
+    register_all(vpc, &world.client, scale.nodes).await?;
     world.rest().await;
     vpc.ec2.fill_buckets();
     let mut program = world.start_ours_in(&vpc.environment()?)?;
-    let took = filled(scale, world, vpc, &mut program, 2.0 * bound + 120.0).await?;
+    let filling = Filling {
+        nodes: scale.nodes,
+        routes,
+        limit: 2.0 * bound + 120.0,
+    };
+    let took = filled(filling, world, vpc, &mut program).await?;
     let calls = vpc.calls();
-    let usage = program.usage()?;
-    eprintln!(
-        "    all nodes routed after {took:.1} s; {:.2} s of CPU, {:.0} MB\n    {}",
-        usage.cpu.as_secs_f64(),
-        usage.peak_rss,
-        list(&calls)
-    );
+    tell_filled(took, &program, vpc)?;
 
     let mut row = |what: &str, unit: &str, ours: f64, floor: f64, goal| {
         let work = format!("{work} from empty: {what}");
@@ -133,57 +116,6 @@ impl Listings {
             (listed - self.sum()).max(0.0)
         );
     }
-}
-
-fn of(calls: &Calls, action: &str) -> f64 {
-    f64::from(calls.get(action).copied().unwrap_or(0))
-}
-
-/// Waits until every node is routed, and says how long that took.
-async fn filled(
-    scale: &Scale,
-    world: &World,
-    vpc: &Vpc,
-    program: &mut Program,
-    limit: f64,
-) -> Result<f64> {
-    let wanted = scale.nodes * scale.tables;
-    let mut told = Instant::now();
-    let (mut last_call, mut created) = (0, 0);
-    loop {
-        tokio::time::sleep(LOOK).await;
-        program.check_alive()?;
-        for call in vpc.ec2.calls_after(last_call) {
-            last_call = call.id;
-            created += u32::from(call.action == "CreateRoute");
-        }
-        let tell = told.elapsed() > PROGRESS;
-        let routed = if created >= wanted || tell {
-            routed(world).await?
-        } else {
-            0
-        };
-        let took = program.started.elapsed()?.as_secs_f64();
-        if routed >= scale.nodes as usize {
-            return Ok(took);
-        }
-        if tell {
-            told = Instant::now();
-            eprintln!("    {took:.0} s: {created} routes asked for, {routed} nodes routed");
-        }
-        if took > limit {
-            let calls = list(&vpc.calls());
-            let log = program.log_tail();
-            bail!("only {routed} nodes are routed after {limit:.0} s; {calls}\n{log}");
-        }
-    }
-}
-
-/// How many nodes say that they are routed.
-async fn routed(world: &World) -> Result<usize> {
-    let nodes: Api<Node> = Api::all(world.client.clone());
-    let list = nodes.list(&ListParams::default()).await?;
-    Ok(list.iter().filter(|node| nodes::is_routed(node)).count())
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! One node more in the filled VPC: from the request that creates it until it says that it is routed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
-use k8s_openapi::api::core::v1::Node;
-use kube::api::Api;
+use anyhow::Result;
 
-use super::vpc::{Vpc, list};
+use super::vpc::Vpc;
 use super::{LATENCY, Scale};
-use crate::nodes;
+use crate::clouds::join;
 use crate::report::{Against, Report, Row};
 use crate::world::{World, say};
 
@@ -20,10 +18,6 @@ const IN_A_ROW: u32 = 3;
 const REFILL: Duration = Duration::from_secs(12);
 /// Between two of them; no divisor of the period in which tables are listed anyway.
 const PAUSE: Duration = Duration::from_secs(7);
-/// How often the node is looked at.
-const LOOK: Duration = Duration::from_millis(5);
-/// How long one may take.
-const LONGEST: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(
     scale: &Scale,
@@ -36,9 +30,7 @@ pub(super) async fn measure(
     let mut taken = Vec::new();
     for number in scale.nodes..scale.nodes + scale.joining {
         vpc.ec2.clear_calls();
-        let took = join(world, vpc, number).await?;
-        eprintln!("    {took:.2} s, {}", list(&vpc.calls()));
-        taken.push(took);
+        taken.push(join(world, vpc, number).await?);
         tokio::time::sleep(PAUSE).await;
     }
     let floor = vec![(LATENCY * IN_A_ROW).as_secs_f64(); taken.len()];
@@ -50,22 +42,4 @@ pub(super) async fn measure(
         None,
     ));
     Ok(())
-}
-
-/// Seconds that it took.
-async fn join(world: &World, vpc: &Vpc, number: u32) -> Result<f64> {
-    let nodes: Api<Node> = Api::all(world.client.clone());
-    let name = nodes::name(number);
-    let begun = Instant::now();
-    vpc.register(&world.client, number).await?;
-    while !nodes::is_routed(&nodes.get(&name).await?) {
-        if begun.elapsed() > LONGEST {
-            bail!(
-                "{name} is not routed after {LONGEST:?}; {}",
-                list(&vpc.calls())
-            );
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(begun.elapsed().as_secs_f64())
 }

@@ -1,11 +1,12 @@
 //! A filled VPC in which nothing changes, and then somebody removes a route by hand.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::vpc::{Vpc, list};
+use super::vpc::Vpc;
 use super::{CHECK_PERIOD, Scale};
+use crate::clouds::{Emulated, put_back};
 use crate::report::{Against, Report, Row};
 use crate::world::say;
 
@@ -16,10 +17,6 @@ const INCUMBENT: f64 = 720.0;
 const HOURLY: f64 = 1.0;
 /// What the nodes before have set off ends first.
 const REST: Duration = Duration::from_secs(10);
-/// How often the table is looked at.
-const LOOK: Duration = Duration::from_millis(20);
-/// How long it may take.
-const LONGEST: Duration = Duration::from_secs(120);
 
 pub(super) async fn measure(scale: &Scale, vpc: &Vpc, report: &mut Report) -> Result<()> {
     let nodes = scale.nodes + scale.joining;
@@ -31,7 +28,7 @@ pub(super) async fn measure(scale: &Scale, vpc: &Vpc, report: &mut Report) -> Re
     vpc.ec2.clear_calls();
     tokio::time::sleep(scale.quiet).await;
     let calls = vpc.calls();
-    eprintln!("    {}", list(&calls));
+    eprintln!("    {}", vpc.list_calls());
     let called = f64::from(calls.values().sum::<u32>());
     let hour = called * 3600.0 / scale.quiet.as_secs_f64() + HOURLY;
     report.add(Row::new(
@@ -49,7 +46,7 @@ pub(super) async fn measure(scale: &Scale, vpc: &Vpc, report: &mut Report) -> Re
         // between two listings, of which the worst would be the whole.
         let share = (f64::from(turn) + 0.5) / f64::from(scale.removed);
         tokio::time::sleep(CHECK_PERIOD.mul_f64(share)).await;
-        taken.push(remove(vpc).await?);
+        taken.push(put_back(vpc).await?);
     }
     report.add(Row::new(
         "aws, a route removed by hand: back",
@@ -59,20 +56,4 @@ pub(super) async fn measure(scale: &Scale, vpc: &Vpc, report: &mut Report) -> Re
         None,
     ));
     Ok(())
-}
-
-/// Seconds until it was back.
-async fn remove(vpc: &Vpc) -> Result<f64> {
-    let (destination, interface) = vpc.any_route()?;
-    vpc.remove_route(&destination).await?;
-    let begun = Instant::now();
-    while !vpc.has_route(&destination, &interface) {
-        if begun.elapsed() > LONGEST {
-            bail!("the route for {destination} is not back after {LONGEST:?}");
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    let took = begun.elapsed().as_secs_f64();
-    eprintln!("    {destination}: back after {took:.2} s");
-    Ok(took)
 }

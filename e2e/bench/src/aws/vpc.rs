@@ -1,14 +1,12 @@
 //! A VPC with route tables and instances of one cluster, in an emulator of EC2 within this process.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use anyhow::{Context, Result, anyhow};
-use kube::Client;
 use signpost_ec2::{Answer, Call, Emulator, Identity, Options, TargetState};
 
 use super::{LATENCY, Scale};
-use crate::nodes;
+use crate::clouds::Emulated;
 
 /// The cluster's name, as its tag has it.
 pub(super) const CLUSTER: &str = "bench";
@@ -20,9 +18,6 @@ const SUBNET: &str = "172.31.0.0/20";
 /// Beyond the 500 that an account has unless it asks for more.
 const ROUTES_PER_TABLE: usize = 1000;
 const ZONE: &str = "eu-central-1a";
-
-/// How often actions were called.
-pub(super) type Calls = BTreeMap<String, u32>;
 
 /// The VPC, with an instance for every node that will be.
 pub(super) struct Vpc {
@@ -120,41 +115,23 @@ impl Vpc {
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
         ])
     }
+}
 
-    /// Registers one node with its instance.
-    pub(super) async fn register(&self, client: &Client, number: u32) -> Result<()> {
+impl Emulated for Vpc {
+    const API: &'static str = "EC2";
+    const CREATION: &'static str = "CreateRoute";
+
+    fn provider_id(&self, number: u32) -> Result<String> {
         let instance = self.instances.get(number as usize);
         let instance = instance.with_context(|| format!("no instance for node {number}"))?;
-        nodes::create_instance(client, number, format!("aws:///{ZONE}/{instance}")).await
+        Ok(format!("aws:///{ZONE}/{instance}"))
     }
 
-    /// How often each action was called since the log was last emptied.
-    pub(super) fn calls(&self) -> Calls {
-        count(&self.ec2.calls())
+    fn calls_after(&self, number: u64) -> Vec<Call> {
+        self.ec2.calls_after(number)
     }
 
-    /// A route to an instance in the first table: where, and to which interface.
-    pub(super) fn any_route(&self) -> Result<(String, String)> {
-        self.routes()
-            .pop_last()
-            .context("the first table has no route to an instance")
-    }
-
-    /// Whether the first table has this route, and it leads where it should.
-    pub(super) fn has_route(&self, destination: &str, interface: &str) -> bool {
-        self.routes().get(destination).map(String::as_str) == Some(interface)
-    }
-
-    /// Takes a route out of the first table.
-    pub(super) async fn remove_route(&self, destination: &str) -> Result<()> {
-        let table = self.tables.first().context("no table")?;
-        let parameters = [
-            ("RouteTableId", table.as_str()),
-            ("DestinationCidrBlock", destination),
-        ];
-        self.call("DeleteRoute", &parameters).await.map(drop)
-    }
-
+    /// To interfaces, in the first table.
     fn routes(&self) -> BTreeMap<String, String> {
         let state = self.ec2.snapshot();
         let first = self.tables.first();
@@ -167,25 +144,17 @@ impl Vpc {
             })
             .collect()
     }
+
+    async fn remove_route(&self, destination: &str) -> Result<()> {
+        let table = self.tables.first().context("no table")?;
+        let parameters = [
+            ("RouteTableId", table.as_str()),
+            ("DestinationCidrBlock", destination),
+        ];
+        self.call("DeleteRoute", &parameters).await.map(drop)
+    }
 }
 
 fn cluster_tag() -> String {
     format!("kubernetes.io/cluster/{CLUSTER}")
-}
-
-fn count(calls: &[Call]) -> Calls {
-    let mut counts = Calls::new();
-    for call in calls.iter().filter(|call| !call.is_dry_run()) {
-        *counts.entry(call.action.clone()).or_default() += 1;
-    }
-    counts
-}
-
-/// For people: each action, and in all.
-pub(super) fn list(calls: &Calls) -> String {
-    let mut text = format!("{} calls of EC2", calls.values().sum::<u32>());
-    for (action, count) in calls {
-        let _ = write!(text, ", {count} {action}");
-    }
-    text
 }
