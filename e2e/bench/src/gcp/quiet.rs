@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use signpost_gce::Call;
 
+use super::network::Network;
 use super::{CHECK_PERIOD, Filled, Scale};
 use crate::clouds::{Emulated, put_back};
 use crate::report::{Against, Report, Row};
@@ -20,6 +22,8 @@ const RARE: [(&str, u32); 2] = [("networks.get", 6), ("projects.get", 1)];
 const REST: Duration = Duration::from_secs(70);
 /// The same where nothing depends on the numbers.
 const SHORT_REST: Duration = Duration::from_secs(10);
+/// How often it is looked whether the routes are listed.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) async fn measure(scale: &Scale, cluster: &Filled, report: &mut Report) -> Result<()> {
     let network = &cluster.network;
@@ -48,9 +52,12 @@ pub(super) async fn measure(scale: &Scale, cluster: &Filled, report: &mut Report
     say("gcp, a route is removed by hand");
     let mut taken = Vec::new();
     for turn in 0..scale.removed {
-        // Spread over the time between two listings, of which the worst would be the whole.
+        // Spread over the time between two listings, of which the worst would be the whole. It is gone
+        // when its deletion has been carried out.
         let share = (f64::from(turn) + 0.5) / f64::from(scale.removed);
-        tokio::time::sleep(CHECK_PERIOD.mul_f64(share)).await;
+        listed(network).await;
+        let pause = CHECK_PERIOD.mul_f64(share);
+        tokio::time::sleep(pause.saturating_sub(scale.operation)).await;
         taken.push(put_back(network).await?);
     }
     report.add(Row::new(
@@ -61,4 +68,13 @@ pub(super) async fn measure(scale: &Scale, cluster: &Filled, report: &mut Report
         None,
     ));
     Ok(())
+}
+
+/// Waits until the routes are listed.
+async fn listed(network: &Network) {
+    let last = network.calls_after(0).last().map_or(0, |call| call.id);
+    let is_listing = |call: &Call| call.action == "routes.list";
+    while !network.calls_after(last).iter().any(is_listing) {
+        tokio::time::sleep(LOOK).await;
+    }
 }
