@@ -4,16 +4,14 @@
 //! call as one too many although the bucket had a token (others share the account), the bucket
 //! halves its rate and pauses; while calls succeed the rate grows back to what was configured.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep_until},
 };
+
+use crate::locks::lock;
 
 /// Refusals within this time of the last cut belong to the same shortage.
 const ONE_SHORTAGE: Duration = Duration::from_secs(1);
@@ -41,7 +39,7 @@ static BUCKETS: std::sync::Mutex<BTreeMap<(String, &'static str), Shared>> =
 /// The bucket of this name at a place, such as an account in a region. Clouds count there, so a provider
 /// that is made anew, as after a change of the object, goes on with what the one before has left.
 pub(crate) fn shared(place: &str, name: &'static str, rate: Rate) -> Arc<Turnstile> {
-    let mut buckets = BUCKETS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut buckets = lock(&BUCKETS);
     let key = (place.to_owned(), name);
     let turnstile = match buckets.get(&key) {
         Some((same, turnstile)) if *same == rate => return Arc::clone(turnstile),
@@ -172,11 +170,7 @@ impl Turnstile {
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Bucket) -> T) -> T {
-        let mut bucket = self
-            .bucket
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        look(&mut bucket)
+        look(&mut lock(&self.bucket))
     }
 }
 

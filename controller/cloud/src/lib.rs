@@ -24,7 +24,11 @@ mod buckets;
 pub mod gcp;
 #[cfg(feature = "linux")]
 pub mod linux;
+#[cfg(any(feature = "aws", feature = "gcp"))]
+mod locks;
 mod meter;
+#[cfg(any(feature = "linux", feature = "aws", feature = "gcp"))]
+mod nets;
 mod none;
 #[cfg(any(feature = "aws", feature = "gcp"))]
 mod reads;

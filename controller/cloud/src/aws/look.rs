@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -284,10 +284,7 @@ pub(super) fn fresh_interfaces(api: &Arc<Api>) -> Batch<Arc<str>, Arc<RawInterfa
 pub(super) async fn watch_quota(api: Arc<Api>, quotas: Arc<Mutex<Quotas>>) {
     loop {
         match api.route_quota().await {
-            Ok(Some(limit)) => quotas
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .grant(limit),
+            Ok(Some(limit)) => lock(&quotas).grant(limit),
             Ok(None) => {}
             Err(error) => {
                 tracing::info!("the quota of routes is learned from refusals only: {error}");

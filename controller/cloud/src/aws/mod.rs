@@ -39,7 +39,7 @@ mod writes;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -74,7 +74,7 @@ use self::{
     tables::RawTable,
     writes::Verified,
 };
-use crate::{Change, Cloud, Meter, Progress, batch::Batch};
+use crate::{Change, Cloud, Meter, Progress, batch::Batch, locks::lock};
 
 /// How long EC2's reads may lag behind its writes: seconds as a rule. Where they lag more, nothing
 /// breaks, since EC2 refuses a second route for a destination. So long no new leader gives a node
@@ -226,11 +226,6 @@ impl AwsVpc {
             result => result,
         }
     }
-}
-
-/// A lock is never poisoned for others: no change leaves anything half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]

@@ -10,6 +10,7 @@ use super::{
     interfaces,
     prefix_lists::{Weight, Weights},
 };
+use crate::nets::overlap;
 
 /// A route table as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,10 +159,7 @@ impl RawTable {
         let own = self.routes.iter().filter(|it| it.origin == Origin::Vpc);
         own.map(|route| route.destination)
             .chain(reserved)
-            .filter(|net| {
-                let mut ranges = ranges.iter().map(|range| range.cidr);
-                ranges.any(|range| range.contains(net) || net.contains(&range))
-            })
+            .filter(|net| ranges.iter().any(|range| overlap(&range.cidr, net)))
             .collect()
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use ipnet::IpNet;
@@ -14,7 +14,7 @@ use signpost_core::cloud::{
     CloudError, CloudErrorKind, NextHop, ObservedRoute, Ownership, RouteChange, TableId,
 };
 
-use super::{action::Action, api::Api, changes::Mode, quota::Quotas};
+use super::{action::Action, api::Api, changes::Mode, lock, quota::Quotas};
 
 /// Routes that were just seen to be what a change takes them for.
 #[derive(Debug, Default)]
@@ -34,8 +34,8 @@ impl Verified {
         seen.as_ref() == old(change)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(TableId, IpNet), ObservedRoute>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<(TableId, IpNet), ObservedRoute>> {
+        lock(&self.0)
     }
 }
 
@@ -118,10 +118,7 @@ pub(super) async fn write(
             if let Err(error) = &result
                 && error.kind == CloudErrorKind::QuotaExceeded
             {
-                quotas
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .refused(table, destination);
+                lock(quotas).refused(table, destination);
             }
             result
         }

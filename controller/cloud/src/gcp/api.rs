@@ -84,21 +84,20 @@ impl Api {
         network: &str,
     ) -> Result<Vec<model::Route>, CloudError> {
         let filter = format!("network eq \".*/global/networks/{network}\"");
-        let mut all = Vec::new();
-        let mut token = None;
-        loop {
-            let request = self.routes.list().set_project(project).set_filter(&filter);
-            let request = request.set_max_results(PAGE).set_or_clear_page_token(token);
-            let page = self
-                .calls
-                .read(project, Action::ListRoutes, || request.clone().send())
-                .await?;
-            all.extend(page.items);
-            token = page.next_page_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(all);
+        let request = self.routes.list().set_project(project).set_filter(filter);
+        let request = request.set_max_results(PAGE);
+        pages(|token| {
+            let request = request.clone().set_or_clear_page_token(token);
+            let action = Action::ListRoutes;
+            async move {
+                let page = self
+                    .calls
+                    .read(project, action, || request.clone().send())
+                    .await?;
+                Ok((page.items, page.next_page_token))
             }
-        }
+        })
+        .await
     }
 
     /// A route by its name; `None` if there is none.
@@ -201,21 +200,20 @@ impl Api {
         project: &str,
         zone: &str,
     ) -> Result<Vec<model::Instance>, CloudError> {
-        let mut all = Vec::new();
-        let mut token = None;
-        loop {
-            let request = self.instances.list().set_project(project).set_zone(zone);
-            let request = request.set_max_results(PAGE).set_or_clear_page_token(token);
-            let page = self
-                .calls
-                .read(project, Action::ListInstances, || request.clone().send())
-                .await?;
-            all.extend(page.items);
-            token = page.next_page_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(all);
+        let request = self.instances.list().set_project(project).set_zone(zone);
+        let request = request.set_max_results(PAGE);
+        pages(|token| {
+            let request = request.clone().set_or_clear_page_token(token);
+            let action = Action::ListInstances;
+            async move {
+                let page = self
+                    .calls
+                    .read(project, action, || request.clone().send())
+                    .await?;
+                Ok((page.items, page.next_page_token))
             }
-        }
+        })
+        .await
     }
 
     /// Asks for an instance to be as it is described, unless that takes a restart.
@@ -267,24 +265,21 @@ impl Api {
         project: &str,
     ) -> Result<Vec<Operation>, CloudError> {
         let request = self.global_operations.list().set_project(project);
-        let request = request.set_filter(format!("{OF_ROUTES} (status ne \"DONE\")"));
-        let mut all = Vec::new();
-        let mut token = None;
-        loop {
-            let request = request.clone().set_max_results(PAGE);
-            let request = request.set_or_clear_page_token(token);
-            let page = self
-                .calls
-                .read(project, Action::ListGlobalOperations, || {
-                    request.clone().send()
-                })
-                .await?;
-            all.extend(page.items);
-            token = page.next_page_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(all);
+        let request = request
+            .set_filter(format!("{OF_ROUTES} (status ne \"DONE\")"))
+            .set_max_results(PAGE);
+        pages(|token| {
+            let request = request.clone().set_or_clear_page_token(token);
+            let action = Action::ListGlobalOperations;
+            async move {
+                let page = self
+                    .calls
+                    .read(project, action, || request.clone().send())
+                    .await?;
+                Ok((page.items, page.next_page_token))
             }
-        }
+        })
+        .await
     }
 
     /// A change of a route; `None` if nothing is known of it any more.
@@ -318,6 +313,23 @@ impl Api {
                 .read(project, action, || request.clone().send())
                 .await,
         )
+    }
+}
+
+/// All entries of a listing. `page` gives those of one page, and the token of the next.
+async fn pages<T, F>(page: impl Fn(Option<String>) -> F) -> Result<Vec<T>, CloudError>
+where
+    F: Future<Output = Result<(Vec<T>, Option<String>), CloudError>>,
+{
+    let mut all = Vec::new();
+    let mut token = None;
+    loop {
+        let (entries, next) = page(token).await?;
+        all.extend(entries);
+        token = next.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
     }
 }
 

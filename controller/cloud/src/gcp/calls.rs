@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use google_cloud_compute_v1::Error;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     action::{Action, Group},
     config::GcpConfig,
-    errors,
+    errors, lock,
 };
 use crate::{
     Meter, Rate,
@@ -52,10 +52,7 @@ impl Calls {
     }
 
     fn turnstile(&self, project: &str, group: Group) -> Arc<Turnstile> {
-        let mut turnstiles = self
-            .turnstiles
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut turnstiles = lock(&self.turnstiles);
         let of_project = turnstiles.entry(project.into()).or_default();
         let turnstile = of_project.entry(group).or_insert_with(|| {
             let place = format!("gcp {} {project}", self.endpoint);

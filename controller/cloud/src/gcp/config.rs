@@ -28,9 +28,6 @@ pub struct GcpConfig {
 }
 
 impl GcpConfig {
-    /// Half of what Google gives a project in each quota group by default ("Rate quotas for global
-    /// methods" in Compute Engine's document on API quotas).
-    pub const DEFAULT_REQUESTS_PER_MINUTE: u32 = 750;
     /// What a route has that says nothing of it (`priority` of `Route` in the API reference).
     pub const DEFAULT_PRIORITY: u32 = 1000;
 }

@@ -1,15 +1,12 @@
 //! Has instances forward packets that are not addressed to them (`canIpForward`).
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, sync::Mutex};
 
-use google_cloud_compute_v1::model::{self, operation::Status};
+use google_cloud_compute_v1::model;
 use signpost_core::cloud::{CloudError, CloudErrorKind, InstanceQuery};
 use uuid::Uuid;
 
-use super::{GcpNetwork, action::Action, errors, instances, links::InstanceName, lock, operations};
+use super::{GcpNetwork, action::Action, instances, links::InstanceName, lock, operations};
 use crate::Progress;
 
 /// Instances that were just read. An update sends back all of one, with the fingerprint by which Google
@@ -59,28 +56,17 @@ impl GcpNetwork {
         if instance.can_ip_forward == Some(true) {
             return Ok(Progress::Done);
         }
-        let action = Action::UpdateInstance;
         let id = Uuid::new_v4().to_string();
         let forwarding = instance.set_can_ip_forward(true);
         // All of an instance is in it.
         let update = Box::pin(self.api.update_instance(&name, forwarding, &id));
         let operation = update.await?;
-        match &operation.name {
-            _ if operation.status == Some(Status::Done) => {
-                errors::of_operation(action, &operation).map_or(Ok(Progress::Done), Err)
+        operations::progress(Action::UpdateInstance, &operation, |of| {
+            operations::Name::Instance {
+                project: name.project,
+                zone: name.zone,
+                name: of,
             }
-            Some(of) => {
-                let name = operations::Name::Instance {
-                    project: name.project,
-                    zone: name.zone,
-                    name: Arc::from(of.as_str()),
-                };
-                Ok(Progress::Accepted(name.to_operation()))
-            }
-            None => Err(CloudError::new(
-                CloudErrorKind::Unknown,
-                format!("{}: the answer names no operation", action.name()),
-            )),
-        }
+        })
     }
 }

@@ -33,7 +33,7 @@ mod writes;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -59,6 +59,7 @@ use self::{
 use crate::{
     Change, Cloud, Meter, Operation, Progress,
     batch::{Batch, Pace},
+    locks::lock,
 };
 
 /// How long what was asked for, answered or not, may be missing from both listings, of operations and of
@@ -159,11 +160,6 @@ impl GcpNetwork {
             pauses: Pauses::default(),
         })
     }
-}
-
-/// A lock is never poisoned for others: no change leaves anything half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -15,8 +15,11 @@ use ipnet::IpNet;
 use signpost_core::cloud::{CloudError, CloudErrorKind};
 use tokio::time::{Instant, sleep};
 
-use super::{action::Action, api::Api, errors, links, names::Names};
-use crate::batch::{Batch, Pace};
+use super::{action::Action, api::Api, errors, links, lock, names::Names};
+use crate::{
+    Progress,
+    batch::{Batch, Pace},
+};
 
 /// How often it is looked how our changes get on.
 const EVERY: Duration = Duration::from_secs(1);
@@ -90,18 +93,14 @@ impl Operations {
         }
     }
 
-    fn watchful(&self) -> std::sync::MutexGuard<'_, Instant> {
-        self.watchful.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A change is about to be asked for.
     pub(super) fn expect_one(&self) {
-        *self.watchful() = Instant::now() + WATCHFUL;
+        *lock(&self.watchful) = Instant::now() + WATCHFUL;
     }
 
     /// The blocks of this cluster for whose routes something is being carried out.
     pub(super) async fn pending(&self, names: &Names) -> Result<Vec<IpNet>, CloudError> {
-        if Instant::now() > *self.watchful() {
+        if Instant::now() > *lock(&self.watchful) {
             return Ok(Vec::new());
         }
         let unfinished = self.api.unfinished_operations(&self.project).await?;
@@ -152,6 +151,22 @@ impl Operations {
             }
         }
     }
+}
+
+/// How far a change is that Google has taken on; `name` is of its operation.
+pub(super) fn progress(
+    action: Action,
+    operation: &Operation,
+    name: impl FnOnce(Arc<str>) -> Name,
+) -> Result<Progress, CloudError> {
+    if operation.status == Some(Status::Done) {
+        return errors::of_operation(action, operation).map_or(Ok(Progress::Done), Err);
+    }
+    let of = operation.name.as_deref().ok_or_else(|| {
+        let problem = format!("{}: the answer names no operation", action.name());
+        CloudError::new(CloudErrorKind::Unknown, problem)
+    })?;
+    Ok(Progress::Accepted(name(of.into()).to_operation()))
 }
 
 /// How a change has ended cannot be told; the next listing of routes does.

@@ -3,10 +3,10 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::links::NetworkName;
+use super::{links::NetworkName, lock};
 
 /// The network that is programmed.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Place {
         network.name == self.network && self.is_own(&network.project)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<Arc<str>>> {
-        self.aliases.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<Arc<str>>> {
+        lock(&self.aliases)
     }
 }

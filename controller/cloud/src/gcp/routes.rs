@@ -7,6 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 use signpost_core::cloud::{Blackhole, NextHop, ObservedRoute, Ownership, Range, Route};
 
 use super::{config::GcpConfig, links, names::Names, place::Place};
+use crate::nets::overlap;
 
 /// How this cluster's routes are made.
 #[derive(Debug)]
@@ -152,10 +153,7 @@ pub(super) fn barred(routes: &[model::Route], auto_mode: bool, ranges: &[Range])
     of_subnets
         .filter_map(destination)
         .chain(auto)
-        .filter(|net| {
-            let mut ranges = ranges.iter().map(|range| range.cidr);
-            ranges.any(|range| range.contains(net) || net.contains(&range))
-        })
+        .filter(|net| ranges.iter().any(|range| overlap(&range.cidr, net)))
         .collect()
 }
 

@@ -6,14 +6,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use google_cloud_compute_v1::model::{Operation, operation::Status};
 use signpost_core::cloud::{CloudError, CloudErrorKind, ObservedRoute, Route, RouteChange};
 use uuid::Uuid;
 
-use super::{GcpNetwork, action::Action, errors, operations};
+use super::{GcpNetwork, action::Action, lock, operations};
 use crate::Progress;
 
 /// Ids of requests. One identifies an attempt: Google answers the same id with the same operation, so it is
@@ -35,28 +34,25 @@ impl Attempts {
         self.lock().remove(change);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RouteChange, Uuid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<RouteChange, Uuid>> {
+        lock(&self.0)
     }
 }
 
 impl GcpNetwork {
     /// Waits until a change may begin, and looks at what it would remove.
     pub(super) async fn admit_route(&self, change: &RouteChange) -> Result<(), CloudError> {
-        let project = &self.place.project;
-        match change {
-            RouteChange::Create { .. } => {
-                self.pauses.pass().await;
-                self.api.calls.pass(project, Action::InsertRoute).await;
-            }
-            RouteChange::Delete { route, .. } => {
-                self.pauses.pass().await;
-                self.api.calls.pass(project, Action::DeleteRoute).await;
-                self.verify(route).await?;
-            }
-            RouteChange::Replace { .. } => {}
+        if matches!(change, RouteChange::Replace { .. }) {
+            // It is refused.
+            return Ok(());
         }
-        Ok(())
+        self.pauses.pass().await;
+        let project = &self.place.project;
+        self.api.calls.pass(project, action(change)).await;
+        match change {
+            RouteChange::Delete { route, .. } => self.verify(route).await,
+            RouteChange::Create { .. } | RouteChange::Replace { .. } => Ok(()),
+        }
     }
 
     /// Looks whether a route is still the one that was meant and still ours.
@@ -105,7 +101,10 @@ impl GcpNetwork {
             self.attempts.answered(change);
         }
         match (answer, change) {
-            (Ok(operation), _) => self.progress(&operation, action(change)),
+            (Ok(operation), _) => {
+                operations::progress(action(change), &operation, operations::Name::Route)
+                    .map_err(|error| self.take_note(error))
+            }
             (Err(error), RouteChange::Create { route, .. })
                 if error.kind == CloudErrorKind::AlreadyExists =>
             {
@@ -136,26 +135,10 @@ impl GcpNetwork {
         }
     }
 
-    /// How far a change is that Google has taken on.
-    fn progress(&self, operation: &Operation, action: Action) -> Result<Progress, CloudError> {
-        if operation.status == Some(Status::Done) {
-            return match errors::of_operation(action, operation) {
-                Some(error) => Err(self.take_note(error)),
-                None => Ok(Progress::Done),
-            };
-        }
-        let name = operation.name.as_deref().ok_or_else(|| {
-            let problem = format!("{}: the answer names no operation", action.name());
-            CloudError::new(CloudErrorKind::Unknown, problem)
-        })?;
-        let name = operations::Name::Route(Arc::from(name));
-        Ok(Progress::Accepted(name.to_operation()))
-    }
-
     /// Learns how full the network is from an error, and hands it on.
     pub(super) fn take_note(&self, error: CloudError) -> CloudError {
         if error.kind == CloudErrorKind::QuotaExceeded {
-            super::lock(&self.quota).refused(&error.detail);
+            lock(&self.quota).refused(&error.detail);
         }
         error
     }

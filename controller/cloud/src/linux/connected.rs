@@ -32,11 +32,6 @@ pub(super) fn is_single(route: &Route) -> bool {
     route.destination.prefix_len() == Family::of(route.destination.addr()).host_prefix_len()
 }
 
-/// Whether two networks have an address in common.
-pub(super) fn overlap(one: &IpNet, other: &IpNet) -> bool {
-    one.contains(other) || other.contains(one)
-}
-
 fn is_local(kind: RouteKind) -> bool {
     /// `RTN_LOCAL` of linux/rtnetlink.h.
     const LOCAL: u8 = 2;

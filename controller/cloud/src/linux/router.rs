@@ -11,6 +11,7 @@ use signpost_core::cloud::{
 use signpost_netlink::{Family, Netns, Route, RouteFilter, Socket, table as table_number};
 
 use super::{LinuxConfig, connected, table};
+use crate::nets::overlap;
 
 /// What several writes look at.
 #[derive(Default)]
@@ -71,7 +72,7 @@ impl Router {
             found.extend(inside.map(|route| table::observe(route, self.config)));
             barred.extend(self.connected(family)?);
         }
-        barred.retain(|net| ranges.iter().any(|range| connected::overlap(net, range)));
+        barred.retain(|net| ranges.iter().any(|range| overlap(net, range)));
         Ok((found, barred))
     }
 
