@@ -25,5 +25,5 @@ pub use faults::{Course, Fault, Faults, Kind, Subject, check_seconds, check_stat
 pub use program::{main, until_ended};
 pub use request::{Reply, send};
 pub use server::{Arrival, Response, serve};
-pub use settings::{merge, seconds};
+pub use settings::{changed, check_durations, from_file, seconds};
 pub use store::{REMEMBERED, Spread, Store, View};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use signpost_ec2::{Emulator, Options, Quotas, Settings};
-use signpost_emulator::until_ended;
+use signpost_emulator::{from_file, until_ended};
 
 /// An emulator of the part of EC2 that route programming meets.
 ///
@@ -77,13 +77,7 @@ impl Cli {
         };
         let settings = match &self.settings {
             None => settings,
-            Some(path) => {
-                let in_file = |error: String| format!("{}: {error}", path.display());
-                let text = std::fs::read(path).map_err(|error| in_file(error.to_string()))?;
-                let change =
-                    serde_json::from_slice(&text).map_err(|error| in_file(error.to_string()))?;
-                settings.merged(&change).map_err(in_file)?
-            }
+            Some(path) => from_file(path, |change| settings.merged(change))?,
         };
         Ok(Options {
             listen: self.listen,

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signpost_emulator::{merge, seconds};
+use signpost_emulator::{changed, check_durations, seconds};
 
 use crate::buckets::Rate;
 use crate::model::Habits;
@@ -122,26 +121,20 @@ impl Settings {
     ///
     /// If the object has members that are not settings, or impossible ones.
     pub fn merged(&self, change: &Value) -> Result<Self, String> {
-        let mut all = serde_json::to_value(self).map_err(|error| error.to_string())?;
-        merge(&mut all, change, &["rateOverrides"]);
-        let settings: Self = serde_json::from_value(all).map_err(|error| error.to_string())?;
+        let settings = changed(self, change, &["rateOverrides"])?;
         settings.check()?;
         Ok(settings)
     }
 
     /// Says which setting cannot be, if one cannot.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for (name, seconds) in [
+        check_durations([
             ("propagation", self.propagation),
             ("staleness", self.staleness),
             ("latency", self.latency),
             ("transition", self.transition),
             ("speed", self.speed),
-        ] {
-            Duration::try_from_secs_f64(seconds)
-                .map_err(|error| format!("{name} {seconds}: {error}"))?;
-        }
-        Ok(())
+        ])
     }
 
     pub(crate) fn habits(&self) -> Habits {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use signpost_emulator::until_ended;
+use signpost_emulator::{from_file, until_ended};
 use signpost_gce::{Emulator, Options, Settings};
 
 /// An emulator of the part of Compute Engine that route programming meets.
@@ -77,13 +77,7 @@ impl Cli {
         };
         let settings = match &self.settings {
             None => settings,
-            Some(path) => {
-                let in_file = |error: String| format!("{}: {error}", path.display());
-                let text = std::fs::read(path).map_err(|error| in_file(error.to_string()))?;
-                let change =
-                    serde_json::from_slice(&text).map_err(|error| in_file(error.to_string()))?;
-                settings.merged(&change).map_err(in_file)?
-            }
+            Some(path) => from_file(path, |change| settings.merged(change))?,
         };
         let mut projects = self.projects;
         let named = self

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signpost_emulator::merge;
+use signpost_emulator::{changed, check_durations};
 
 /// How an emulator is started.
 #[derive(Clone, Debug)]
@@ -140,16 +139,14 @@ impl Settings {
     ///
     /// If the object has members that are not settings, or impossible ones.
     pub fn merged(&self, change: &Value) -> Result<Self, String> {
-        let mut all = serde_json::to_value(self).map_err(|error| error.to_string())?;
-        merge(&mut all, change, &["rateOverrides"]);
-        let settings: Self = serde_json::from_value(all).map_err(|error| error.to_string())?;
+        let settings = changed(self, change, &["rateOverrides"])?;
         settings.check()?;
         Ok(settings)
     }
 
     /// Says which setting cannot be, if one cannot.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for (name, seconds) in [
+        check_durations([
             ("operations", self.operations[0]),
             ("operations", self.operations[1]),
             ("wait", self.wait),
@@ -158,10 +155,7 @@ impl Settings {
             ("warningLag", self.warning_lag),
             ("latency", self.latency),
             ("speed", self.speed),
-        ] {
-            Duration::try_from_secs_f64(seconds)
-                .map_err(|error| format!("{name} {seconds}: {error}"))?;
-        }
+        ])?;
         if self.operations[0] > self.operations[1] {
             return Err("operations: the shortest time is longer than the longest".to_owned());
         }

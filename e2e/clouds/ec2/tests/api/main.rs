@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+#[path = "../../../common/testing/http.rs"]
 mod http;
 mod scene;
 

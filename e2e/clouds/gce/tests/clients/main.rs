@@ -5,38 +5,12 @@
 
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::process::Output;
 
 use signpost_gce::{Emulator, Options, Settings};
 use tokio::process::Command;
-use tokio::sync::OnceCell;
 
-fn clients() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
-}
-
-/// The Python that has the clients. Installing them says the remedy where it fails.
-async fn python() -> &'static Path {
-    static PYTHON: OnceCell<PathBuf> = OnceCell::const_new();
-    PYTHON
-        .get_or_init(|| async {
-            let setup = Command::new(clients().join("../../common/clients.sh"))
-                .arg(clients().join("requirements.txt"))
-                .output()
-                .await
-                .unwrap();
-            assert!(setup.status.success(), "{}", told(&setup));
-            let folder = String::from_utf8(setup.stdout).unwrap();
-            Path::new(folder.trim_end()).join("bin/python")
-        })
-        .await
-}
-
-fn told(output: &Output) -> String {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    text(&output.stdout) + &text(&output.stderr)
-}
+#[path = "../../../common/testing/clients.rs"]
+mod clients;
 
 async fn emulator() -> Emulator {
     let settings = Settings {
@@ -57,23 +31,15 @@ async fn emulator() -> Emulator {
 async fn run(gce: &Emulator, script: &str, arguments: &[&str]) {
     let metadata = gce.metadata_url().unwrap();
     let metadata = metadata.trim_start_matches("http://");
-    let output = Command::new(python().await)
-        .arg("-B")
-        .arg(clients().join(script))
-        .args(arguments)
-        .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
+    let environment = [
         // Credentials of the machine's user are looked for there.
-        .env("HOME", "/nonexistent")
-        .env("GCE_URL", gce.url())
-        .env("GCE_METADATA_HOST", metadata)
+        ("HOME", "/nonexistent"),
+        ("GCE_URL", &gce.url()),
+        ("GCE_METADATA_HOST", metadata),
         // Whether this is an instance, google-auth asks another address.
-        .env("GCE_METADATA_IP", metadata)
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    assert!(output.status.success(), "{script}\n{}", told(&output));
+        ("GCE_METADATA_IP", metadata),
+    ];
+    clients::run(script, arguments, &environment).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Plain HTTP requests, for what is no call of the Query protocol.
+//! Plain HTTP requests, for what is no call of the API: part of the tests of each emulator.
 
 use std::time::Duration;
 
