@@ -12,6 +12,18 @@ use crate::routes;
 const POOL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 244, 0, 0), 16);
 const BLOCKS: u32 = 256;
 
+/// The first range of IPv4 among some.
+///
+/// # Errors
+/// If there is none.
+pub fn v4_of(cidrs: &[IpNet]) -> Result<Ipv4Net> {
+    let v4 = cidrs.iter().find_map(|cidr| match cidr {
+        IpNet::V4(cidr) => Some(*cidr),
+        IpNet::V6(_) => None,
+    });
+    v4.with_context(|| format!("an IPv4 block should be among {cidrs:?}"))
+}
+
 /// The block of the same size behind this one; the pool's first behind its last.
 pub fn following(block: Ipv4Net) -> Result<Ipv4Net> {
     let next = Ipv4Addr::from(block.broadcast().to_bits().wrapping_add(1));

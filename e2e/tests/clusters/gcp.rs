@@ -13,6 +13,7 @@ use signpost_e2e::{Cluster, ClusterOptions, GcpOptions, Network, Node, wait};
 
 use crate::suite::{Suite, named};
 use crate::support::LIMIT;
+use crate::support::behind::{self, BEHIND};
 
 /// Three nodes in two zones, and nobody who programs routes.
 pub(crate) fn add_to(suite: &mut Suite) {
@@ -26,18 +27,6 @@ pub(crate) fn add_to(suite: &mut Suite) {
             gcp_prefers_by_length_and_priority_and_spreads_equals
         ));
 }
-
-/// An address of each family behind the first two nodes, and the ranges that they are in.
-const BEHIND: [[(&str, &str); 2]; 2] = [
-    [
-        ("10.244.1.0/24", "10.244.1.1"),
-        ("fd44:0:0:1::/64", "fd44:0:0:1::1"),
-    ],
-    [
-        ("10.244.2.0/24", "10.244.2.1"),
-        ("fd44:0:0:2::/64", "fd44:0:0:2::1"),
-    ],
-];
 
 /// Nodes and the internet are reached as they are. What is behind nodes is reached with a route each way,
 /// unless one of the instances does not forward or does not run.
@@ -91,16 +80,12 @@ async fn gcp_prefers_by_length_and_priority_and_spreads_equals(cluster: &Cluster
     let mut taken = BTreeSet::new();
     for number in 2..40 {
         let from = format!("10.244.1.{number}");
-        let argv = [
-            "ip",
-            "address",
-            "replace",
-            &format!("{from}/32"),
-            "dev",
-            "lo",
-        ];
-        scene.nodes[0].machine().run(&argv).await?;
-        taken.insert(scene.ping(&from, BEHIND[1][0].1).await.is_ok());
+        behind::put(&scene.nodes[0], &format!("{from}/32")).await?;
+        taken.insert(
+            behind::ping(&scene.nodes[0], &from, BEHIND[1][0].1)
+                .await
+                .is_ok(),
+        );
     }
     ensure!(
         taken.len() == 2,
@@ -125,11 +110,8 @@ impl<'a> Scene<'a> {
             network: cluster.network()?,
             nodes: [node("node-1")?, node("node-2")?, node("node-3")?],
         };
-        for (node, behind) in scene.nodes.iter().zip(BEHIND) {
-            for (_, address) in behind {
-                let argv = ["ip", "address", "replace", address, "dev", "lo"];
-                node.machine().run(&argv).await?;
-            }
+        for number in 0..BEHIND.len() {
+            behind::put_behind(&scene.nodes[number], number).await?;
         }
         Ok(scene)
     }
@@ -180,27 +162,13 @@ impl<'a> Scene<'a> {
         wait::until(
             "what is behind nodes to reach each other",
             LIMIT,
-            async || {
-                for (here, there) in BEHIND[0].into_iter().zip(BEHIND[1]) {
-                    self.ping(here.1, there.1).await?;
-                }
-                Ok(())
-            },
+            async || behind::together(&self.nodes[0]).await,
         )
         .await
     }
 
     /// What is behind the nodes does not reach each other, in either family.
     async fn apart(&self, why: &str) -> Result<()> {
-        for (here, there) in BEHIND[0].into_iter().zip(BEHIND[1]) {
-            let reached = self.ping(here.1, there.1).await.is_ok();
-            ensure!(!reached, "{} reaches {} {why}", here.1, there.1);
-        }
-        Ok(())
-    }
-
-    async fn ping(&self, from: &str, to: &str) -> Result<()> {
-        let argv = ["busybox", "ping", "-c", "1", "-W", "1", "-I", from, to];
-        self.nodes[0].machine().run(&argv).await.map(drop)
+        behind::apart(&self.nodes[0], why).await
     }
 }

@@ -9,6 +9,7 @@ use signpost_e2e::{Cluster, ClusterOptions, Node, Vpc, VpcOptions, wait};
 
 use crate::suite::{Suite, named};
 use crate::support::LIMIT;
+use crate::support::behind::{self, BEHIND};
 
 /// Two nodes in two zones, and nobody who programs routes.
 pub(crate) fn add_to(suite: &mut Suite) {
@@ -19,18 +20,6 @@ pub(crate) fn add_to(suite: &mut Suite) {
         .serial(named!(vpc_subnets_follow_their_own_tables))
         .serial(named!(vpc_loses_packets_to_instances_that_are_down));
 }
-
-/// Addresses behind nodes, as pods have them: one of each family behind each node.
-const BEHIND: [[(&str, &str); 2]; 2] = [
-    [
-        ("10.244.1.0/24", "10.244.1.1"),
-        ("fd44:0:0:1::/64", "fd44:0:0:1::1"),
-    ],
-    [
-        ("10.244.2.0/24", "10.244.2.1"),
-        ("fd44:0:0:2::/64", "fd44:0:0:2::1"),
-    ],
-];
 
 /// Nodes reach each other as they are. What is behind them does so once each zone's table leads to the
 /// other's interface and both interfaces let packets pass that are not their own.
@@ -165,11 +154,7 @@ impl<'a> Scene<'a> {
     }
 
     async fn put_addresses(&self, zone: usize) -> Result<()> {
-        for (_, address) in BEHIND[zone] {
-            let argv = ["ip", "address", "replace", address, "dev", "lo"];
-            self.nodes[zone].machine().run(&argv).await?;
-        }
-        Ok(())
+        behind::put_behind(&self.nodes[zone], zone).await
     }
 
     /// Programs the routes to what is behind the node of a zone in the table of another.
@@ -208,24 +193,12 @@ impl<'a> Scene<'a> {
 
     /// What is behind the nodes reaches each other.
     async fn together(&self) -> Result<()> {
-        for (here, there) in BEHIND[0].into_iter().zip(BEHIND[1]) {
-            self.ping(here.1, there.1).await?;
-        }
-        Ok(())
+        behind::together(&self.nodes[0]).await
     }
 
     /// What is behind the nodes does not reach each other, in either family.
     async fn apart(&self, why: &str) -> Result<()> {
-        for (here, there) in BEHIND[0].into_iter().zip(BEHIND[1]) {
-            let reached = self.ping(here.1, there.1).await.is_ok();
-            ensure!(!reached, "{} reaches {} {why}", here.1, there.1);
-        }
-        Ok(())
-    }
-
-    async fn ping(&self, from: &str, to: &str) -> Result<()> {
-        let argv = ["busybox", "ping", "-c", "1", "-W", "1", "-I", from, to];
-        self.nodes[0].machine().run(&argv).await.map(drop)
+        behind::apart(&self.nodes[0], why).await
     }
 
     async fn check(&self, zone: usize, on: bool) -> Result<()> {

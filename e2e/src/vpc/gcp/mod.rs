@@ -64,10 +64,10 @@ impl Network {
         };
         let place = Place::start(router.pid(), setup, begin).await?;
         let scene = Scene::build(&place, dual_stack, &options).await?;
+        let network = Self { place, scene };
         // What a scene is made from is there at once.
-        let changed = place.emulator.configure(|all| *all = settings);
-        changed.map_err(anyhow::Error::msg)?;
-        Ok(Self { place, scene })
+        network.configure(|all| *all = settings)?;
+        Ok(network)
     }
 
     /// The emulator: its true state, its log of calls, faults and settings.
@@ -115,6 +115,13 @@ impl Network {
         });
         changed.await?;
         self.settled().await
+    }
+
+    /// Changes how the emulator behaves.
+    pub fn configure(&self, change: impl FnOnce(&mut Settings)) -> Result<()> {
+        self.emulator()
+            .configure(change)
+            .map_err(anyhow::Error::msg)
     }
 
     /// Waits until packets go as the emulator's state says.

@@ -80,3 +80,16 @@ pub async fn settle(cluster: &Cluster) -> Result<Routes> {
     network.settled().await?;
     Ok(settled)
 }
+
+/// Waits until the routes are these.
+pub async fn wait_for(network: &Network, expected: &Routes) -> Result<()> {
+    wait::until("the routes to be as expected", LIMIT, async || {
+        let seen = routes(network)?;
+        ensure!(
+            seen == *expected,
+            "expected {expected:?}, there are {seen:?}"
+        );
+        Ok(())
+    })
+    .await
+}

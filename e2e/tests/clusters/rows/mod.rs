@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bridge;
+mod clouds;
 mod controller;
 mod gcp;
 mod joining;

@@ -1,6 +1,7 @@
 //! What tests of requirements have in common: programs that send and answer packets, and what the
 //! harness offers to look at the cluster.
 
+pub(crate) mod behind;
 pub(crate) mod place;
 
 use anyhow::Result;

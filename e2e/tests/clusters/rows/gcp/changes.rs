@@ -1,12 +1,12 @@
 //! R4, R19: what others change, and leaders that end while something is carried out.
 
-use anyhow::{Context, Result, ensure};
-use ipnet::{IpNet, Ipv4Net};
+use anyhow::{Result, ensure};
+use ipnet::IpNet;
 use serde_json::json;
 use signpost_e2e::vpc::gcp::{NETWORK, PROJECT, routes};
 use signpost_e2e::{Cluster, PodSpec, wait};
 
-use super::zones::instance;
+use crate::rows::clouds;
 use crate::rows::paths::delete;
 use crate::support::{LIMIT, blocks, objects};
 
@@ -24,7 +24,7 @@ pub(crate) async fn r04_a_route_removed_by_hand_is_made_again(cluster: &Cluster)
         .run_pod(PodSpec::new("hand-two").on("node-2"))
         .await?;
     let before = routes::settle(cluster).await?;
-    let target = instance(two.node())?;
+    let target = clouds::target(two.node())?;
     let own = routes::own(network).into_iter();
     let own = own.filter(|route| route.instance.as_deref() == Some(&target));
     let names: Vec<String> = own.map(|route| route.name).collect();
@@ -75,7 +75,7 @@ pub(crate) async fn r19_foreign_routes_in_a_network_are_left_alone(
 
     // Blocks are handed out in turn, so the next one is known.
     objects::create_bare_node(cluster, "r19-before", 21, &[]).await?;
-    let before = block(&objects::allocated(cluster, "r19-before").await?)?;
+    let before = blocks::v4_of(&objects::allocated(cluster, "r19-before").await?)?;
     let next = blocks::following(before)?;
     let foreign = json!({
         "name": "by-hand", "network": NETWORK, "destRange": next.to_string(), "priority": 1000,
@@ -85,7 +85,7 @@ pub(crate) async fn r19_foreign_routes_in_a_network_are_left_alone(
     objects::status_becomes(cluster, "/routes/foreign", 1).await?;
 
     objects::create_bare_node(cluster, "r19-beside", 22, &[]).await?;
-    let beside = block(&objects::allocated(cluster, "r19-beside").await?)?;
+    let beside = blocks::v4_of(&objects::allocated(cluster, "r19-beside").await?)?;
     ensure!(
         beside == blocks::following(next)?,
         "after {before} comes {next}, where a foreign route leads elsewhere: the block behind it was \
@@ -122,8 +122,7 @@ pub(crate) async fn r04_a_controller_killed_during_operations_makes_nothing_twic
     let before = routes::settle(cluster).await?;
     let emulator = network.emulator();
     let settings = emulator.settings();
-    let slow = emulator.configure(|all| all.operations = [8.0, 8.0]);
-    slow.map_err(anyhow::Error::msg)?;
+    network.configure(|all| all.operations = [8.0, 8.0])?;
     let last = emulator.calls().last().map_or(0, |call| call.id);
     let names = cluster.create_bare_nodes(6).await?;
     let inserts = || {
@@ -148,21 +147,7 @@ pub(crate) async fn r04_a_controller_killed_during_operations_makes_nothing_twic
         inserts(),
         2 * names.len()
     );
-    let back = emulator.configure(|all| all.operations = settings.operations);
-    back.map_err(anyhow::Error::msg)?;
+    network.configure(|all| all.operations = settings.operations)?;
     cluster.delete_bare_nodes(&names).await?;
-    wait::until("the routes to be as before", LIMIT, async || {
-        ensure!(routes::routes(network)? == before);
-        Ok(())
-    })
-    .await
-}
-
-/// The IPv4 block of a node.
-fn block(cidrs: &[IpNet]) -> Result<Ipv4Net> {
-    let v4 = cidrs.iter().find_map(|cidr| match cidr {
-        IpNet::V4(cidr) => Some(*cidr),
-        IpNet::V6(_) => None,
-    });
-    v4.context("a block of IPv4")
+    routes::wait_for(network, &before).await
 }

@@ -18,8 +18,7 @@ pub(crate) async fn r04_a_full_network_is_told_and_room_is_used(cluster: &Cluste
     let used = all
         .filter(|route| route.next_hop != NextHop::Network)
         .count();
-    let full = emulator.configure(|all| all.quotas.static_routes_per_network = used + 4);
-    full.map_err(anyhow::Error::msg)?;
+    network.configure(|all| all.quotas.static_routes_per_network = used + 4)?;
     // Other tests' bare nodes have left their instances.
     let names = cluster.create_bare_nodes_of(100..104).await?;
     objects::network_says(cluster, "QuotaAvailable", "False", "QuotaExceeded").await?;
@@ -60,13 +59,8 @@ pub(crate) async fn r04_a_full_network_is_told_and_room_is_used(cluster: &Cluste
         Ok(())
     })
     .await?;
-    let raised = emulator.configure(|all| all.quotas.static_routes_per_network = 200);
-    raised.map_err(anyhow::Error::msg)?;
+    network.configure(|all| all.quotas.static_routes_per_network = 200)?;
     let rest = [&served[1..], &waiting].concat();
     cluster.delete_bare_nodes(&rest).await?;
-    wait::until("the routes to be as before", LIMIT, async || {
-        ensure!(routes::routes(network)? == before);
-        Ok(())
-    })
-    .await
+    routes::wait_for(network, &before).await
 }

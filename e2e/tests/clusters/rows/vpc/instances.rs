@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use signpost_e2e::vpc::tables;
 use signpost_e2e::{Cluster, PodSpec, Traffic, wait};
 
-use super::zones::interface;
+use crate::rows::clouds::target;
 use crate::rows::paths::delete;
 use crate::support::{LIMIT, objects};
 
@@ -20,7 +20,7 @@ pub(crate) async fn r05_an_instance_is_replaced_under_its_name(cluster: &Cluster
     cluster.remove_node("node-again").await?;
     // At once: nobody waits for what the old instance leaves behind.
     let second = cluster.add_node("node-again").await?;
-    let (old, new) = (interface(&first)?, interface(&second)?);
+    let (old, new) = (target(&first)?, target(&second)?);
     ensure!(old != new, "both instances have {old}");
     let routes = tables::settle(cluster, &both).await?;
     ensure!(
@@ -54,7 +54,7 @@ pub(crate) async fn r05_a_second_interface_gets_no_routes(cluster: &Cluster) -> 
     cluster.wait_ready(&["node-two"], LIMIT).await?;
     let later = cluster.attach_interface("node-2").await?;
     let routes = tables::settle(cluster, &both).await?;
-    let primary = interface(&node)?;
+    let primary = target(&node)?;
     ensure!(
         routes.values().filter(|target| **target == primary).count() == 2
             && !routes
@@ -96,7 +96,7 @@ pub(crate) async fn r19_a_node_without_instance_disturbs_nobody(cluster: &Cluste
 
     let late = cluster.add_node("node-late").await?;
     let subnets = objects::pod_cidrs(&objects::node(cluster, late.name()).await?)?;
-    let target = interface(&late)?;
+    let target = target(&late)?;
     for table in both {
         let routes = tables::routes(vpc, table)?;
         ensure!(

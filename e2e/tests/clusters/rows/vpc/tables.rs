@@ -1,7 +1,7 @@
 //! R19: every table that belongs to the cluster, and what others have in them.
 
-use anyhow::{Context, Result, bail, ensure};
-use ipnet::{IpNet, Ipv4Net};
+use anyhow::{Result, bail, ensure};
+use ipnet::IpNet;
 use signpost_e2e::addresses::Zone;
 use signpost_e2e::vpc::{CLUSTER_NAME, tables};
 use signpost_e2e::{Cluster, PodSpec, Traffic, Vpc, wait};
@@ -72,7 +72,7 @@ pub(crate) async fn r19_foreign_routes_in_a_table_are_left_alone(cluster: &Clust
     let interface = stranger.text("networkInterfaceId");
     // Blocks are handed out in turn, so the next one is known.
     objects::create_bare_node(cluster, "r19-before", 21, &[]).await?;
-    let before = block(&objects::allocated(cluster, "r19-before").await?)?;
+    let before = blocks::v4_of(&objects::allocated(cluster, "r19-before").await?)?;
     let next = blocks::following(before)?;
     let to = next.to_string();
     let route = [("RouteTableId", table), ("DestinationCidrBlock", &to)];
@@ -82,7 +82,7 @@ pub(crate) async fn r19_foreign_routes_in_a_table_are_left_alone(cluster: &Clust
     objects::status_becomes(cluster, "/routes/foreign", 1).await?;
 
     objects::create_bare_node(cluster, "r19-beside", 22, &[]).await?;
-    let beside = block(&objects::allocated(cluster, "r19-beside").await?)?;
+    let beside = blocks::v4_of(&objects::allocated(cluster, "r19-beside").await?)?;
     ensure!(
         beside == blocks::following(next)?,
         "after {before} comes {next}, where a foreign route leads elsewhere: the block behind it was \
@@ -133,15 +133,4 @@ async fn replace(vpc: &Vpc, association: &str, table: &str) -> Result<String> {
         .call("ReplaceRouteTableAssociation", &parameters)
         .await?;
     Ok(answer.text("newAssociationId"))
-}
-
-/// The IPv4 block of a node of both families.
-fn block(cidrs: &[IpNet]) -> Result<Ipv4Net> {
-    cidrs
-        .iter()
-        .find_map(|cidr| match cidr {
-            IpNet::V4(cidr) => Some(*cidr),
-            IpNet::V6(_) => None,
-        })
-        .with_context(|| format!("an IPv4 block should be among {cidrs:?}"))
 }

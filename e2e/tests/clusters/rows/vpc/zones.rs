@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use futures::future::try_join_all;
 use signpost_e2e::vpc::tables;
-use signpost_e2e::{Cluster, Node, PodSpec, Traffic, Vpc, wait};
+use signpost_e2e::{Cluster, PodSpec, Vpc, wait};
 
+use crate::rows::clouds::{joins_and_leaves, see_each_other, target};
 use crate::rows::paths::delete;
-use crate::support::place::{Place, run_server};
-use crate::support::{LIMIT, objects};
 
 /// Checks of interfaces are looked at less often than tables.
 const CHECKED: Duration = Duration::from_secs(90);
@@ -19,16 +17,16 @@ const CHECKED: Duration = Duration::from_secs(90);
 /// zones reach each other by their own addresses.
 pub(crate) async fn r05_pods_in_two_zones_reach_each_other(cluster: &Cluster) -> Result<()> {
     let vpc = cluster.vpc()?;
-    let nodes = cluster.nodes();
-    let nodes = nodes.iter().take(3);
-    let zones: BTreeSet<_> = nodes.clone().map(|node| node.link().zone()).collect();
+    let all = cluster.nodes();
+    let nodes = &all[..3];
+    let zones: BTreeSet<_> = nodes.iter().map(|node| node.link().zone()).collect();
     ensure!(
         zones.len() == 2,
         "the nodes should be in two zones: {zones:?}"
     );
     let routes = tables::settle(cluster, &tables::of_zones(vpc)).await?;
-    for node in nodes.clone() {
-        let interface = interface(node)?;
+    for node in nodes {
+        let interface = target(node)?;
         let own = routes.values().filter(|target| **target == interface);
         ensure!(
             own.count() == 2,
@@ -41,21 +39,7 @@ pub(crate) async fn r05_pods_in_two_zones_reach_each_other(cluster: &Cluster) ->
             node.name()
         );
     }
-    let specs = nodes.map(|node| PodSpec::new(&format!("r05-{}", node.name())).on(node.name()));
-    let pods = try_join_all(specs.map(|spec| run_server(cluster, spec))).await?;
-    for from in &pods {
-        for to in pods.iter().filter(|to| to.name() != from.name()) {
-            for (own, address) in from.addresses().iter().zip(to.addresses()) {
-                let seen = Place::from(from).seen_by(*address).await?;
-                ensure!(
-                    seen == *own,
-                    "{} should see {own} and sees {seen}",
-                    to.name()
-                );
-            }
-        }
-    }
-    delete(cluster, &pods).await
+    see_each_other(cluster, "r05", nodes).await
 }
 
 /// With the source/destination check on, a node's pods are cut off; that lasts until it is noticed.
@@ -68,7 +52,7 @@ pub(crate) async fn r05_a_check_turned_on_again_is_turned_off(cluster: &Cluster)
         .run_pod(PodSpec::new("check-two").on("node-2"))
         .await?;
     one.ping(two.address()?).await?;
-    let interface = interface(two.node())?;
+    let interface = target(two.node())?;
     let on = [
         ("NetworkInterfaceId", &*interface),
         ("SourceDestCheck.Value", "true"),
@@ -103,61 +87,13 @@ pub(crate) async fn r07_a_node_of_a_vpc_joins_and_leaves_under_traffic(
 ) -> Result<()> {
     let vpc = cluster.vpc()?;
     let both = tables::of_zones(vpc);
-    let one = cluster
-        .run_pod(PodSpec::new("join-one").on("node-1"))
-        .await?;
-    let two = cluster
-        .run_pod(PodSpec::new("join-two").on("node-2"))
-        .await?;
     let before = tables::settle(cluster, &both).await?;
-    let mut pings = Vec::new();
-    for family in 0..2 {
-        pings.push(Traffic::start(&one, two.addresses()[family]));
-        pings.push(Traffic::start(&two, one.addresses()[family]));
-    }
-    let pings = try_join_all(pings).await?;
-
-    let node = cluster.add_node("node-join").await?;
-    let subnets = objects::pod_cidrs(&objects::node(cluster, node.name()).await?)?;
-    let interface = interface(&node)?;
-    for table in both {
-        let routes = tables::routes(vpc, table)?;
-        let leads = |subnet| routes.get(subnet) == Some(&interface);
-        ensure!(
-            subnets.len() == 2 && subnets.iter().all(leads),
-            "a ready node has its routes, {subnets:?} to {interface}: {table} has {routes:?}"
-        );
-    }
-    let late = cluster
-        .run_pod(PodSpec::new("join-late").on(node.name()))
-        .await?;
-    for pod in [&one, &two] {
-        for address in late.addresses() {
-            pod.ping(*address).await?;
-        }
-    }
-    cluster.remove_node(node.name()).await?;
-    wait::until("the tables to be as before", LIMIT, async || {
-        for table in both {
-            let routes = tables::routes(vpc, table)?;
-            ensure!(
-                routes == before,
-                "expected {before:?}, {table} has {routes:?}"
-            );
-        }
-        Ok(())
+    joins_and_leaves(cluster, &before, || {
+        both.iter()
+            .map(|table| tables::routes(vpc, table))
+            .collect()
     })
-    .await?;
-    for ping in pings {
-        ping.finish().await?;
-    }
-    delete(cluster, &[one, two]).await
-}
-
-/// A node's primary interface.
-pub(super) fn interface(node: &Node) -> Result<String> {
-    let instance = node.instance().context("an instance")?;
-    Ok(instance.interface.clone())
+    .await
 }
 
 fn is_checked(vpc: &Vpc, id: &str) -> Result<bool> {
