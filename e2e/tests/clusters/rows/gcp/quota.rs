@@ -8,7 +8,7 @@ use signpost_gce::NextHop;
 use crate::support::{LIMIT, objects};
 
 /// Nodes join that need more routes than fit. That is told, with the number, and those that wait are routed
-/// when there is room.
+/// when there is room, be it that a node leaves or that the quota is raised.
 pub(crate) async fn r04_a_full_network_is_told_and_room_is_used(cluster: &Cluster) -> Result<()> {
     let network = cluster.network()?;
     let before = routes::settle(cluster).await?;
@@ -59,8 +59,16 @@ pub(crate) async fn r04_a_full_network_is_told_and_room_is_used(cluster: &Cluste
         Ok(())
     })
     .await?;
+    // A leader tries a full network again after two minutes. A new one has not learnt that it is full.
     network.configure(|all| all.quotas.static_routes_per_network = 200)?;
+    cluster.controller()?.kill().await?;
     let rest = [&served[1..], &waiting].concat();
+    wait::until("everyone to be served", LIMIT, async || {
+        let now = routes::routes(network)?;
+        ensure!(now.len() == before.len() + 2 * rest.len(), "{now:?}");
+        Ok(())
+    })
+    .await?;
     cluster.delete_bare_nodes(&rest).await?;
     routes::wait_for(network, &before).await
 }
