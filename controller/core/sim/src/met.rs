@@ -73,9 +73,7 @@ impl World<'_> {
     /// An engine does something.
     pub(crate) fn meet_action(&mut self, shell: usize, action: &Action) {
         match action {
-            Action::WriteRoute { change, .. } if self.removes_to_lead(shell, change) => {
-                self.meet(Rule::RemovedToLead);
-            }
+            Action::WriteRoute { change, .. } => self.meet_write(shell, change),
             Action::ListRoutes { .. } if !self.shells[shell].known.tables.asked.is_empty() => {
                 self.meet(Rule::SecondListing);
             }
@@ -89,8 +87,18 @@ impl World<'_> {
         }
     }
 
+    fn meet_write(&mut self, shell: usize, change: &RouteChange) {
+        let place = (change.table().clone(), change.destination());
+        if self.removes_to_lead(shell, change) {
+            self.meet(Rule::RemovedToLead);
+            self.shells[shell].known.removed_to_lead.insert(place);
+        } else {
+            self.shells[shell].known.removed_to_lead.remove(&place);
+        }
+    }
+
     /// The route is that of a node's block, and goes since it leads elsewhere.
-    pub(crate) fn removes_to_lead(&self, shell: usize, change: &RouteChange) -> bool {
+    fn removes_to_lead(&self, shell: usize, change: &RouteChange) -> bool {
         let mut nodes = self.shells[shell].known.nodes.values();
         !self.scenario.limits.replaces
             && matches!(change, RouteChange::Delete { .. })

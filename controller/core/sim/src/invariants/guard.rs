@@ -35,7 +35,8 @@ impl World<'_> {
         let left = table.and_then(|table| table.routes.get(&route.destination));
         let doubled = left.is_some_and(|held| held.ours);
         // Where a route cannot be led elsewhere in one step it is removed first.
-        let led_elsewhere = self.removes_to_lead(from.shell, change);
+        let to_lead = (change.table().clone(), route.destination);
+        let led_elsewhere = known.removed_to_lead.contains(&to_lead);
         if lost || led_elsewhere || teardown || earlier || doubled || from.late {
             return;
         }

@@ -43,8 +43,16 @@ impl World<'_> {
                     IpNet::V4(_) => instance.next_hop_v4.as_ref(),
                     IpNet::V6(_) => instance.next_hop_v6.as_ref(),
                 };
-                let written = known.written.get(&(id.clone(), *cidr)).copied();
-                self.shown(&seen.seen, *cidr, hop, written)
+                let place = (id.clone(), *cidr);
+                let written = known.written.get(&place).copied();
+                // What was under way then was our own, and nothing came of it.
+                let vain = known.in_vain.get(&place);
+                let ours = |seen: &&SeenTable| {
+                    let under_way = seen.pending.contains(cidr);
+                    under_way && vain.is_some_and(|(begun, ended)| seen.may_show(*begun, *ended))
+                };
+                let seen: Vec<&SeenTable> = seen.seen.iter().filter(|it| !ours(it)).collect();
+                self.shown(&seen, *cidr, hop, written)
                     .map_err(|why| format!("{cidr} in {id} {why}"))?;
             }
         }
@@ -55,12 +63,12 @@ impl World<'_> {
     /// write had to show.
     fn shown(
         &self,
-        seen: &[SeenTable],
+        seen: &[&SeenTable],
         cidr: IpNet,
         hop: Option<&NextHop>,
         written: Option<(u64, u64)>,
     ) -> Result<(), &'static str> {
-        let right = |seen: &SeenTable| {
+        let right = |seen: &&SeenTable| {
             let routes = seen.routes.iter();
             let ours = routes
                 .filter(|it| it.destination == cidr && it.ownership == Ownership::Ours)

@@ -147,16 +147,25 @@ impl World<'_> {
     fn bound(&self) -> Duration {
         let again = RETRIED.max(self.wishes.check_period * REREAD);
         let lapse = self.scenario.terms.duration;
-        again + lapse + self.scenario.limits.settle * 2 + FOLLOWS + self.carried_out() * 3
+        again + lapse + self.scenario.limits.settle * 2 + FOLLOWS + self.carried_out() * self.turns()
     }
 
-    /// How long changes may take after they were accepted.
+    /// How long a change may take after it was accepted.
     fn carried_out(&self) -> Duration {
         if self.scenario.habits.operations {
             Duration::from_millis(LONGEST)
         } else {
             Duration::ZERO
         }
+    }
+
+    /// So many may have to end one after the other if all routes are to be made anew: some for what follows
+    /// from another, and the others since only so many may be under way at once.
+    fn turns(&self) -> u32 {
+        let tables = self.cloud.tables.values();
+        let routes: usize = tables.map(|table| table.routes.len()).sum();
+        let turns = routes.div_ceil(self.scenario.limits.route_writes);
+        u32::try_from(turns).map_or(u32::MAX, |turns| turns.saturating_add(3))
     }
 
     fn not_yet(&mut self) {

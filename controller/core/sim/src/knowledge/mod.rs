@@ -35,6 +35,8 @@ pub(crate) struct Knowledge {
     pub(crate) route_writes: BTreeMap<u64, RouteChange>,
     /// When the last write of a route was begun that may have happened, and when it ended.
     pub(crate) written: BTreeMap<(TableId, IpNet), (u64, u64)>,
+    /// When the last write of a route was begun that did not happen, and when that was known.
+    pub(crate) in_vain: BTreeMap<(TableId, IpNet), (u64, u64)>,
     /// When the answer to the last write of a route came, whatever it was.
     answered: BTreeMap<(TableId, IpNet), u64>,
     /// The same as `written` before each write under way.
@@ -71,6 +73,8 @@ pub(crate) struct Knowledge {
     pub(crate) said: Said,
     /// Destinations whose routes were deleted lately, and when.
     pub(crate) deleted: Vec<(u64, IpNet)>,
+    /// Where the last deletion was begun in order to lead a node's route elsewhere.
+    pub(crate) removed_to_lead: BTreeSet<(TableId, IpNet)>,
     /// The nodes whose pod CIDRs are being written.
     pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
     /// The nodes whose condition is being written.
@@ -182,19 +186,18 @@ impl Knowledge {
         self.said.route_answered(&change, result, now);
         self.answered.insert(place.clone(), now);
         let before = self.before.remove(&write).flatten();
-        match (may_have_happened(result), before) {
-            (true, _) => {
-                if let Some((_, ended)) = self.written.get_mut(&place) {
-                    *ended = now;
-                }
+        if may_have_happened(result) {
+            if let Some((_, ended)) = self.written.get_mut(&place) {
+                *ended = now;
             }
-            (false, Some(before)) => {
-                self.written.insert(place, before);
-            }
-            (false, None) => {
-                self.written.remove(&place);
-            }
+            return;
         }
+        let vain = match before {
+            Some(before) => self.written.insert(place.clone(), before),
+            None => self.written.remove(&place),
+        };
+        let began = vain.map_or(now, |(begun, _)| begun);
+        self.in_vain.insert(place, (began, now));
     }
 
     /// A pool is not configured any more.

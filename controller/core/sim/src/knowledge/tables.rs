@@ -30,6 +30,11 @@ pub(crate) struct SeenTable {
 }
 
 impl SeenTable {
+    /// What was under way from `begun` to `ended` may be shown.
+    pub(crate) fn may_show(&self, begun: u64, ended: u64) -> bool {
+        begun <= self.begun + GIVEN_UP && self.begun <= ended
+    }
+
     /// It would have shown a route for that destination.
     pub(crate) fn covers(&self, destination: &IpNet) -> bool {
         let mut ranges = self.ranges.iter();
