@@ -146,6 +146,10 @@ pub const FIXED: &[(u64, &str)] = &[
         15_864_563,
         "a node that was recreated on its old machine got the ID of a machine that never was",
     ),
+    (
+        207_840_039_307,
+        "the last route of a node was removed, which somebody had led to its new instance",
+    ),
 ];
 
 /// So many seeds belong to one day.

@@ -102,10 +102,16 @@ impl Engine {
             None if self.ledger.is_claimed(cidr) => Want::Keep,
             None => Want::Remove,
         };
+        let leads = owner.filter(|_| matches!(want, Want::Lead(..)));
         let before = self.tables.set_desired(&self.turn, cidr, owner, want);
         if let Some(before) = before {
             // What kept it was this destination.
             self.nodes.mark(before);
+        }
+        if let Some(id) = leads
+            && let Some(since) = self.tables.vouch(&self.turn, cidr, self.instances.told(id))
+        {
+            self.instances.want_since(&self.turn, id, since);
         }
     }
 

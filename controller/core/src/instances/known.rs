@@ -3,6 +3,7 @@
 use crate::{
     action::Reason,
     cloud::{CloudError, CloudErrorKind, Instance, InstanceState},
+    ids::Stamp,
     node::NodeKey,
     nodes::item,
     retry::{Pace, Retry},
@@ -17,6 +18,12 @@ pub(super) struct Known {
     pub(super) trouble: Option<Box<Trouble>>,
     /// Asked for in this batch.
     pub(super) batch: Option<std::num::NonZeroU64>,
+    /// When that was begun.
+    pub(super) asked: Stamp,
+    /// When the reading was begun that told of the state.
+    pub(super) told: Stamp,
+    /// Somebody waits for the next answer, whatever it is.
+    pub(super) awaited: bool,
     /// It is to be read again after that.
     pub(super) again: bool,
     /// It was asked for by what identified it before: the answer will tell of another one.

@@ -23,7 +23,7 @@ use self::{known::Known, reads::Reads};
 use crate::{
     Time,
     cloud::{InstanceQuery, InstanceState, NextHop},
-    ids::NodeId,
+    ids::{NodeId, Stamp},
     node::NodeKey,
     timers::Timers,
     turn::{Trouble, Turn},
@@ -80,6 +80,11 @@ impl Instances {
             (InstanceState::Found(instance), IpNet::V6(_)) => instance.next_hop_v6.as_ref(),
             _ => None,
         }
+    }
+
+    /// When the reading was begun that said so.
+    pub(crate) fn told(&self, id: NodeId) -> Stamp {
+        self.get(id).map_or_else(Stamp::default, |known| known.told)
     }
 
     /// Why the instance could not be read or switched last.

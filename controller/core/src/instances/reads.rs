@@ -10,7 +10,7 @@ use super::{Due, Instances, Query, known::Known};
 use crate::{
     Action, Time,
     cloud::{CloudError, InstanceState},
-    ids::NodeId,
+    ids::{NodeId, Stamp},
     node::NodeKey,
     nodes::item,
     retry::Pace,
@@ -91,6 +91,15 @@ impl Instances {
         }
     }
 
+    /// [`want`](Self::want)s it, unless it is being read since then.
+    pub(crate) fn want_since(&mut self, turn: &Turn, id: NodeId, since: Stamp) {
+        let known = self.entry(id);
+        known.awaited = true;
+        if known.batch.is_none() || !known.asked.shows(since, Duration::ZERO) {
+            self.want(turn, id);
+        }
+    }
+
     /// Its back-off is over.
     pub(super) fn want_again(&mut self, turn: &Turn, id: NodeId) {
         let retry = self
@@ -126,7 +135,9 @@ impl Instances {
                 return;
             };
             for id in &ids {
-                self.entry(*id).batch = Some(number);
+                let known = self.entry(*id);
+                known.batch = Some(number);
+                known.asked = turn.now;
             }
             self.reads.batches.insert(number, ids);
             turn.act(Action::ReadInstances { batch, queries });
@@ -183,7 +194,9 @@ impl Instances {
         let news;
         match answer {
             Ok(state) => {
-                news = known.trouble.take().is_some() || known.state.as_ref() != Some(&state);
+                let awaited = std::mem::take(&mut known.awaited);
+                let mended = known.trouble.take().is_some();
+                news = awaited || mended || known.state.as_ref() != Some(&state);
                 if matches!(state, InstanceState::Found(_)) {
                     known.read.reset();
                 } else {
@@ -193,6 +206,7 @@ impl Instances {
                     again = true;
                 }
                 known.state = Some(state);
+                known.told = known.asked;
             }
             Err(error) => {
                 let trouble = Known::failed(&mut known.read, turn, key, "reading", &error);

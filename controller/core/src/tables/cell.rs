@@ -27,6 +27,9 @@ pub(super) struct Cell {
     /// Our routes, as last listed or written. More than one is too many: the first is the one to
     /// keep.
     pub(super) ours: SmallVec<[OurRoute; 1]>,
+    /// A listing showed then that somebody else led them elsewhere. Nothing is changed for that before
+    /// the instance was read again: it may be another one by now, and whoever changed them may know.
+    pub(super) astray: Option<Stamp>,
     /// A listing that was begun after our last write showed it so.
     pub(super) proven: bool,
     /// It was read back as its owner wants it, since that owns it.
@@ -83,6 +86,30 @@ impl Cell {
         self.failure.as_ref()?.unseen
     }
 
+    /// A listing that was answered at `now` showed these of our routes. They should lead to `hop`.
+    pub(super) fn show(
+        &mut self,
+        seen: SmallVec<[OurRoute; 1]>,
+        hop: Option<&NextHop>,
+        now: Stamp,
+    ) {
+        if !is_same(&self.ours, &seen) {
+            let right = |it: &OurRoute| hop.is_some_and(|hop| it.points_at(hop));
+            self.astray = (!seen.iter().all(right)).then_some(now);
+        }
+        self.ours = seen;
+    }
+
+    /// What is known of the instance was read in a reading begun at `told`. Returns since when routes lead
+    /// elsewhere, if that may be since what it says.
+    pub(super) fn vouch(&mut self, hop: &NextHop, told: Stamp) -> Option<Stamp> {
+        let since = self.astray?;
+        let right = self.ours.iter().all(|it| it.points_at(hop));
+        let known = right || told.shows(since, Duration::ZERO);
+        self.astray = self.astray.filter(|_| !known);
+        self.astray
+    }
+
     /// Something else is desired: how earlier writes failed says nothing of the next. Whether one of
     /// them took effect is as unknown as before.
     pub(super) fn desire_changed(&mut self) {
@@ -125,6 +152,13 @@ impl Cell {
             self.step = Step::Idle;
         }
     }
+}
+
+pub(super) fn is_same(known: &[OurRoute], seen: &[OurRoute]) -> bool {
+    let same = |(known, seen): (&OurRoute, &OurRoute)| {
+        known.next_hop == seen.next_hop && known.blackhole == seen.blackhole
+    };
+    known.len() == seen.len() && known.iter().zip(seen).all(same)
 }
 
 impl OurRoute {

@@ -90,6 +90,21 @@ impl Destination {
         self.note_served();
     }
 
+    /// As [`Cell::vouch`], of all tables.
+    pub(super) fn vouch(&mut self, told: Stamp) -> Option<Stamp> {
+        let hop = self.want.hop()?;
+        let since = self
+            .cells
+            .iter_mut()
+            .filter_map(|cell| cell.vouch(hop, told));
+        since.max()
+    }
+
+    /// In some table routes lead elsewhere, and it is not known whether somebody knew why.
+    pub(super) fn is_astray(&self) -> bool {
+        self.cells.iter().any(|cell| cell.astray.is_some())
+    }
+
     /// Remembers which tables lead to the owner, so that it is noticed if one does no more.
     pub(super) fn note_served(&mut self) {
         let Some(hop) = self.want.hop() else { return };

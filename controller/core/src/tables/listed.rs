@@ -183,6 +183,7 @@ impl Tables {
         let pending = pending.iter().map(IpNet::trunc).collect();
         let reading = Reading {
             begun,
+            answered: turn.now,
             settle,
             pending,
         };

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use super::{
-    cell::{Cell, OurRoute, Step},
+    cell::{Cell, OurRoute, Step, is_same},
     destination::Destination,
     destinations::{Destinations, counted},
     pending::doubt,
@@ -36,6 +36,7 @@ pub(super) struct Merged {
 pub(super) struct Reading {
     /// When it was begun.
     pub(super) begun: Stamp,
+    pub(super) answered: Stamp,
     /// How long the world takes to settle.
     pub(super) settle: Duration,
     /// Destinations for which somebody's change is carried out.
@@ -97,7 +98,7 @@ impl Destinations {
         for (cidr, seen) in unknown {
             self.update(cidr, |destination| {
                 let cell = destination.cell_mut(index);
-                cell.ours = arrange(seen, None);
+                cell.show(arrange(seen, None), None, reading.answered);
                 cell.proven = true;
             });
             merged.dirty.push(cidr);
@@ -191,7 +192,12 @@ fn merge(
     seen: &[ObservedRoute],
     reading: &Reading,
 ) -> News {
-    let Reading { begun, settle, .. } = *reading;
+    let Reading {
+        begun,
+        answered,
+        settle,
+        ..
+    } = *reading;
     let was_right = destination.is_right(table);
     let (hop, cell) = destination.hop_and_cell(table);
     let was_read_back = was_right && cell.proven;
@@ -217,7 +223,7 @@ fn merge(
         news.changed =
             ended || !agrees || cell.proven == seen.is_empty() || cell.step == Step::Uncertain;
         cell.proven = !seen.is_empty();
-        cell.ours = seen;
+        cell.show(seen, hop, answered);
         cell.certain();
     } else {
         news.unproven = true;
@@ -238,13 +244,6 @@ fn merge(
     }
     destination.note_served();
     news
-}
-
-pub(super) fn is_same(known: &[OurRoute], seen: &[OurRoute]) -> bool {
-    let same = |(known, seen): (&OurRoute, &OurRoute)| {
-        known.next_hop == seen.next_hop && known.blackhole == seen.blackhole
-    };
-    known.len() == seen.len() && known.iter().zip(seen).all(same)
 }
 
 /// The table has what it should have.

@@ -157,6 +157,16 @@ impl Tables {
         taken
     }
 
+    /// Where routes for the destination should lead is what a reading said that was begun at `told`. Those
+    /// that somebody led elsewhere since then stay: the instance may be another one by now. Returns
+    /// since when, so that it is read again.
+    pub(crate) fn vouch(&mut self, turn: &Turn, cidr: IpNet, told: Stamp) -> Option<Stamp> {
+        self.destinations.get(cidr).filter(|it| it.is_astray())?;
+        let since = self.destinations.update(cidr, |it| it.vouch(told));
+        self.requeue(turn, cidr);
+        since
+    }
+
     /// No table has a route of ours for a network that nobody claims since `released`: a complete
     /// listing has shown that which was begun so long after that, and after our last write for it,
     /// that it would show one.

@@ -1,9 +1,9 @@
 //! Changes that the cloud carries out, whoever asked for them: nothing is certain until they have ended.
 
 use super::{
-    cell::{Cell, Step},
+    cell::{Cell, Step, is_same},
     destination::Destination,
-    merge::{News, Reading, arrange, is_same},
+    merge::{News, Reading, arrange},
 };
 use crate::{cloud::ObservedRoute, ids::Stamp};
 
@@ -14,13 +14,18 @@ pub(super) fn doubt(
     seen: &[ObservedRoute],
     reading: &Reading,
 ) -> News {
-    let Reading { begun, settle, .. } = *reading;
+    let Reading {
+        begun,
+        answered,
+        settle,
+        ..
+    } = *reading;
     let (hop, cell) = destination.hop_and_cell(table);
     let seen = arrange(seen, hop);
     let agrees = is_same(&cell.ours, &seen);
     let settled = cell.written.is_none_or(|end| begun.shows(end, settle));
     if settled || cell.step == Step::Uncertain {
-        cell.ours = seen;
+        cell.show(seen, hop, answered);
     }
     News {
         changed: cell.carried_out(begun) || !agrees,

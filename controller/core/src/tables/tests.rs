@@ -1,6 +1,7 @@
 //! What the tables promise, told what is desired and shown what listings show.
 
 mod absent;
+mod astray;
 mod clear;
 mod desire;
 mod failures;
@@ -245,8 +246,20 @@ impl Rig {
         self.tables.listing_is_due(&self.turn, false)
     }
 
-    /// Does what is due. Says what was begun.
+    /// All instances were read just now. Does what is due. Says what was begun.
     fn work(&mut self) -> Vec<String> {
+        for cidr in self.destinations() {
+            self.tables.vouch(&self.turn, cidr, self.turn.now);
+        }
+        self.work_unread()
+    }
+
+    fn destinations(&self) -> Vec<IpNet> {
+        self.tables.destinations.iter().map(|it| it.0).collect()
+    }
+
+    /// Does what is due, with instances as they were.
+    fn work_unread(&mut self) -> Vec<String> {
         let before = self.flights.len();
         self.tables.work(&mut self.turn);
         self.note();

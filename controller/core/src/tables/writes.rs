@@ -55,6 +55,12 @@ impl Tables {
             return None;
         }
         let first = ours.first();
+        if destination
+            .cell(index)
+            .is_some_and(|it| it.astray.is_some())
+        {
+            return None;
+        }
         if first.is_some_and(|first| first.points_at(hop)) {
             // Nothing is lost with the others, if it is sure that this one is there: what was shown may
             // be older than our last write, and that may have been its deletion.

@@ -1,7 +1,11 @@
 //! I8: what a living node keeps.
 
-use signpost_core::{NodeKey, Time, action::Reason, cloud::InstanceState};
-use signpost_core::{cloud::RouteChange, node::NetworkCondition};
+use signpost_core::{
+    Node, NodeKey, Time,
+    action::Reason,
+    cloud::{InstanceState, NextHop, ObservedRoute, RouteChange, TableId},
+    node::NetworkCondition,
+};
 
 use super::Invariant;
 use crate::world::World;
@@ -10,16 +14,20 @@ impl World<'_> {
     /// An engine is about to delete a route. It is not the last one for a block that a node has, unless it
     /// leads elsewhere and cannot be led to the node in one step.
     pub(crate) fn check_last_route(&mut self, shell: usize, change: &RouteChange) {
-        let RouteChange::Delete { route, .. } = change else {
-            return;
+        let route = match change {
+            RouteChange::Delete { route, .. } => route,
+            RouteChange::Replace { old, route, .. } => {
+                return self.check_led_away(shell, change, old, &route.next_hop);
+            }
+            RouteChange::Create { .. } => return,
         };
         let known = &self.shells[shell].known;
         if known.config.as_ref().is_none_or(|config| config.teardown) {
             return;
         }
-        let has = |node: &signpost_core::Node| node.pod_cidrs.contains(&route.destination);
+        let has = |node: &Node| node.pod_cidrs.contains(&route.destination);
         // An etcd that was restored may have taken it away.
-        let lives = |node: &&signpost_core::Node| {
+        let lives = |node: &&Node| {
             let truly = self.api.get(&node.key);
             truly.is_some_and(|truly| has(&truly.node))
         };
@@ -28,23 +36,55 @@ impl World<'_> {
         let Some(holder) = holders.find(lives).map(|node| node.key.clone()) else {
             return;
         };
-        let table = self.cloud.tables.get(change.table());
-        let held = table.and_then(|table| table.routes.get(&route.destination));
-        let last = held.is_some_and(|held| {
-            let same = held.handle == route.handle && held.hop == route.next_hop;
-            held.ours && held.double.is_none() && same
-        });
         let hop = self.hop_of(&holder, route.destination);
         let right = hop.is_some() && hop == route.next_hop;
-        let known = &self.shells[shell].known;
         let known_right = known.leads_to(&holder, route);
         let elsewhere = !self.scenario.limits.replaces && !right && !known_right;
-        if last && !excluded && !elsewhere {
-            self.broken(Invariant::I8, || {
-                let what = crate::trail::change(change);
-                format!("controller {shell}: {what}, the last route of {holder}")
-            });
+        if self.is_last(change.table(), route) && !excluded && !elsewhere {
+            self.loses(shell, change, &holder);
         }
+    }
+
+    /// An engine is about to lead a route elsewhere. It does not lead to the one node that has the block.
+    fn check_led_away(
+        &mut self,
+        shell: usize,
+        change: &RouteChange,
+        old: &ObservedRoute,
+        to: &NextHop,
+    ) {
+        let known = &self.shells[shell].known;
+        let has = |node: &&Node| node.pod_cidrs.contains(&old.destination);
+        let mut holders = known.nodes.values().filter(has);
+        let (Some(holder), None) = (holders.next(), holders.next()) else {
+            return;
+        };
+        // Its address may be the old one again, or a new one, which the engine was not told yet.
+        let truly = self.api.get(&holder.key).map(|truly| &truly.node);
+        let told = truly.is_some_and(|it| has(&it) && it.internal_ips == holder.internal_ips);
+        let hop = self.hop_of(&holder.key, old.destination);
+        let leads = hop.is_some() && hop == old.next_hop && hop.as_ref() != Some(to);
+        if told && leads && !holder.excluded && self.is_last(change.table(), old) {
+            let holder = holder.key.clone();
+            self.loses(shell, change, &holder);
+        }
+    }
+
+    /// The table has no other route for that destination.
+    fn is_last(&self, table: &TableId, route: &ObservedRoute) -> bool {
+        let table = self.cloud.tables.get(table);
+        let held = table.and_then(|table| table.routes.get(&route.destination));
+        held.is_some_and(|held| {
+            let same = held.handle == route.handle && held.hop == route.next_hop;
+            held.ours && held.double.is_none() && same
+        })
+    }
+
+    fn loses(&mut self, shell: usize, change: &RouteChange, node: &NodeKey) {
+        self.broken(Invariant::I8, || {
+            let what = crate::trail::change(change);
+            format!("controller {shell}: {what}, the last route of {node}")
+        });
     }
 
     /// An engine is about to take a node out of service, or to say that it never was in service.
