@@ -35,6 +35,9 @@ pub(crate) struct Pace {
     pub(crate) linger: Duration,
     /// Shortest time from the start of one request to that of the next.
     pub(crate) interval: Duration,
+    /// Once requests have followed each other for so long, twice that time: whoever waits does so for
+    /// long anyway.
+    pub(crate) patience: Duration,
 }
 
 /// Collects questions while a request is under way and asks them together in the next one, so
@@ -90,9 +93,16 @@ async fn work<K, V>(
     V: Clone,
 {
     let mut not_before = Instant::now();
+    let mut busy_since = not_before;
     while let Some(first) = inbox.recv().await {
-        sleep_until(not_before.max(Instant::now() + pace.linger)).await;
-        not_before = Instant::now() + pace.interval;
+        let asked = Instant::now();
+        if asked > not_before + pace.interval {
+            busy_since = asked;
+        }
+        sleep_until(not_before.max(asked + pace.linger)).await;
+        let now = Instant::now();
+        let long = now.duration_since(busy_since) >= pace.patience;
+        not_before = now + pace.interval * if long { 2 } else { 1 };
         let mut groups = vec![first];
         while let Ok(group) = inbox.try_recv() {
             groups.push(group);
@@ -167,6 +177,7 @@ mod tests {
         let pace = Pace {
             linger: Duration::from_millis(10),
             interval,
+            patience: Duration::from_secs(30),
         };
         Batch::new(3, pace, Box::new(read))
     }
@@ -233,5 +244,24 @@ mod tests {
             (Ok(Some(16)), Ok(Some(36)))
         );
         assert_eq!(*log.lock().unwrap(), [vec![2], vec![4, 6]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_on_for_long_is_asked_half_as_often_until_there_was_a_rest() {
+        let log = Log::default();
+        let batch = squares(&log, Duration::from_secs(5));
+        let mut took = Vec::new();
+        for _ in 0..9 {
+            let begun = Instant::now();
+            assert_eq!(batch.ask(2).await, Ok(Some(4)));
+            took.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(took, [1, 5, 5, 5, 5, 5, 5, 10, 10]);
+        sleep(Duration::from_secs(20)).await;
+        for expected in [1, 5] {
+            let begun = Instant::now();
+            assert_eq!(batch.ask(2).await, Ok(Some(4)));
+            assert_eq!(begun.elapsed().as_secs(), expected);
+        }
     }
 }

@@ -74,6 +74,8 @@ pub struct Limits {
     pub settle: Duration,
     /// Shortest time between the starts of two listings.
     pub listing_interval: Duration,
+    /// The same while many writes wait or are under way, each of which will want another listing.
+    pub bulk_listing_interval: Duration,
     /// Route writes of each kind (create, replace, delete) in flight at once.
     pub route_writes: usize,
     /// Writes to the Kubernetes API in flight at once.
@@ -102,6 +104,7 @@ impl Limits {
         replaces: true,
         settle: Duration::ZERO,
         listing_interval: Duration::from_millis(50),
+        bulk_listing_interval: Duration::from_millis(50),
         route_writes: 64,
         api_writes: 64,
         api_settle: Duration::from_secs(5),

@@ -26,17 +26,20 @@ use crate::batch::{Batch, Pace};
 const TABLE_PACE: Pace = Pace {
     linger: Duration::from_millis(200),
     interval: Duration::ZERO,
+    patience: Duration::MAX,
 };
 /// How long a look at an instance does.
 const INSTANCE_PACE: Pace = Pace {
     linger: Duration::from_millis(20),
     interval: Duration::ZERO,
+    patience: Duration::MAX,
 };
 /// Checks are switched off one by one, as EC2's rate allows, and looked at together: a single one at
 /// once, many each second.
 const INTERFACE_PACE: Pace = Pace {
     linger: Duration::from_millis(20),
     interval: Duration::from_secs(1),
+    patience: Duration::MAX,
 };
 /// How often Service Quotas is asked.
 const QUOTA_EVERY: Duration = Duration::from_secs(3600);

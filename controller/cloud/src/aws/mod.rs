@@ -241,6 +241,7 @@ impl Cloud for AwsVpc {
             replaces: true,
             settle: SETTLE,
             listing_interval: LISTING_INTERVAL,
+            bulk_listing_interval: LISTING_INTERVAL,
             route_writes: ROUTE_WRITES,
             api_writes: API_WRITES,
             api_settle: API_SETTLE,

@@ -17,7 +17,7 @@ use super::{action::Action, calls::Calls, config::GcpConfig, errors, links::Inst
 use crate::Meter;
 
 /// Entries of a page; the most that Google gives.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// Operations that change routes.
 const OF_ROUTES: &str = "(targetLink eq \".*/global/routes/.*\")";
 /// How long a page of a listing, or one resource, may take.

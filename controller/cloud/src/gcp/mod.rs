@@ -67,6 +67,8 @@ use crate::{
 const SETTLE: Duration = Duration::from_secs(5);
 /// Shortest time between two listings.
 const LISTING_INTERVAL: Duration = Duration::from_secs(2);
+/// And while many changes are made, which go on for as long as the quota says; a page has 500 routes only.
+const BULK_LISTING_INTERVAL: Duration = Duration::from_secs(8);
 /// Changes of routes of each kind that may be under way: most of that is waiting.
 const ROUTE_WRITES: usize = 256;
 /// Writes to the Kubernetes API in flight at once.
@@ -77,6 +79,7 @@ const API_SETTLE: Duration = Duration::from_secs(5);
 const INSTANCE_PACE: Pace = Pace {
     linger: Duration::from_millis(20),
     interval: Duration::ZERO,
+    patience: Duration::MAX,
 };
 
 /// The routes of a network.
@@ -175,6 +178,7 @@ impl Cloud for GcpNetwork {
             replaces: false,
             settle: SETTLE,
             listing_interval: LISTING_INTERVAL,
+            bulk_listing_interval: BULK_LISTING_INTERVAL,
             route_writes: ROUTE_WRITES,
             api_writes: API_WRITES,
             api_settle: API_SETTLE,

@@ -12,10 +12,16 @@ use std::{
 use futures::future::{BoxFuture, join_all};
 use google_cloud_compute_v1::model::{Operation, operation::Status};
 use ipnet::IpNet;
+use jiff::Timestamp;
 use signpost_core::cloud::{CloudError, CloudErrorKind};
 use tokio::time::{Instant, sleep};
 
-use super::{action::Action, api::Api, errors, links, lock, names::Names};
+use super::{
+    action::Action,
+    api::{Api, PAGE},
+    errors, links, lock,
+    names::Names,
+};
 use crate::{
     Progress,
     batch::{Batch, Pace},
@@ -23,6 +29,10 @@ use crate::{
 
 /// How often it is looked how our changes get on.
 const EVERY: Duration = Duration::from_secs(1);
+/// After so long of that it is looked half as often: so many changes wait for the quota.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What such a look has shown to be under way is believed for so long, rather than to look again.
+const RECENT: Duration = Duration::from_secs(2);
 /// How long a listing of routes is preceded by one of operations after a change was asked for, or after this
 /// provider was made: longer than a request takes to arrive that an earlier leader had sent, or that was not
 /// answered.
@@ -72,29 +82,75 @@ pub(super) struct Operations {
     of_routes: Batch<Arc<str>, Arc<Operation>>,
     /// Until when something may be under way of which we know nothing.
     watchful: Mutex<Instant>,
+    last: Arc<Mutex<Option<Look>>>,
+    /// When something was last asked for of which nobody knows whether it was taken on.
+    doubt: Mutex<Instant>,
+}
+
+/// A change that is being asked for. Dropped before it is known what was taken on, it leaves doubt: looks
+/// before that moment say nothing of it.
+#[must_use]
+pub(super) struct Asking<'a> {
+    doubt: Option<&'a Mutex<Instant>>,
+}
+
+impl Asking<'_> {
+    /// It was answered with an operation.
+    pub(super) fn accepted(mut self) {
+        self.doubt = None;
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(doubt) = self.doubt {
+            *lock(doubt) = Instant::now();
+        }
+    }
+}
+
+/// What a look at the newest operations has shown.
+#[derive(Debug, Clone)]
+struct Look {
+    begun: Instant,
+    /// All that were under way.
+    unfinished: Vec<Operation>,
 }
 
 impl Operations {
     pub(super) fn new(api: &Arc<Api>, project: &Arc<str>) -> Self {
         let (reader, of) = (Arc::clone(api), Arc::clone(project));
+        let last = Arc::default();
+        let looks = Arc::clone(&last);
         let read = move |names: Vec<Arc<str>>| -> BoxFuture<'static, _> {
             let (api, project) = (Arc::clone(&reader), Arc::clone(&of));
-            Box::pin(async move { read(&api, &project, names).await })
+            let last = Arc::clone(&looks);
+            Box::pin(async move { read(&api, &project, names, &last).await })
         };
         let pace = Pace {
             linger: EVERY / 4,
             interval: EVERY,
+            patience: PATIENCE,
         };
         Self {
             api: Arc::clone(api),
             project: Arc::clone(project),
             of_routes: Batch::new(usize::MAX, pace, Box::new(read)),
             watchful: Mutex::new(Instant::now() + WATCHFUL),
+            last,
+            doubt: Mutex::new(Instant::now()),
         }
     }
 
     /// A change is about to be asked for.
-    pub(super) fn expect_one(&self) {
+    pub(super) fn ask(&self) -> Asking<'_> {
+        self.expect_one();
+        Asking {
+            doubt: Some(&self.doubt),
+        }
+    }
+
+    fn expect_one(&self) {
         *lock(&self.watchful) = Instant::now() + WATCHFUL;
     }
 
@@ -103,7 +159,13 @@ impl Operations {
         if Instant::now() > *lock(&self.watchful) {
             return Ok(Vec::new());
         }
-        let unfinished = self.api.unfinished_operations(&self.project).await?;
+        let last = lock(&self.last).clone();
+        let doubt = *lock(&self.doubt);
+        let recent = |look: &Look| look.begun >= doubt && look.begun.elapsed() < RECENT;
+        let unfinished = match last.filter(recent) {
+            Some(look) => look.unfinished,
+            None => self.api.unfinished_operations(&self.project).await?,
+        };
         let blocks: Vec<IpNet> = unfinished
             .iter()
             .filter(|operation| operation.status != Some(Status::Done))
@@ -181,8 +243,15 @@ async fn read(
     api: &Api,
     project: &str,
     names: Vec<Arc<str>>,
+    last: &Mutex<Option<Look>>,
 ) -> Result<HashMap<Arc<str>, Result<Arc<Operation>, CloudError>>, CloudError> {
+    let begun = Instant::now();
     let newest = api.newest_operations(project).await?;
+    if go_back_far(&newest) {
+        let unfinished = newest.iter().filter(|it| it.status != Some(Status::Done));
+        let unfinished = unfinished.cloned().collect();
+        *lock(last) = Some(Look { begun, unfinished });
+    }
     let mut by_name: HashMap<String, Operation> = newest
         .into_iter()
         .filter_map(|operation| Some((operation.name.clone()?, operation)))
@@ -205,9 +274,45 @@ async fn read(
     Ok(found)
 }
 
+/// Whether operations before these have ended for certain: there are none, or these are of so long a time.
+fn go_back_far(newest: &[Operation]) -> bool {
+    let begun = |operation: Option<&Operation>| {
+        let text = operation?.insert_time.as_deref()?;
+        text.parse::<Timestamp>().ok()
+    };
+    let span = || {
+        begun(newest.first())?
+            .duration_since(begun(newest.last())?)
+            .try_into()
+            .ok()
+    };
+    newest.len() < PAGE as usize || span().is_some_and(|span: Duration| span >= WATCHFUL)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn begun_at(time: String) -> Operation {
+        Operation::new().set_insert_time(time)
+    }
+
+    #[test]
+    fn a_full_page_shows_all_that_is_under_way_if_it_goes_back_a_minute() {
+        // As Google writes times.
+        let page = |oldest: &str| {
+            let newest = begun_at("2026-11-27T01:00:30.125-08:00".to_owned());
+            let mut all = vec![newest; PAGE as usize];
+            all.push(begun_at(oldest.to_owned()));
+            all.remove(0);
+            all
+        };
+        assert!(go_back_far(&[]));
+        assert!(go_back_far(&page("2026-11-27T09:00:00.000-08:00")[1..]));
+        assert!(!go_back_far(&page("2026-11-27T00:59:31.000-08:00")));
+        assert!(go_back_far(&page("2026-11-27T08:59:30.000+00:00")));
+        assert!(!go_back_far(&page("")));
+    }
 
     #[test]
     fn names_go_through_the_trait_unharmed() {

@@ -79,7 +79,7 @@ impl GcpNetwork {
 
     /// Asks for a change that was admitted.
     pub(super) async fn begin_route(&self, change: &RouteChange) -> Result<Progress, CloudError> {
-        self.operations.expect_one();
+        let asking = self.operations.ask();
         let project = &self.place.project;
         let id = self.attempts.id(change).to_string();
         let answer = match change {
@@ -102,6 +102,7 @@ impl GcpNetwork {
         }
         match (answer, change) {
             (Ok(operation), _) => {
+                asking.accepted();
                 operations::progress(action(change), &operation, operations::Name::Route)
                     .map_err(|error| self.take_note(error))
             }

@@ -125,7 +125,57 @@ async fn a_network_at_rest_is_listed_with_one_call() {
     )
     .await
     .unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let lists = scene.log.requests("globalOperations.list", "ok");
     scene.listing().await;
     assert_eq!(scene.log.requests("globalOperations.list", "ok"), lists + 1);
+}
+
+#[tokio::test]
+async fn what_was_just_seen_to_be_under_way_is_not_looked_up_again() {
+    let scene = Scene::new().await;
+    scene.launch(PROJECT, ZONE, "node").await;
+    scene.gce.configure(|all| *all = slow(3.0)).unwrap();
+    let change = create("10.244.1.0/24", hop(ZONE, "node"));
+    let listings = async {
+        tokio::time::sleep(Duration::from_millis(1_700)).await;
+        let lists = scene.log.requests("globalOperations.list", "ok");
+        let pending = scene.listing().await.pending;
+        let again = scene.log.requests("globalOperations.list", "ok");
+        (pending, again - lists)
+    };
+    let (made, (pending, looks)) = tokio::join!(scene.make(&change), listings);
+    made.unwrap();
+    assert_eq!(pending, [change.destination()]);
+    assert_eq!(looks, 0);
+    assert_eq!(
+        scene.listing().await.pending,
+        [],
+        "it has ended, which was seen"
+    );
+}
+
+/// Whoever asked does not know of it, and would ask for it again.
+#[tokio::test]
+async fn after_a_lost_answer_it_is_looked_again() {
+    let scene = Scene::new().await;
+    scene.launch(PROJECT, ZONE, "node").await;
+    scene.gce.configure(|all| *all = slow(3.0)).unwrap();
+    let (seen, lost) = ("10.244.1.0/24", "10.244.2.0/24");
+    let (seen, lost) = (
+        create(seen, hop(ZONE, "node")),
+        create(lost, hop(ZONE, "node")),
+    );
+    let listings = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let lose = Fault::next(1, FaultKind::LostAfterCommit, &["routes.insert"]);
+        scene.gce.add_fault(lose).unwrap();
+        let error = scene.make(&lost).await.unwrap_err();
+        assert_eq!(error.kind, CloudErrorKind::Unknown, "{error}");
+        scene.listing().await.pending
+    };
+    let (made, mut pending) = tokio::join!(scene.make(&seen), listings);
+    made.unwrap();
+    pending.sort_unstable();
+    assert_eq!(pending, [seen.destination(), lost.destination()]);
 }

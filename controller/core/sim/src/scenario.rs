@@ -17,6 +17,7 @@ pub(crate) const NAMES: u8 = 12;
 /// fixed seeds tell the story that they are kept for.
 const OPERATIONS_IN: u64 = 5;
 const OPERATIONS: u64 = 17_152;
+const BULK: u64 = 18_432;
 
 /// What listings say of how full a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +110,7 @@ impl Scenario {
                 // Longer than a write can take, which it includes.
                 settle: Duration::from_secs(rng.u64(6..=25)),
                 listing_interval: Duration::from_millis(rng.u64(500..=2_000)),
+                bulk_listing_interval: Duration::from_millis(2_000 + mix(seed, BULK) % 6_000),
                 route_writes: rng.usize(1..=8),
                 api_writes: rng.usize(1..=8),
                 api_settle: serve,

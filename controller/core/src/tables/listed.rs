@@ -20,6 +20,9 @@ const DRIFT_SILENCE: std::time::Duration = std::time::Duration::from_secs(60);
 /// What the jitter of failed listings depends on.
 const ITEM: u64 = 0x6c69_7374;
 
+/// More writes in flight than that are many: most of them wait, for a quota or for what is carried out.
+const MANY: usize = 32;
+
 /// What came of a listing.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
@@ -52,7 +55,7 @@ impl Tables {
     pub(super) fn demand(&self, bulk: bool) -> Demand {
         Demand {
             check_period: self.policy.check_period,
-            bulk: bulk || !self.queue.none_waits(),
+            bulk: bulk || !self.queue.none_waits() || self.queue.in_flight() > MANY,
             none_in_flight: self.queue.none_in_flight(),
         }
     }
@@ -77,9 +80,9 @@ impl Tables {
         result: Result<Vec<TableListing>, CloudError>,
     ) -> Option<Listed> {
         let begun = self.listing.end(listing, result.is_err())?;
-        let (now, interval) = (turn.now.at, turn.limits.listing_interval);
+        let now = turn.now.at;
         let known = self.destinations.len();
-        self.listing.rest(begun, interval, known, now);
+        self.listing.rest(begun, turn.limits, known, now);
         let result = match result {
             // Then nothing is left to be torn down, if that is how it stays.
             Ok(tables) if tables.is_empty() && !self.policy.teardown => Err(CloudError::new(

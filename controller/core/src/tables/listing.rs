@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{Time, ids::Stamp, retry::Retry};
+use crate::{Limits, Time, ids::Stamp, retry::Retry};
 
 /// After a listing the tables are left alone four times as long as it took, but no longer than nodes
 /// may wait to be routed.
@@ -54,7 +54,7 @@ pub(super) struct Listing {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Demand {
     pub(super) check_period: Duration,
-    /// Much is waiting to be written.
+    /// Much waits to be written, or is under way.
     pub(super) bulk: bool,
     pub(super) none_in_flight: bool,
 }
@@ -141,13 +141,14 @@ impl Listing {
     }
 
     /// Leaves the tables alone for a while after one that ended now.
-    pub(super) fn rest(&mut self, begun: Stamp, interval: Duration, routes: usize, now: Time) {
+    pub(super) fn rest(&mut self, begun: Stamp, limits: Limits, routes: usize, now: Time) {
         let routes = u32::try_from(routes).unwrap_or(u32::MAX);
         let rest = now.since(begun.at).saturating_mul(REST).min(LONGEST_REST);
         let rest = rest.max(REST_PER_ROUTE.saturating_mul(routes));
-        let interval = begun.at.after(interval);
-        self.not_before = interval.max(now.after(rest));
-        self.not_before_in_bulk = interval.max(now.after(rest.saturating_mul(BULK_FACTOR)));
+        let begun = |interval: Duration| begun.at.after(interval);
+        self.not_before = begun(limits.listing_interval).max(now.after(rest));
+        let in_bulk = now.after(rest.saturating_mul(BULK_FACTOR));
+        self.not_before_in_bulk = begun(limits.bulk_listing_interval).max(in_bulk);
     }
 
     /// One failed, or a table of it could not be read: it is tried again when the back-off is over.

@@ -69,6 +69,10 @@ impl Queue {
         Some(change)
     }
 
+    pub(super) fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
     pub(super) fn none_in_flight(&self) -> bool {
         self.flights.is_empty()
     }

@@ -83,9 +83,8 @@ impl World<'_> {
 
     /// A change of a route is carried out for a controller that was not stopped before it asked.
     pub(crate) fn may_make_routes(&self) -> bool {
-        let asked = |it: &&Operation| {
-            it.place().is_some() && it.from.is_some_and(|from| !from.late)
-        };
+        let asked =
+            |it: &&Operation| it.place().is_some() && it.from.is_some_and(|from| !from.late);
         let mut all = self.cloud.operations.iter().filter(asked);
         all.any(|it| it.is_under_way(self.now))
     }

@@ -147,7 +147,11 @@ impl World<'_> {
     fn bound(&self) -> Duration {
         let again = RETRIED.max(self.wishes.check_period * REREAD);
         let lapse = self.scenario.terms.duration;
-        again + lapse + self.scenario.limits.settle * 2 + FOLLOWS + self.carried_out() * self.turns()
+        again
+            + lapse
+            + self.scenario.limits.settle * 2
+            + FOLLOWS
+            + self.carried_out() * self.turns()
     }
 
     /// How long a change may take after it was accepted.

@@ -84,6 +84,24 @@ fn tables_are_left_alone_for_a_while_after_a_listing_and_longer_in_bulk() {
 }
 
 #[test]
+fn while_many_writes_are_under_way_tables_are_listed_more_rarely() {
+    let mut rig = Rig::with(Limits {
+        listing_interval: Duration::from_secs(2),
+        bulk_listing_interval: Duration::from_secs(8),
+        ..Limits::LOCAL
+    });
+    for number in 0..33 {
+        rig.lead(&format!("10.1.{number}.0/24"), number, "a");
+    }
+    rig.at(20).list(main(&[]));
+    assert_eq!(rig.work().len(), 33);
+    rig.tables.want_listing(at(20).at);
+    assert_eq!(rig.tables.next_wake(false), Some(at(28).at));
+    rig.end(Err(CloudErrorKind::Denied));
+    assert_eq!(rig.tables.next_wake(false), Some(at(22).at), "few are left");
+}
+
+#[test]
 fn tables_with_many_routes_are_listed_more_rarely() {
     let mut rig = Rig::new();
     let routes: Vec<ObservedRoute> = (0..100)
