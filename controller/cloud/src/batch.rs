@@ -35,8 +35,8 @@ pub(crate) struct Pace {
     pub(crate) linger: Duration,
     /// Shortest time from the start of one request to that of the next.
     pub(crate) interval: Duration,
-    /// Once requests have followed each other for so long, twice that time: whoever waits does so for
-    /// long anyway.
+    /// Once requests have followed each other for so long, three times that time: whoever waits does so
+    /// for long anyway.
     pub(crate) patience: Duration,
 }
 
@@ -102,7 +102,7 @@ async fn work<K, V>(
         sleep_until(not_before.max(asked + pace.linger)).await;
         let now = Instant::now();
         let long = now.duration_since(busy_since) >= pace.patience;
-        not_before = now + pace.interval * if long { 2 } else { 1 };
+        not_before = now + pace.interval * if long { 3 } else { 1 };
         let mut groups = vec![first];
         while let Ok(group) = inbox.try_recv() {
             groups.push(group);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_goes_on_for_long_is_asked_half_as_often_until_there_was_a_rest() {
+    async fn what_goes_on_for_long_is_asked_more_rarely_until_there_was_a_rest() {
         let log = Log::default();
         let batch = squares(&log, Duration::from_secs(5));
         let mut took = Vec::new();
@@ -256,8 +256,8 @@ mod tests {
             assert_eq!(batch.ask(2).await, Ok(Some(4)));
             took.push(begun.elapsed().as_secs());
         }
-        assert_eq!(took, [1, 5, 5, 5, 5, 5, 5, 10, 10]);
-        sleep(Duration::from_secs(20)).await;
+        assert_eq!(took, [1, 5, 5, 5, 5, 5, 5, 15, 15]);
+        sleep(Duration::from_secs(30)).await;
         for expected in [1, 5] {
             let begun = Instant::now();
             assert_eq!(batch.ask(2).await, Ok(Some(4)));

@@ -68,7 +68,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// Shortest time between two listings.
 const LISTING_INTERVAL: Duration = Duration::from_secs(2);
 /// And while many changes are made, which go on for as long as the quota says; a page has 500 routes only.
-const BULK_LISTING_INTERVAL: Duration = Duration::from_secs(8);
+const BULK_LISTING_INTERVAL: Duration = Duration::from_secs(10);
 /// Changes of routes of each kind that may be under way: most of that is waiting.
 const ROUTE_WRITES: usize = 256;
 /// Writes to the Kubernetes API in flight at once.

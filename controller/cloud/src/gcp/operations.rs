@@ -29,7 +29,7 @@ use crate::{
 
 /// How often it is looked how our changes get on.
 const EVERY: Duration = Duration::from_secs(1);
-/// After so long of that it is looked half as often: so many changes wait for the quota.
+/// After so long of that it is looked at every third second: so many changes wait for the quota.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What such a look has shown to be under way is believed for so long, rather than to look again.
 const RECENT: Duration = Duration::from_secs(2);
