@@ -7,9 +7,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use signpost_core::cloud::{CloudError, CloudErrorKind, ObservedRoute, Route, RouteChange};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{GcpNetwork, action::Action, lock, operations};
@@ -18,15 +20,19 @@ use crate::Progress;
 /// Ids of requests. One identifies an attempt: Google answers the same id with the same operation, so it is
 /// used again only where the answer to that attempt was lost (`requestId` in the API reference).
 #[derive(Debug, Default)]
-pub(super) struct Attempts(Mutex<HashMap<RouteChange, Uuid>>);
+pub(super) struct Attempts(Mutex<HashMap<RouteChange, (Uuid, Instant)>>);
+
+/// Google knows an id for at least so long ("after 60 minutes since the first request").
+const ID_HOLDS: Duration = Duration::from_secs(3600);
 
 impl Attempts {
     /// The id of an attempt at a change, or of the one before, of which nobody knows what became.
     fn id(&self, change: &RouteChange) -> Uuid {
-        *self
-            .lock()
-            .entry(change.clone())
-            .or_insert_with(Uuid::new_v4)
+        let now = Instant::now();
+        let mut all = self.lock();
+        all.retain(|_, (_, since)| now.duration_since(*since) < ID_HOLDS);
+        let attempt = all.entry(change.clone());
+        attempt.or_insert_with(|| (Uuid::new_v4(), now)).0
     }
 
     /// The attempt has been answered.
@@ -34,7 +40,7 @@ impl Attempts {
         self.lock().remove(change);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RouteChange, Uuid>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RouteChange, (Uuid, Instant)>> {
         lock(&self.0)
     }
 }
@@ -179,6 +185,16 @@ mod tests {
         assert_eq!(attempts.id(&create("a")), first);
         assert_ne!(attempts.id(&create("b")), first, "another change");
         attempts.answered(&create("a"));
+        assert_ne!(attempts.id(&create("a")), first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_id_that_google_may_have_forgotten_is_forgotten_too() {
+        let attempts = Attempts::default();
+        let first = attempts.id(&create("a"));
+        tokio::time::advance(ID_HOLDS).await;
+        attempts.id(&create("b"));
+        assert_eq!(attempts.lock().len(), 1);
         assert_ne!(attempts.id(&create("a")), first);
     }
 }
