@@ -113,6 +113,46 @@ pub(crate) async fn r19_foreign_routes_in_a_network_are_left_alone(
     routes::settle(cluster).await.map(drop)
 }
 
+/// Google's own controllers say of a node that it has no route, as they do of one whose route they did not
+/// make (`route_controller.go` of k8s.io/cloud-provider): what holds is said again, and no pod is evicted.
+pub(crate) async fn r04_what_others_say_of_a_nodes_network_is_put_right(
+    cluster: &Cluster,
+) -> Result<()> {
+    let name = cluster.node("node-2")?.name().to_owned();
+    let is = async |expected: (&str, &str)| {
+        let node = objects::node(cluster, &name).await?;
+        let said = objects::condition(&node, "NetworkUnavailable");
+        let expected = (expected.0.to_owned(), expected.1.to_owned());
+        ensure!(said.as_ref() == Some(&expected), "{said:?}");
+        let taints = node.spec.and_then(|spec| spec.taints).unwrap_or_default();
+        ensure!(taints.is_empty(), "{taints:?}");
+        Ok(())
+    };
+    let ours = ("False", "SignpostRouteCreated");
+    wait::until("the node to be routed", LIMIT, async || is(ours).await).await?;
+    let theirs = json!({"status": {"conditions": [{
+        "type": "NetworkUnavailable", "status": "True", "reason": "NoRouteCreated",
+        "message": "RouteController failed to create a route",
+    }]}});
+    let theirs = theirs.to_string();
+    let patch = [
+        "patch",
+        "node",
+        &name,
+        "--subresource=status",
+        "-p",
+        &theirs,
+    ];
+    for _ in 0..2 {
+        cluster.kubectl(&patch).await?;
+        wait::until("what holds to be said again", LIMIT, async || {
+            is(ours).await
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 /// The controller is killed while its operations are under way: the next one waits for them, asks for nothing a
 /// second time, and nothing is made twice.
 pub(crate) async fn r04_a_controller_killed_during_operations_makes_nothing_twice(

@@ -29,6 +29,9 @@ pub(super) fn add_to(suite: &mut Suite) {
             changes::r19_foreign_routes_in_a_network_are_left_alone
         ))
         .serial(named!(
+            changes::r04_what_others_say_of_a_nodes_network_is_put_right
+        ))
+        .serial(named!(
             changes::r04_a_controller_killed_during_operations_makes_nothing_twice
         ))
         .serial(named!(quota::r04_a_full_network_is_told_and_room_is_used));
