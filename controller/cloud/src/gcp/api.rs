@@ -38,13 +38,19 @@ pub(super) struct Api {
 /// Of the crate's own accord nothing is sent twice: its clients would send GET, PUT and DELETE again up to
 /// ten times, also what may have happened.
 macro_rules! client {
-    ($client:ident, $config:expr, $credentials:expr) => {{
+    ($client:ident, $config:expr, $credentials:expr, $universe:expr) => {{
         let builder = $client::builder()
             .with_credentials($credentials.clone())
             .with_retry_policy(NeverRetry)
             .with_attempt_timeout(LONGEST_READ);
         let builder = match &$config.endpoint {
             Some(endpoint) => builder.with_endpoint(endpoint),
+            None => builder,
+        };
+        // A client of another universe than the credentials' is refused by the crate, which takes it for
+        // googleapis.com unless it is told.
+        let builder = match &$universe {
+            Some(universe) => builder.with_universe_domain(universe),
             None => builder,
         };
         builder.build().await.map_err(|error| unbuilt(&error))?
@@ -65,13 +71,14 @@ impl Api {
         credentials: Credentials,
         meter: Arc<dyn Meter>,
     ) -> Result<Self, CloudError> {
+        let universe = credentials.universe_domain().await;
         Ok(Self {
-            routes: client!(Routes, config, credentials),
-            instances: client!(Instances, config, credentials),
-            networks: client!(Networks, config, credentials),
-            projects: client!(Projects, config, credentials),
-            global_operations: client!(GlobalOperations, config, credentials),
-            zone_operations: client!(ZoneOperations, config, credentials),
+            routes: client!(Routes, config, credentials, universe),
+            instances: client!(Instances, config, credentials, universe),
+            networks: client!(Networks, config, credentials, universe),
+            projects: client!(Projects, config, credentials, universe),
+            global_operations: client!(GlobalOperations, config, credentials, universe),
+            zone_operations: client!(ZoneOperations, config, credentials, universe),
             calls: Calls::new(config, meter),
             longest_write: config.longest_write,
         })

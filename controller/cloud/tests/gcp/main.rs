@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod conflicts;
+mod credentials;
 mod forwarding;
 mod instances;
 mod limits;

@@ -56,9 +56,9 @@ impl Log {
     }
 }
 
-/// A token that is its own name.
+/// A token that is its own name, of a universe (`None`: googleapis.com).
 #[derive(Debug)]
-struct Token;
+pub(crate) struct Token(pub(crate) Option<&'static str>);
 
 impl CredentialsProvider for Token {
     async fn headers(
@@ -73,7 +73,7 @@ impl CredentialsProvider for Token {
     }
 
     async fn universe_domain(&self) -> Option<String> {
-        None
+        self.0.map(str::to_owned)
     }
 }
 
@@ -220,7 +220,7 @@ pub(crate) fn query(project: &str, zone: &str, name: &str) -> InstanceQuery {
 
 async fn provider(config: GcpConfig, log: &Arc<Log>) -> GcpNetwork {
     let meter = Arc::clone(log);
-    GcpNetwork::with_credentials(config, Credentials::from(Token), meter)
+    GcpNetwork::with_credentials(config, Credentials::from(Token(None)), meter)
         .await
         .unwrap()
 }
