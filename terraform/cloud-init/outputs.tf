@@ -1,0 +1,4 @@
+output "user_data" {
+  description = "Cloud-init for `control-plane` and `workers`."
+  value       = local.user_data
+}
