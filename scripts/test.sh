@@ -18,7 +18,11 @@ cargo test --workspace --features "$features" --no-run
 
 printf '\033[1m==> cargo test\033[0m\n'
 # A file tells of the failure, since the pipe's exit code is that of tee.
-{ cargo test --workspace --features "$features" --no-fail-fast 2>&1 || : >"$log.failed"; } | tee "$log"
+{
+    cargo test --workspace --features "$features" --no-fail-fast 2>&1 || : >"$log.failed"
+    printf '\033[1m==> terraform\033[0m\n'
+    setpriv --pdeathsig TERM ./scripts/terraform.sh 2>&1 || : >"$log.failed"
+} | tee "$log"
 
 awk '
     /^test r[0-9][0-9]_.* \.\.\. ok/ { rows[toupper(substr($2, 1, 3))]++ }

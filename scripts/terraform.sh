@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Checks terraform/: sources, format, validity, its tests with a mock provider, and the examples in an account that moto
+# plays. Prints a line for each check, as cargo test does. Two minutes on two cores, most of it waiting.
+# terraform.sh --write puts the tables of inputs and outputs in the READMEs right instead.
+# SIGNPOST_TERRAFORM_PLUGINS=FOLDER says where a mirror of providers is; without one Terraform's registry is asked.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+clients=e2e/clouds/common/clients.sh
+
+python=$($clients scripts/terraform/requirements.txt)/bin/python
+if [[ ${1:-} == --write ]]; then
+  exec "$python" scripts/terraform/sources.py terraform --write
+fi
+
+failed=0
+"$python" scripts/terraform/sources.py terraform || failed=1
+
+skip() {
+  printf '\n\033[1mSKIPPED: terraform fmt, validate, test and apply: %s\033[0m\n\n' "$1"
+  printf 'test terraform::everything_but_the_sources ... ignored\ntest result: ok. 0 passed; 0 failed; 1 ignored\n'
+  exit "$failed"
+}
+command -v terraform >/dev/null || skip "there is no terraform in PATH. Remedy: install version 1.11 or newer"
+version=$(CHECKPOINT_DISABLE=1 terraform version 2>/dev/null | sed -n 's/^Terraform v//p')
+[[ $(printf '1.11\n%s\n' "$version" | sort -V | head -1) == 1.11 ]] || skip "terraform is $version. Remedy: install 1.11 or newer"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/signpost-terraform.XXXXXX")
+accounts=()
+finish() {
+  for account in "${accounts[@]}"; do kill "$account" 2>/dev/null || :; done
+  for account in "${accounts[@]}"; do wait "$account" 2>/dev/null || :; done
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# Only copies are written to, and no settings of the user's count.
+mkdir "$work/manifests"
+cp -r terraform "$work"
+cp -r manifests/aws manifests/crd "$work/manifests"
+find "$work/terraform" \( -name .terraform -o -name '*.tfstate*' -o -name .terraform.lock.hcl \) -prune -exec rm -rf {} +
+export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_CLI_CONFIG_FILE=$work/terraformrc
+unset TF_DATA_DIR TF_CLI_ARGS TF_WORKSPACE
+plugins=
+for folder in "${SIGNPOST_TERRAFORM_PLUGINS:-}" /opt/tf-plugins /usr/local/share/terraform/plugins \
+  "$HOME/.terraform.d/plugins" "$HOME/.local/share/terraform/plugins"; do
+  if [[ -d $folder/registry.terraform.io/hashicorp/aws ]]; then
+    plugins=$folder
+    break
+  fi
+done
+if [[ $plugins ]]; then
+  printf 'provider_installation {\n  filesystem_mirror { path = "%s" }\n}\n' "$plugins" >"$TF_CLI_CONFIG_FILE"
+else
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost/terraform
+  mkdir -p "$cache"
+  printf 'plugin_cache_dir = "%s"\n' "$cache" >"$TF_CLI_CONFIG_FILE"
+fi
+# What is started ends with this script, whatever ends it.
+quietly() { setpriv --pdeathsig TERM nice -n 10 "$@"; }
+in_folder() { quietly terraform -chdir="$work/terraform/$1" "${@:2}" </dev/null; }
+in_folder aws init -input=false -no-color >"$work/log" 2>&1 ||
+  skip "no AWS provider: $(grep -m1 -A2 Error: "$work/log" | tr '\n' ' '). Remedy: make registry.terraform.io reachable, or name a mirror in SIGNPOST_TERRAFORM_PLUGINS"
+
+# Accounts wait most of the time, so they go beside each other and beside the rest.
+moto=$($clients controller/cloud/tests/aws/moto-requirements.txt)/bin/python
+examples=(aws-small aws-three-zones)
+for example in "${examples[@]}"; do
+  quietly "$moto" -B scripts/terraform/account.py "$work" "$example" >"$work/$example.log" 2>&1 &
+  accounts+=($!)
+done
+
+passed=0 broken=0
+check() { # check NAME COMMAND...
+  if "${@:2}" >"$work/log" 2>&1; then
+    echo "test terraform::$1 ... ok"
+    passed=$((passed + 1))
+  else
+    printf 'test terraform::%s ... FAILED\n\n---- terraform::%s ----\n' "$1" "$1"
+    cat "$work/log"
+    broken=$((broken + 1))
+  fi
+}
+valid() {
+  in_folder "$1" init -input=false -no-color && in_folder "$1" validate -no-color
+}
+check fmt quietly terraform fmt -check -diff -recursive terraform
+for module in aws aws/modules/controller-role cloud-init; do
+  check "validate::$module" valid "$module"
+done
+for module in aws aws/modules/controller-role; do
+  in_folder "$module" test -no-color >"$work/tests" 2>&1 || failed=1
+  awk -v module="$module" '
+    / in progress$/ { file = $1; sub(/.*\//, "", file); sub(/\.tftest.*/, "", file) }
+    /^  run / {
+      name = "terraform::test::" module "::" file "::" substr($2, 2, index($2, "\"...") - 2)
+      print "test " name " ... " ($NF == "pass" ? "ok" : $NF == "skip" ? "ignored" : "FAILED")
+      count[$NF]++
+    }
+    END {
+      print "test result: " (count["fail"] || !count["pass"] ? "FAILED" : "ok") ". " count["pass"] + 0 " passed; " \
+        count["fail"] + 0 " failed; " count["skip"] + 0 " ignored"
+    }' "$work/tests"
+  if ! grep -q '^Success!' "$work/tests"; then
+    printf '\n---- terraform::test::%s ----\n' "$module"
+    grep -v '\.\.\. pass$' "$work/tests"
+  fi
+done
+[[ $broken == 0 ]] || failed=1
+printf 'test result: %s. %d passed; %d failed; 0 ignored\n' "$([[ $broken == 0 ]] && echo ok || echo FAILED)" "$passed" "$broken"
+
+for index in "${!examples[@]}"; do
+  wait "${accounts[$index]}" || failed=1
+  cat "$work/${examples[$index]}.log"
+done
+accounts=()
+exit "$failed"

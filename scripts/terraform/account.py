@@ -1,0 +1,261 @@
+"""Applies the examples of terraform/ to an account that moto plays: apply, an empty plan, a change, an empty plan,
+pods' routes of somebody else that stay, destroy. Runs with the Python of moto's environment:
+
+    account.py FOLDER EXAMPLE
+
+FOLDER is a copy of terraform/ and manifests/, which is written to. Prints a line for each check, as cargo test does.
+"""
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import boto3
+
+import machine
+from mended_moto import ThreadedMotoServer
+
+REGION = "eu-central-1"
+CLUSTER_TAG = "kubernetes.io/cluster/"
+
+
+def end_with_parent():
+    """What this program starts ends with it, also when it is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+class Terraform:
+    def __init__(self, folder, environment):
+        self.folder, self.environment = folder, environment
+
+    def run(self, *arguments):
+        # A session of its own: an interrupt from the terminal reaches terraform once, from here.
+        process = subprocess.Popen(
+            ["terraform", *arguments], cwd=self.folder, env=self.environment, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=end_with_parent,
+        )
+        try:
+            said, _ = process.communicate(timeout=120)
+        except BaseException:
+            # Its providers end with it when it may finish, and are of its group when it may not.
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            raise
+        if process.returncode != 0:
+            # Before the first error stands all that went well.
+            why = said[said.find("Error:"):] if "Error:" in said else said
+            raise AssertionError(f"terraform {' '.join(arguments)} ended with {process.returncode}:\n{why}")
+        return said
+
+    def apply(self, *arguments):
+        self.run("apply", "-auto-approve", "-input=false", "-no-color", *arguments)
+
+    def plans_nothing(self, *arguments):
+        # 2 says that there is something to do.
+        self.run("plan", "-detailed-exitcode", "-input=false", "-no-color", *arguments)
+
+    def output(self, name):
+        return self.run("output", "-raw", name)
+
+
+class Account:
+    def __init__(self, endpoint):
+        def client(service):
+            return boto3.client(
+                service, region_name=REGION, endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test"
+            )
+        self.ec2, self.iam, self.ssm = client("ec2"), client("iam"), client("ssm")
+
+    def tagged(self, kind, cluster):
+        by_tag = [{"Name": "tag-key", "Values": [CLUSTER_TAG + cluster]}]
+        return getattr(self.ec2, f"describe_{kind}")(Filters=by_tag)
+
+    def tables(self, cluster):
+        return self.tagged("route_tables", cluster)["RouteTables"]
+
+    def instances(self, cluster):
+        found = [i for r in self.tagged("instances", cluster)["Reservations"] for i in r["Instances"]]
+        return [i for i in found if i["State"]["Name"] == "running"]
+
+    def routes(self, cluster):
+        return sorted(
+            (t["RouteTableId"], r.get("DestinationCidrBlock") or r.get("DestinationIpv6CidrBlock"), r["NetworkInterfaceId"])
+            for t in self.tables(cluster) for r in t["Routes"] if r.get("NetworkInterfaceId")
+        )
+
+    def lead_to_pods(self, cluster, families):
+        """What Signpost's controller does: a route to each node in each table, and each interface's check off."""
+        for number, instance in enumerate(self.instances(cluster)):
+            interface = instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
+            self.ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, SourceDestCheck={"Value": False})
+            for table in self.tables(cluster):
+                of_table = {"RouteTableId": table["RouteTableId"], "NetworkInterfaceId": interface}
+                self.ec2.create_route(DestinationCidrBlock=f"10.244.{number}.0/24", **of_table)
+                if families > 1:
+                    self.ec2.create_route(DestinationIpv6CidrBlock=f"fd00:10:244:{number:x}::/64", **of_table)
+
+    def lead_nowhere(self, cluster):
+        for table, destination, _ in self.routes(cluster):
+            key = "DestinationIpv6CidrBlock" if ":" in destination else "DestinationCidrBlock"
+            self.ec2.delete_route(RouteTableId=table, **{key: destination})
+
+
+class Checks:
+    def __init__(self, example):
+        self.example, self.passed, self.failed = example, 0, []
+
+    def check(self, name, what):
+        name = f"terraform::account::{self.example}::{name}"
+        started = time.monotonic()
+        try:
+            what()
+        except Exception as error:  # the summary tells of it, and what follows is not tried
+            print(f"test {name} ... FAILED\n\nfailures:\n\n---- {name} ----\n{error}\n", flush=True)
+            self.failed.append(name)
+            raise SystemExit(1) from error
+        print(f"test {name} ... ok ({time.monotonic() - started:.1f} s)", flush=True)
+        self.passed += 1
+
+
+def equal(found, wanted, what):
+    assert found == wanted, f"{what}: found {found!r}, wanted {wanted!r}"
+
+
+def named(instance):
+    return {tag["Key"]: tag["Value"] for tag in instance["Tags"]}["Name"]
+
+
+def run(example, terraform, account, checks):
+    cluster, zones, families = {
+        "aws-small": ("signpost-small", 1, 1),
+        "aws-three-zones": ("signpost-zones", 3, 2),
+    }[example]
+    workers = 2 if zones == 1 else 3
+    image = account.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    given = [f"-var=ami_id={image}"]
+    grown = [*given, f"-var=workers={{min={workers + 1}}}"]
+
+    def made():
+        equal(len(account.tables(cluster)), zones, "route tables with the cluster's tag")
+        equal(len(account.instances(cluster)), workers + 1, "running instances with the cluster's tag")
+
+    def by_tokens_only():
+        (control_plane,) = [i for i in account.instances(cluster) if named(i) == f"{cluster}-control-plane"]
+        template = account.ec2.describe_launch_template_versions(LaunchTemplateName=f"{cluster}-workers")
+        (version,) = template["LaunchTemplateVersions"]
+        for of in (control_plane, version["LaunchTemplateData"]):
+            equal(of["MetadataOptions"]["HttpTokens"], "required", "tokens for metadata")
+            equal(of["MetadataOptions"]["HttpPutResponseHopLimit"], 2, "hop limit of metadata")
+
+    def control_plane_forwards():
+        names = {"Name": "tag:Name", "Values": [f"{cluster}-control-plane"]}
+        (interface,) = account.ec2.describe_network_interfaces(Filters=[names])["NetworkInterfaces"]
+        equal(interface["SourceDestCheck"], False, "check of the control plane's interface")
+        assert interface["Attachment"]["InstanceId"], "the control plane's interface is not attached"
+
+    def policy_is_the_manifests():
+        (policy,) = [p for p in account.iam.list_policies(Scope="Local")["Policies"] if p["PolicyName"].startswith(cluster)]
+        version = account.iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+        with open(os.path.join(terraform.folder, "../../../manifests/aws/iam-policy.json"), encoding="utf-8") as file:
+            wanted = json.loads(file.read().replace("CLUSTER_NAME", cluster))
+        equal(version["PolicyVersion"]["Document"], wanted, "the policy")
+
+    def machines_are_told():
+        template = account.ec2.describe_launch_template_versions(LaunchTemplateName=f"{cluster}-workers")
+        worker = machine.cloud_init(template["LaunchTemplateVersions"][0]["LaunchTemplateData"]["UserData"])
+        join = machine.kubeadm(worker)["JoinConfiguration"]
+        (control_plane,) = [i for i in account.instances(cluster) if named(i) == f"{cluster}-control-plane"]
+        endpoint = f"{control_plane['PrivateIpAddress']}:6443"
+        equal(join["discovery"]["bootstrapToken"]["apiServerEndpoint"], endpoint, "whom workers join")
+        told = account.ec2.describe_instance_attribute(InstanceId=control_plane["InstanceId"], Attribute="userData")
+        init = machine.kubeadm(machine.cloud_init(told["UserData"]["Value"]))["ClusterConfiguration"]
+        equal(init["controlPlaneEndpoint"], endpoint, "the control plane's address")
+        manager = {of["name"]: of["value"] for of in init["controllerManager"]["extraArgs"]}
+        equal(manager["allocate-node-cidrs"], "false", "whether another allocator works")
+        equal(len(init["networking"]["podSubnet"].split(",")), families, "families of pods")
+
+    def podnetwork_fits():
+        definition = os.path.join(terraform.folder, "../../../manifests/crd/podnetworks.signpost.dev.yaml")
+        spec = machine.podnetwork(terraform.output("podnetwork"), definition)["spec"]
+        (vpc,) = account.tagged("vpcs", cluster)["Vpcs"]
+        equal(spec["cloud"]["aws"], {"clusterName": cluster, "region": REGION, "vpcID": vpc["VpcId"]}, "the cloud")
+        equal(len(spec["pools"]), families, "pools")
+
+    def joins_without_state():
+        name = f"/kubernetes/{cluster}/join"
+        account.ssm.put_parameter(Name=name, Value="a-token sha256:a-hash", Type="SecureString", Overwrite=True)
+        terraform.apply(*given)
+        value = account.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        equal(value, "a-token sha256:a-hash", "what the control plane wrote")
+        with open(os.path.join(terraform.folder, "terraform.tfstate"), encoding="utf-8") as file:
+            assert "a-token" not in file.read(), "the state has the token"
+
+    def grows():
+        terraform.apply(*grown)
+        equal(len(account.instances(cluster)), workers + 2, "running instances with the cluster's tag")
+
+    def pods_routes_stay():
+        account.lead_to_pods(cluster, families)
+        before = account.routes(cluster)
+        equal(len(before), (workers + 2) * zones * families, "pods' routes")
+        terraform.plans_nothing(*grown)
+        terraform.apply(*grown)
+        equal(account.routes(cluster), before, "pods' routes after an apply")
+
+    def destroyed():
+        account.lead_nowhere(cluster)  # as the controller does when its PodNetwork is deleted
+        terraform.run("destroy", "-auto-approve", "-input=false", "-no-color", *grown)
+        equal(terraform.run("state", "list"), "", "what is left in the state")
+        for found in (account.tables(cluster), account.instances(cluster)):
+            equal(found, [], "what is left with the cluster's tag")
+
+    checks.check("init", lambda: terraform.run("init", "-input=false", "-no-color"))
+    checks.check("apply", lambda: terraform.apply(*given))
+    checks.check("plan_is_empty", lambda: terraform.plans_nothing(*given))
+    checks.check("tables_and_instances_are_tagged", made)
+    checks.check("metadata_by_tokens_only", by_tokens_only)
+    checks.check("control_plane_forwards", control_plane_forwards)
+    checks.check("policy_is_that_of_the_manifests", policy_is_the_manifests)
+    checks.check("machines_are_told", machines_are_told)
+    checks.check("podnetwork_fits_its_definition", podnetwork_fits)
+    checks.check("token_stays_and_is_not_in_the_state", joins_without_state)
+    checks.check("group_grows", grows)
+    checks.check("plan_is_empty_again", lambda: terraform.plans_nothing(*grown))
+    checks.check("routes_of_pods_stay", pods_routes_stay)
+    checks.check("destroy", destroyed)
+
+
+def main():
+    end_with_parent()
+    folder, example = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    endpoint = "http://127.0.0.1:{}".format(server.get_host_and_port()[1])
+    # Only what is needed: no profile and no credentials of a real account may be used by mistake.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {
+        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+    }
+    checks = Checks(example)
+    try:
+        run(example, Terraform(os.path.join(folder, "terraform/examples", example), environment), Account(endpoint), checks)
+    finally:
+        server.stop()
+        outcome = "FAILED" if checks.failed else "ok"
+        print(f"test result: {outcome}. {checks.passed} passed; {len(checks.failed)} failed; 0 ignored", flush=True)
+
+
+if __name__ == "__main__":
+    main()
