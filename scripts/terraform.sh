@@ -57,8 +57,8 @@ else
   printf 'plugin_cache_dir = "%s"\n' "$cache" >"$TF_CLI_CONFIG_FILE"
 fi
 # What is started ends with this script, whatever ends it.
-quietly() { setpriv --pdeathsig TERM nice -n 10 "$@"; }
-in_folder() { quietly terraform -chdir="$work/terraform/$1" "${@:2}" </dev/null; }
+quietly=(setpriv --pdeathsig TERM nice -n 10)
+in_folder() { "${quietly[@]}" terraform -chdir="$work/terraform/$1" "${@:2}" </dev/null; }
 in_folder aws init -input=false -no-color >"$work/log" 2>&1 ||
   skip "no AWS provider: $(grep -m1 -A2 Error: "$work/log" | tr '\n' ' '). Remedy: make registry.terraform.io reachable, or name a mirror in SIGNPOST_TERRAFORM_PLUGINS"
 
@@ -66,7 +66,7 @@ in_folder aws init -input=false -no-color >"$work/log" 2>&1 ||
 moto=$($clients controller/cloud/tests/aws/moto-requirements.txt)/bin/python
 examples=(aws-small aws-three-zones)
 for example in "${examples[@]}"; do
-  quietly "$moto" -B scripts/terraform/account.py "$work" "$example" >"$work/$example.log" 2>&1 &
+  "${quietly[@]}" "$moto" -B scripts/terraform/account.py "$work" "$example" >"$work/$example.log" 2>&1 &
   accounts+=($!)
 done
 
@@ -84,7 +84,7 @@ check() { # check NAME COMMAND...
 valid() {
   in_folder "$1" init -input=false -no-color && in_folder "$1" validate -no-color
 }
-check fmt quietly terraform fmt -check -diff -recursive terraform
+check fmt "${quietly[@]}" terraform fmt -check -diff -recursive terraform
 for module in aws aws/modules/controller-role cloud-init; do
   check "validate::$module" valid "$module"
 done

@@ -248,12 +248,12 @@ def main():
         "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
     }
-    checks = Checks(example)
+    checks, outcome = Checks(example), "FAILED"
     try:
         run(example, Terraform(os.path.join(folder, "terraform/examples", example), environment), Account(endpoint), checks)
+        outcome = "ok"
     finally:
         server.stop()
-        outcome = "FAILED" if checks.failed else "ok"
         print(f"test result: {outcome}. {checks.passed} passed; {len(checks.failed)} failed; 0 ignored", flush=True)
 
 
