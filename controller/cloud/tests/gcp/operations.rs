@@ -168,8 +168,8 @@ async fn after_a_lost_answer_it_is_looked_again() {
     );
     let listings = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let lose = Fault::next(1, FaultKind::LostAfterCommit, &["routes.insert"]);
-        scene.gce.add_fault(lose).unwrap();
+        let fault = Fault::next(1, FaultKind::LostAfterCommit, &["routes.insert"]);
+        scene.gce.add_fault(fault).unwrap();
         let error = scene.make(&lost).await.unwrap_err();
         assert_eq!(error.kind, CloudErrorKind::Unknown, "{error}");
         scene.listing().await.pending
