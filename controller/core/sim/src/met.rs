@@ -88,21 +88,21 @@ impl World<'_> {
     }
 
     fn meet_write(&mut self, shell: usize, change: &RouteChange) {
-        let place = (change.table().clone(), change.destination());
-        if self.removes_to_lead(shell, change) {
-            self.meet(Rule::RemovedToLead);
-            self.shells[shell].known.removed_to_lead.insert(place);
+        let destination = change.destination();
+        let known = &mut self.shells[shell].known;
+        let mut nodes = known.nodes.values();
+        let held = matches!(change, RouteChange::Delete { .. })
+            && nodes.any(|node| node.pod_cidrs.contains(&destination));
+        let place = (change.table().clone(), destination);
+        if held {
+            known.deleted_of_node.insert(place);
         } else {
-            self.shells[shell].known.removed_to_lead.remove(&place);
+            known.deleted_of_node.remove(&place);
         }
-    }
-
-    /// The route is that of a node's block, and goes since it leads elsewhere.
-    fn removes_to_lead(&self, shell: usize, change: &RouteChange) -> bool {
-        let mut nodes = self.shells[shell].known.nodes.values();
-        !self.scenario.limits.replaces
-            && matches!(change, RouteChange::Delete { .. })
-            && nodes.any(|node| node.pod_cidrs.contains(&change.destination()))
+        // The route is that of a node's block, and goes since it leads elsewhere.
+        if held && !self.scenario.limits.replaces {
+            self.meet(Rule::RemovedToLead);
+        }
     }
 
     fn meet_notice(&mut self, shell: usize, notice: &Notice) {

@@ -31,13 +31,13 @@ impl World<'_> {
         let percent = config.map_or(0, |config| config.max_deletion_percent);
         let now_leads = place.leads() && (place.life, place.term) == (from.life, from.term);
         let earlier = !now_leads || from.sent <= known.guarded_since;
+        // That is no orphan's, whatever has become of the node since.
+        let place = (change.table().clone(), route.destination);
+        let of_node = known.deleted_of_node.contains(&place);
         let table = self.cloud.tables.get(change.table());
         let left = table.and_then(|table| table.routes.get(&route.destination));
         let doubled = left.is_some_and(|held| held.ours);
-        // Where a route cannot be led elsewhere in one step it is removed first.
-        let to_lead = (change.table().clone(), route.destination);
-        let led_elsewhere = known.removed_to_lead.contains(&to_lead);
-        if lost || led_elsewhere || teardown || earlier || doubled || from.late {
+        if lost || of_node || teardown || earlier || doubled || from.late {
             return;
         }
         let now = self.now;

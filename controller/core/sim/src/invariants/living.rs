@@ -39,7 +39,10 @@ impl World<'_> {
         let hop = self.hop_of(&holder, route.destination);
         let right = hop.is_some() && hop == route.next_hop;
         let known_right = known.leads_to(&holder, route);
-        let elsewhere = !self.scenario.limits.replaces && !right && !known_right;
+        // Of several that have it the oldest is led to.
+        let shared = known.nodes.values().filter(|node| has(node)).count() > 1;
+        let right = !shared && (right || known_right);
+        let elsewhere = !self.scenario.limits.replaces && !right;
         if self.is_last(change.table(), route) && !excluded && !elsewhere {
             self.loses(shell, change, &holder);
         }

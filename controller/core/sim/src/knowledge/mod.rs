@@ -73,8 +73,9 @@ pub(crate) struct Knowledge {
     pub(crate) said: Said,
     /// Destinations whose routes were deleted lately, and when.
     pub(crate) deleted: Vec<(u64, IpNet)>,
-    /// Where the last deletion was begun in order to lead a node's route elsewhere.
-    pub(crate) removed_to_lead: BTreeSet<(TableId, IpNet)>,
+    /// Where the last deletion was begun while a node had the block: one of two routes, or one that leads
+    /// elsewhere.
+    pub(crate) deleted_of_node: BTreeSet<(TableId, IpNet)>,
     /// The nodes whose pod CIDRs are being written.
     pub(crate) cidr_writes: BTreeMap<NodeKey, Vec<IpNet>>,
     /// The nodes whose condition is being written.
