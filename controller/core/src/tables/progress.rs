@@ -102,10 +102,14 @@ impl Tables {
         self.all.iter().enumerate().find_map(|(index, table)| {
             let right = destination.is_some_and(|it| it.is_right(index));
             let read_back = destination.is_some_and(|it| it.is_read_back(index));
+            let cell = destination.and_then(|it| it.cell(index));
+            let astray = cell.is_some_and(|cell| cell.astray.is_some());
             let step = if table.is_absent() {
                 "read: listings lack the table"
             } else if right {
                 "read back"
+            } else if astray {
+                "led back, once its instance was read again: somebody led it elsewhere"
             } else {
                 "written"
             };

@@ -59,6 +59,13 @@ fn the_other_of_two_routes_stays_too() {
     assert_eq!(rig.work(), [format!("delete {A} in main")]);
 }
 
+#[test]
+fn it_is_said_what_a_route_waits_for() {
+    let rig = astray();
+    let said = rig.tables.waits_for(net(A)).unwrap_or_default();
+    assert!(said.contains("once its instance was read again"), "{said}");
+}
+
 /// In a network whose changes others carry out too.
 #[test]
 fn what_is_shown_while_it_is_carried_out_counts() {
