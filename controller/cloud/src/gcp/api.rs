@@ -57,6 +57,23 @@ macro_rules! client {
     }};
 }
 
+/// Sends a request for each page of a listing. The requests have no trait in common, hence a macro.
+macro_rules! all_pages {
+    ($api:expr, $project:expr, $action:expr, $request:expr) => {
+        pages(|token| {
+            let request = $request.clone().set_or_clear_page_token(token);
+            async move {
+                let page = $api
+                    .calls
+                    .read($project, $action, || request.clone().send())
+                    .await?;
+                Ok((page.items, page.next_page_token))
+            }
+        })
+        .await
+    };
+}
+
 fn unbuilt(error: &BuildError) -> CloudError {
     let problem = format!(
         "the client of Google's API cannot be made: {error}; {}",
@@ -93,18 +110,7 @@ impl Api {
         let filter = format!("network eq \".*/global/networks/{network}\"");
         let request = self.routes.list().set_project(project).set_filter(filter);
         let request = request.set_max_results(PAGE);
-        pages(|token| {
-            let request = request.clone().set_or_clear_page_token(token);
-            let action = Action::ListRoutes;
-            async move {
-                let page = self
-                    .calls
-                    .read(project, action, || request.clone().send())
-                    .await?;
-                Ok((page.items, page.next_page_token))
-            }
-        })
-        .await
+        all_pages!(self, project, Action::ListRoutes, request)
     }
 
     /// A route by its name; `None` if there is none.
@@ -209,18 +215,7 @@ impl Api {
     ) -> Result<Vec<model::Instance>, CloudError> {
         let request = self.instances.list().set_project(project).set_zone(zone);
         let request = request.set_max_results(PAGE);
-        pages(|token| {
-            let request = request.clone().set_or_clear_page_token(token);
-            let action = Action::ListInstances;
-            async move {
-                let page = self
-                    .calls
-                    .read(project, action, || request.clone().send())
-                    .await?;
-                Ok((page.items, page.next_page_token))
-            }
-        })
-        .await
+        all_pages!(self, project, Action::ListInstances, request)
     }
 
     /// Asks for an instance to be as it is described, unless that takes a restart.
@@ -275,18 +270,7 @@ impl Api {
         let request = request
             .set_filter(format!("{OF_ROUTES} (status ne \"DONE\")"))
             .set_max_results(PAGE);
-        pages(|token| {
-            let request = request.clone().set_or_clear_page_token(token);
-            let action = Action::ListGlobalOperations;
-            async move {
-                let page = self
-                    .calls
-                    .read(project, action, || request.clone().send())
-                    .await?;
-                Ok((page.items, page.next_page_token))
-            }
-        })
-        .await
+        all_pages!(self, project, Action::ListGlobalOperations, request)
     }
 
     /// A change of a route; `None` if nothing is known of it any more.

@@ -168,7 +168,7 @@ impl Operations {
         };
         let blocks: Vec<IpNet> = unfinished
             .iter()
-            .filter(|operation| operation.status != Some(Status::Done))
+            .filter(|operation| !is_done(operation))
             .filter_map(|operation| links::route(operation.target_link.as_deref()?))
             .filter_map(|name| names.block(name))
             .collect();
@@ -197,7 +197,7 @@ impl Operations {
                 }
             };
             match answer {
-                Ok(Some(operation)) if operation.status == Some(Status::Done) => {
+                Ok(Some(operation)) if is_done(&operation) => {
                     let action = match operation.operation_type.as_deref() {
                         Some("delete") => Action::DeleteRoute,
                         _ => action,
@@ -215,13 +215,17 @@ impl Operations {
     }
 }
 
+fn is_done(operation: &Operation) -> bool {
+    operation.status == Some(Status::Done)
+}
+
 /// How far a change is that Google has taken on; `name` is of its operation.
 pub(super) fn progress(
     action: Action,
     operation: &Operation,
     name: impl FnOnce(Arc<str>) -> Name,
 ) -> Result<Progress, CloudError> {
-    if operation.status == Some(Status::Done) {
+    if is_done(operation) {
         return errors::of_operation(action, operation).map_or(Ok(Progress::Done), Err);
     }
     let of = operation.name.as_deref().ok_or_else(|| {
@@ -248,8 +252,7 @@ async fn read(
     let begun = Instant::now();
     let newest = api.newest_operations(project).await?;
     if go_back_far(&newest) {
-        let unfinished = newest.iter().filter(|it| it.status != Some(Status::Done));
-        let unfinished = unfinished.cloned().collect();
+        let unfinished = newest.iter().filter(|it| !is_done(it)).cloned().collect();
         *lock(last) = Some(Look { begun, unfinished });
     }
     let mut by_name: HashMap<String, Operation> = newest
