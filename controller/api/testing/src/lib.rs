@@ -181,6 +181,11 @@ impl ControlPlane {
         format!("https://127.0.0.1:{}", self.port)
     }
 
+    /// Path of kubectl.
+    pub fn kubectl(&self) -> Result<&Path> {
+        self.binaries.path(KUBECTL)
+    }
+
     /// Path of a kubeconfig for the administrator.
     pub fn kubeconfig(&self) -> Result<PathBuf> {
         self.kubeconfig_for(kubeconfig::ADMIN)

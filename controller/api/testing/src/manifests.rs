@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-use crate::{ControlPlane, KUBECTL, repository};
+use crate::{ControlPlane, repository};
 
 /// Applying a folder that brings new kinds fails until the API server knows them.
 const ATTEMPTS: usize = 20;
@@ -37,7 +37,7 @@ impl ControlPlane {
         folder: &str,
         options: &[&str],
     ) -> Result<Result<String, String>> {
-        let output = Command::new(self.binaries.path(KUBECTL)?)
+        let output = Command::new(self.kubectl()?)
             .arg("--kubeconfig")
             .arg(self.kubeconfig()?)
             .arg(verb)
