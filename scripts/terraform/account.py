@@ -1,9 +1,11 @@
-"""Applies the examples of terraform/ to an account that moto plays: apply, an empty plan, a change, an empty plan,
-pods' routes of somebody else that stay, destroy. Runs with the Python of moto's environment:
+"""Applies the examples of terraform/ to an account that moto plays, and has Signpost's controller lead to what they made:
+apply, an empty plan, routes to each node by the rights that the instances have, a change, an empty plan, teardown, destroy.
+Runs with the Python of moto's environment:
 
-    account.py FOLDER EXAMPLE
+    account.py FOLDER EXAMPLE PROGRAMS
 
-FOLDER is a copy of terraform/ and manifests/, which is written to. Prints a line for each check, as cargo test does.
+FOLDER is a copy of terraform/ and manifests/, which is written to; PROGRAMS has signpost-controller and test-control-plane.
+Prints a line for each check, as cargo test does.
 """
 
 import ctypes
@@ -16,12 +18,17 @@ import sys
 import time
 
 import boto3
+from botocore.exceptions import ClientError
 
 import machine
+import rights
 from mended_moto import ThreadedMotoServer
+from signpost import ApiServer, Controller, eventually
 
 REGION = "eu-central-1"
 CLUSTER_TAG = "kubernetes.io/cluster/"
+# Name, zones and families of each example.
+CLUSTERS = {"aws-small": ("signpost-small", 1, 1), "aws-three-zones": ("signpost-zones", 3, 2)}
 
 
 def end_with_parent():
@@ -68,12 +75,17 @@ class Terraform:
 
 
 class Account:
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, key):
         def client(service):
-            return boto3.client(
-                service, region_name=REGION, endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test"
-            )
+            return boto3.client(service, region_name=REGION, endpoint_url=endpoint, **key)
+        self.endpoint = endpoint
         self.ec2, self.iam, self.ssm = client("ec2"), client("iam"), client("ssm")
+
+    def role(self, instance):
+        """The role that an instance's programs have by its profile, and its credentials."""
+        profile = instance["IamInstanceProfile"]["Arn"].split("/")[-1]
+        (role,) = self.iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
+        return role["RoleName"], rights.assumed(REGION, role["RoleName"], instance["InstanceId"])
 
     def tagged(self, kind, cluster):
         by_tag = [{"Name": "tag-key", "Values": [CLUSTER_TAG + cluster]}]
@@ -92,21 +104,12 @@ class Account:
             for t in self.tables(cluster) for r in t["Routes"] if r.get("NetworkInterfaceId")
         )
 
-    def lead_to_pods(self, cluster, families):
-        """What Signpost's controller does: a route to each node in each table, and each interface's check off."""
-        for number, instance in enumerate(self.instances(cluster)):
-            interface = instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
-            self.ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, SourceDestCheck={"Value": False})
-            for table in self.tables(cluster):
-                of_table = {"RouteTableId": table["RouteTableId"], "NetworkInterfaceId": interface}
-                self.ec2.create_route(DestinationCidrBlock=f"10.244.{number}.0/24", **of_table)
-                if families > 1:
-                    self.ec2.create_route(DestinationIpv6CidrBlock=f"fd00:10:244:{number:x}::/64", **of_table)
-
-    def lead_nowhere(self, cluster):
-        for table, destination, _ in self.routes(cluster):
-            key = "DestinationIpv6CidrBlock" if ":" in destination else "DestinationCidrBlock"
-            self.ec2.delete_route(RouteTableId=table, **{key: destination})
+    def unchecked(self, cluster):
+        """Whether each instance's interface lets packets of others through."""
+        return all(
+            interface["SourceDestCheck"] is False
+            for instance in self.instances(cluster) for interface in instance["NetworkInterfaces"]
+        )
 
 
 class Checks:
@@ -134,11 +137,67 @@ def named(instance):
     return {tag["Key"]: tag["Value"] for tag in instance["Tags"]}["Name"]
 
 
-def run(example, terraform, account, checks):
-    cluster, zones, families = {
-        "aws-small": ("signpost-small", 1, 1),
-        "aws-three-zones": ("signpost-zones", 3, 2),
-    }[example]
+def refused(call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        equal(error.response["ResponseMetadata"]["HTTPStatusCode"], 403, str(error))
+    else:
+        raise AssertionError(f"{call.__name__} {arguments} was allowed")
+
+
+class Signpost:
+    """The controller of a cluster that an example made."""
+
+    def __init__(self, terraform, account, cluster, programs, folder):
+        self.terraform, self.account, self.cluster, self.programs = terraform, account, cluster, programs
+        self.folder, self.api_server, self.controller = folder, None, None
+
+    def start(self):
+        self.api_server = ApiServer(self.programs, end_with_parent)
+        self.api_server.kubectl("apply", "--server-side", "-k", os.path.join(self.folder, "manifests/base"))
+        self.api_server.join(self.account.instances(self.cluster))
+        self.api_server.apply(self.terraform.output("podnetwork"))
+        worker = next(of for of in self.account.instances(self.cluster) if not named(of).endswith("control-plane"))
+        environment = {
+            "AWS_ENDPOINT_URL": self.account.endpoint,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": rights.Metadata(*self.account.role(worker)).url,
+        }
+        log = os.path.join(self.folder, f"{self.cluster}-controller.log")
+        self.controller = Controller(self.programs, self.api_server, log, environment, end_with_parent)
+        self.leads()
+
+    def wanted(self):
+        """Each node's subnets lead to its instance in each table."""
+        subnets = self.api_server.subnets()
+        interfaces = {
+            of["InstanceId"]: of["NetworkInterfaces"][0]["NetworkInterfaceId"] for of in self.account.instances(self.cluster)
+        }
+        assert set(subnets) == set(interfaces), f"nodes {set(subnets)}, instances {set(interfaces)}"
+        return sorted(
+            (table["RouteTableId"], subnet, interfaces[instance])
+            for table in self.account.tables(self.cluster) for instance in interfaces for subnet in subnets[instance]
+        )
+
+    def leads(self):
+        def holds():
+            found, wanted = self.account.routes(self.cluster), self.wanted()
+            return found == wanted and all(self.api_server.subnets().values()) and self.account.unchecked(self.cluster)
+        def why():
+            found, wanted = set(self.account.routes(self.cluster)), set(self.wanted())
+            return f"missing {wanted - found}, too many {found - wanted}\n{self.api_server.network()}\n{self.controller.said()}"
+        eventually("routes to each node in each table, by interfaces without checks", holds, why)
+
+    def teardown(self):
+        self.api_server.kubectl("delete", "podnetwork", "default", f"--timeout={60}s")
+        equal(self.account.routes(self.cluster), [], "routes after the PodNetwork")
+        self.controller.end()
+        self.controller = None
+        self.api_server.end()
+
+
+def run(example, terraform, account, signpost, checks):
+    cluster, zones, families = CLUSTERS[example]
     workers = 2 if zones == 1 else 3
     image = account.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     given = [f"-var=ami_id={image}"]
@@ -192,27 +251,44 @@ def run(example, terraform, account, checks):
 
     def joins_without_state():
         name = f"/kubernetes/{cluster}/join"
-        account.ssm.put_parameter(Name=name, Value="a-token sha256:a-hash", Type="SecureString", Overwrite=True)
+        keys = {named(of).split("-")[-1]: account.role(of)[1] for of in account.instances(cluster)}
+        plane, worker = (boto3.client("ssm", region_name=REGION, endpoint_url=account.endpoint, **keys[of])
+                         for of in ("plane", "worker"))
+        secret = {"Name": name, "Value": "a-token sha256:a-hash", "Type": "SecureString", "Overwrite": True}
+        refused(worker.put_parameter, **secret)
+        plane.put_parameter(**secret)
         terraform.apply(*given)
-        value = account.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        value = worker.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         equal(value, "a-token sha256:a-hash", "what the control plane wrote")
         with open(os.path.join(terraform.folder, "terraform.tfstate"), encoding="utf-8") as file:
             assert "a-token" not in file.read(), "the state has the token"
 
+    def nothing_else_is_allowed():
+        (instance, *_) = account.instances(cluster)
+        ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=account.endpoint, **account.role(instance)[1])
+        (interface, *_) = instance["NetworkInterfaces"]
+        main = account.ec2.describe_route_tables(Filters=[
+            {"Name": "association.main", "Values": ["true"]}, {"Name": "vpc-id", "Values": [instance["VpcId"]]},
+        ])["RouteTables"][0]["RouteTableId"]
+        route = {"DestinationCidrBlock": "10.1.0.0/24", "NetworkInterfaceId": interface["NetworkInterfaceId"]}
+        refused(ec2.create_route, RouteTableId=main, **route)
+        refused(ec2.terminate_instances, InstanceIds=[instance["InstanceId"]])
+        refused(ec2.modify_network_interface_attribute, NetworkInterfaceId=interface["NetworkInterfaceId"],
+                SourceDestCheck={"Value": True})
+
     def grows():
         terraform.apply(*grown)
         equal(len(account.instances(cluster)), workers + 2, "running instances with the cluster's tag")
+        signpost.api_server.join(account.instances(cluster))
+        signpost.leads()
+        equal(len(account.routes(cluster)), (workers + 2) * zones * families, "pods' routes")
 
     def pods_routes_stay():
-        account.lead_to_pods(cluster, families)
         before = account.routes(cluster)
-        equal(len(before), (workers + 2) * zones * families, "pods' routes")
-        terraform.plans_nothing(*grown)
         terraform.apply(*grown)
         equal(account.routes(cluster), before, "pods' routes after an apply")
 
     def destroyed():
-        account.lead_nowhere(cluster)  # as the controller does when its PodNetwork is deleted
         terraform.run("destroy", "-auto-approve", "-input=false", "-no-color", *grown)
         equal(terraform.run("state", "list"), "", "what is left in the state")
         for found in (account.tables(cluster), account.instances(cluster)):
@@ -228,29 +304,36 @@ def run(example, terraform, account, checks):
     checks.check("machines_are_told", machines_are_told)
     checks.check("podnetwork_fits_its_definition", podnetwork_fits)
     checks.check("token_stays_and_is_not_in_the_state", joins_without_state)
-    checks.check("group_grows", grows)
-    checks.check("plan_is_empty_again", lambda: terraform.plans_nothing(*grown))
+    checks.check("controller_leads_to_each_node", signpost.start)
+    checks.check("instances_may_do_nothing_else", nothing_else_is_allowed)
+    checks.check("controller_follows_the_group", grows)
+    checks.check("plan_is_empty_beside_the_controller", lambda: terraform.plans_nothing(*grown))
     checks.check("routes_of_pods_stay", pods_routes_stay)
+    checks.check("teardown", signpost.teardown)
     checks.check("destroy", destroyed)
 
 
 def main():
     end_with_parent()
-    folder, example = sys.argv[1:]
+    folder, example, programs = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     endpoint = "http://127.0.0.1:{}".format(server.get_host_and_port()[1])
+    nobody = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nobody"}
+    administrator = rights.enforce(boto3.client("iam", region_name=REGION, endpoint_url=endpoint, **nobody))
     # Only what is needed: no profile and no credentials of a real account may be used by mistake.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {
-        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": endpoint, **{name.upper(): value for name, value in administrator.items()},
         "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
     }
     checks, outcome = Checks(example), "FAILED"
+    terraform = Terraform(os.path.join(folder, "terraform/examples", example), environment)
+    account = Account(endpoint, administrator)
     try:
-        run(example, Terraform(os.path.join(folder, "terraform/examples", example), environment), Account(endpoint), checks)
+        run(example, terraform, account, Signpost(terraform, account, CLUSTERS[example][0], programs, folder), checks)
         outcome = "ok"
     finally:
         server.stop()

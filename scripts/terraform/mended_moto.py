@@ -1,5 +1,7 @@
 """moto (5.2.2), mended where it does other than EC2 and Terraform notices."""
 
+from moto.autoscaling.models import FakeAutoScalingGroup
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplateBackend
 from moto.ec2.models.subnets import Subnet
@@ -7,6 +9,8 @@ from moto.server import ThreadedMotoServer
 
 create = LaunchTemplateBackend.create_launch_template
 filter_value = Subnet.get_filter_value
+fill = FakeAutoScalingGroup.replace_autoscaling_group_instances
+make_interface = NetworkInterface.__init__
 terminate = Instance.terminate
 
 
@@ -45,6 +49,38 @@ def terminate_and_let_go(self, *arguments, **named):
     return state
 
 
+def fill_by_template(self, *arguments):
+    """What a template says of an instance's profile, and of its interfaces' tags, is lost in a group."""
+    known = len(self.instance_states)
+    fill(self, *arguments)
+    if not self.ec2_launch_template:
+        return
+    ec2 = self.autoscaling_backend.ec2_backend
+    said = self.ec2_launch_template.latest_version().data
+    tags = {
+        tag["Key"]: tag["Value"]
+        for of in said.get("TagSpecifications", []) if of["ResourceType"] == "network-interface" for tag in of["Tags"]
+    }
+    profile = said.get("IamInstanceProfile")
+    for state in self.instance_states[known:]:
+        if profile:
+            ec2.associate_iam_instance_profile(
+                state.instance.id, iam_instance_profile_name=profile.get("Name"), iam_instance_profile_arn=profile.get("Arn")
+            )
+        ec2.create_tags([interface.id for interface in state.instance.nics.values()], tags)
+
+
+def make_interface_as_subnet_says(self, backend, subnet, *arguments, **named):
+    """A subnet that gives its interfaces IPv6 addresses does not."""
+    of = backend.get_subnet(subnet) if isinstance(subnet, str) else subnet
+    asked = named.get("ipv6_addresses") or named.get("ipv6_address_count")
+    if of.ipv6_cidr_block_associations and str(of.assign_ipv6_address_on_creation).lower() == "true" and not asked:
+        named["ipv6_address_count"] = 1
+    make_interface(self, backend, subnet, *arguments, **named)
+
+
+FakeAutoScalingGroup.replace_autoscaling_group_instances = fill_by_template
+NetworkInterface.__init__ = make_interface_as_subnet_says
 Instance.terminate = terminate_and_let_go
 LaunchTemplateBackend.create_launch_template = create_launch_template
 Subnet.get_filter_value = get_filter_value

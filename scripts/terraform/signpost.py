@@ -1,0 +1,87 @@
+"""Signpost beside a cluster that Terraform made: a real API server with a Node for each instance, and the real controller.
+Nodes' objects are written here, since there is no kubelet."""
+
+import json
+import os
+import subprocess
+import time
+
+PATIENCE = 60
+
+
+class ApiServer:
+    """etcd and kube-apiserver; they end with this program."""
+
+    def __init__(self, programs, end_with_parent):
+        self.process = subprocess.Popen(
+            [os.path.join(programs, "test-control-plane")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            preexec_fn=end_with_parent,
+        )
+        line = self.process.stdout.readline()
+        assert line, "the control plane of tests did not start"
+        self.place = json.loads(line)
+
+    def kubectl(self, *arguments, given=None):
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": self.place["kubeconfig"]}
+        run = subprocess.run(
+            [self.place["kubectl"], *arguments], input=given, env=environment, text=True, capture_output=True, timeout=PATIENCE,
+            check=False,
+        )
+        assert run.returncode == 0, f"kubectl {' '.join(arguments)}: {run.stderr}"
+        return run.stdout
+
+    def apply(self, given):
+        self.kubectl("apply", "-f", "-", given=given)
+
+    def join(self, instances):
+        """A Node for each instance that has none, as its kubelet would make it, told `--provider-id`."""
+        for instance in instances:
+            zone, name = instance["Placement"]["AvailabilityZone"], instance["PrivateDnsName"]
+            self.apply(json.dumps({
+                "apiVersion": "v1", "kind": "Node", "metadata": {"name": name},
+                "spec": {"providerID": f"aws:///{zone}/{instance['InstanceId']}"},
+            }))
+
+    def subnets(self):
+        """The nodes' subnets by instance."""
+        nodes = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
+        return {of["spec"]["providerID"].split("/")[-1]: of["spec"].get("podCIDRs", []) for of in nodes}
+
+    def network(self):
+        return self.kubectl("get", "podnetwork", "default", "-o", "yaml")
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=PATIENCE)
+
+
+class Controller:
+    """The controller, as its Deployment runs it, with the credentials that the environment leads to."""
+
+    def __init__(self, programs, api_server, log, environment, end_with_parent):
+        self.log = log
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "GCE_METADATA_HOST": "127.0.0.1:1"}
+        with open(log, "w", encoding="utf-8") as file:
+            self.process = subprocess.Popen(
+                [os.path.join(programs, "signpost-controller"), "run", "--http-address=127.0.0.1:0", "--log-format=json",
+                 "--kubeconfig", api_server.place["controllerKubeconfig"]],
+                env=clean | nowhere | environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, preexec_fn=end_with_parent,
+            )
+
+    def end(self):
+        self.process.terminate()
+        code = self.process.wait(timeout=PATIENCE)
+        assert code == 0, f"the controller ended with {code}:\n{self.said()}"
+
+    def said(self):
+        with open(self.log, encoding="utf-8") as file:
+            return "".join(file.readlines()[-30:])
+
+
+def eventually(what, holds, why):
+    """Looks again until something holds; says why not if it does not within a minute."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"{what} did not come to be:\n{why()}"
+        time.sleep(0.2)
