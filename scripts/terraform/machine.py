@@ -8,9 +8,14 @@ import subprocess
 import yaml
 
 
+def text_of(user_data):
+    """What EC2 hands to cloud-init."""
+    return gzip.decompress(base64.b64decode(user_data)).decode()
+
+
 def cloud_init(user_data):
     """The files of a machine's user data by path, after a look at what can be judged without the machine."""
-    text = gzip.decompress(base64.b64decode(user_data)).decode()
+    text = text_of(user_data)
     assert text.startswith("#cloud-config\n"), "user data that cloud-init does not take"
     assert len(user_data) <= 16384, f"{len(user_data)} bytes of user data, EC2 takes 16384"
     said = yaml.safe_load(text)
@@ -19,8 +24,9 @@ def cloud_init(user_data):
         if content.startswith("#!/bin/bash") or path.endswith(".sh"):
             looked = subprocess.run(["bash", "-n"], input=content, text=True, capture_output=True, check=False)
             assert looked.returncode == 0, f"{path}: {looked.stderr}"
-    for program, in said["runcmd"]:
-        assert program in files, f"{program} is run, but not written"
+    for line in said["runcmd"]:
+        for program in line.split(" && "):
+            assert program in files, f"{program} is run, but not written"
     return files
 
 
