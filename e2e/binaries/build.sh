@@ -36,12 +36,14 @@ declare -A package=(
   [portmap]=github.com/containernetworking/plugins/plugins/meta/portmap
   # Who else calls plugins: libcni's own tool.
   [cnitool]=github.com/containernetworking/cni/cnitool
+  # What machines that Terraform makes are set up by.
+  [kubeadm]=$kubernetes/kubeadm
 )
 # In the order in which they are built: the longest first, the others share its packages.
 released=(kube-apiserver kube-controller-manager kubelet kube-scheduler kube-proxy kubectl)
 others=(etcd containerd containerd-shim-runc-v2 ctr pause)
 # No part of every cluster: only where they are named.
-extra=(helm kube-network-policies agnhost e2e.test ginkgo coredns portmap cnitool)
+extra=(helm kube-network-policies agnhost e2e.test ginkgo coredns portmap cnitool kubeadm)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
