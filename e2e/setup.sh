@@ -18,6 +18,8 @@ for part in "$@"; do
       buildah:buildah jq:jq strip:binutils                  # images of the programs
       curl:curl                                             # Kubernetes from its release site
       python3:python3                                       # boto3, aws and, if need be, Go from PyPI
+      mmdebstrap:mmdebstrap systemd-nspawn:systemd-container # machines that boot with user data
+      dpkg-deb:dpkg gpg:gpg gpg-agent:gpg-agent openssl:openssl
       unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount
     ) ;;
     bench) needs+=(

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks terraform/: sources, format, validity, its tests with a mock provider, and the examples in an account that moto
-# plays, where the controller leads to what they made. Prints a line for each check, as cargo test does. Three minutes on
-# two cores once the programs are built.
+# plays, where the controller leads to what they made, and whose user data machines boot with. Prints a line for each check,
+# as cargo test does. Three minutes on two cores once the programs are built.
 # terraform.sh --write puts the tables of inputs and outputs in the READMEs right instead.
 # SIGNPOST_TERRAFORM_PLUGINS=FOLDER says where a mirror of providers is; without one Terraform's registry is asked.
 set -euo pipefail
@@ -26,7 +26,7 @@ version=$(CHECKPOINT_DISABLE=1 terraform version 2>/dev/null | sed -n 's/^Terraf
 [[ $(printf '1.11\n%s\n' "$version" | sort -V | head -1) == 1.11 ]] || skip "terraform is $version. Remedy: install 1.11 or newer"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/signpost-terraform.XXXXXX")
-accounts=()
+accounts=() logs=()
 finish() {
   for account in "${accounts[@]}"; do kill "$account" 2>/dev/null || :; done
   for account in "${accounts[@]}"; do wait "$account" 2>/dev/null || :; done
@@ -65,14 +65,23 @@ in_folder aws init -input=false -no-color >"$work/log" 2>&1 ||
 . ./scripts/features.sh
 cargo test --quiet --workspace --features "$features" --no-run
 programs=${CARGO_TARGET_DIR:-target}/debug
+clusters=$(./e2e/binaries/build.sh kubelet kubectl kubeadm containerd containerd-shim-runc-v2 ctr)
 
 # Accounts wait most of the time, so they go beside each other and beside the rest.
 moto=$($clients controller/cloud/tests/aws/moto-requirements.txt)/bin/python
-examples=(aws-small aws-three-zones)
-for example in "${examples[@]}"; do
-  "${quietly[@]}" "$moto" -B scripts/terraform/account.py "$work" "$example" "$programs" >"$work/$example.log" 2>&1 &
+beside() { # beside LOG PROGRAM ARGUMENTS...
+  logs+=("$work/$1.log")
+  "${quietly[@]}" "$moto" -B "scripts/terraform/$2" "${@:3}" >"$work/$1.log" 2>&1 &
   accounts+=($!)
+}
+for example in aws-small aws-three-zones; do
+  beside "$example" account.py "$work" "$example" "$programs"
 done
+if [[ $EUID -eq 0 ]]; then
+  for role in control-plane workers; do
+    beside "machine-$role" boot.py "$work/aws-small-$role.user-data" "$role" "$clusters"
+  done
+fi
 
 passed=0 broken=0
 check() { # check NAME COMMAND...
@@ -113,9 +122,13 @@ done
 [[ $broken == 0 ]] || failed=1
 printf 'test result: %s. %d passed; %d failed; 0 ignored\n' "$([[ $broken == 0 ]] && echo ok || echo FAILED)" "$passed" "$broken"
 
-for index in "${!examples[@]}"; do
+for index in "${!accounts[@]}"; do
   wait "${accounts[$index]}" || failed=1
-  cat "$work/${examples[$index]}.log"
+  cat "${logs[$index]}"
 done
+if [[ $EUID -ne 0 ]]; then
+  printf '\n\033[1mSKIPPED: machines that boot with the user data: only root can run them\033[0m\n\n'
+  printf 'test terraform::machine ... ignored\ntest result: ok. 0 passed; 0 failed; 1 ignored\n'
+fi
 accounts=()
 exit "$failed"

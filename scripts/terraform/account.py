@@ -230,17 +230,25 @@ def run(example, terraform, account, signpost, checks):
 
     def machines_are_told():
         template = account.ec2.describe_launch_template_versions(LaunchTemplateName=f"{cluster}-workers")
-        worker = machine.cloud_init(template["LaunchTemplateVersions"][0]["LaunchTemplateData"]["UserData"])
+        user_data = {"workers": template["LaunchTemplateVersions"][0]["LaunchTemplateData"]["UserData"]}
+        worker = machine.cloud_init(user_data["workers"])
         join = machine.kubeadm(worker)["JoinConfiguration"]
         (control_plane,) = [i for i in account.instances(cluster) if named(i) == f"{cluster}-control-plane"]
         endpoint = f"{control_plane['PrivateIpAddress']}:6443"
         equal(join["discovery"]["bootstrapToken"]["apiServerEndpoint"], endpoint, "whom workers join")
         told = account.ec2.describe_instance_attribute(InstanceId=control_plane["InstanceId"], Attribute="userData")
-        init = machine.kubeadm(machine.cloud_init(told["UserData"]["Value"]))["ClusterConfiguration"]
+        user_data["control-plane"] = told["UserData"]["Value"]
+        init = machine.kubeadm(machine.cloud_init(user_data["control-plane"]))["ClusterConfiguration"]
         equal(init["controlPlaneEndpoint"], endpoint, "the control plane's address")
         manager = {of["name"]: of["value"] for of in init["controllerManager"]["extraArgs"]}
         equal(manager["allocate-node-cidrs"], "false", "whether another allocator works")
         equal(len(init["networking"]["podSubnet"].split(",")), families, "families of pods")
+        for role, said in user_data.items():
+            # Machines boot with these: see boot.py.
+            path = os.path.join(signpost.folder, f"{example}-{role}.user-data")
+            with open(f"{path}.new", "w", encoding="utf-8") as file:
+                file.write(machine.text_of(said))
+            os.rename(f"{path}.new", path)
 
     def podnetwork_fits():
         definition = os.path.join(terraform.folder, "../../../manifests/crd/podnetworks.signpost.dev.yaml")
