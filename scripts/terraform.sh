@@ -98,6 +98,10 @@ valid() {
   in_folder "$1" init -input=false -no-color && in_folder "$1" validate -no-color
 }
 check fmt "${quietly[@]}" terraform fmt -check -diff -recursive terraform
+check tflint "${quietly[@]}" "$(./e2e/binaries/build.sh tflint)/tflint" --chdir=terraform --recursive
+# What it is told to skip stands in the sources, with the reason.
+check checkov "${quietly[@]}" "$($clients scripts/terraform/checkov-requirements.txt)/bin/checkov" \
+  --directory terraform --framework terraform --compact --quiet --skip-download
 for module in aws aws/modules/controller-role cloud-init; do
   check "validate::$module" valid "$module"
 done

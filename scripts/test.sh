@@ -10,7 +10,7 @@ trap 'exit 130' INT TERM
 ./scripts/lint.sh
 printf '\033[1m==> what clusters are made of\033[0m\n'
 ./e2e/binaries/build.sh
-./e2e/binaries/build.sh helm kube-network-policies agnhost e2e.test ginkgo coredns portmap cnitool kubeadm
+./e2e/binaries/build.sh helm kube-network-policies agnhost e2e.test ginkgo coredns portmap cnitool kubeadm tflint
 ./scripts/images/previous.sh
 printf '\033[1m==> cargo test --no-run\033[0m\n'
 # All programs too, with the features that the tests have: nothing is built twice.

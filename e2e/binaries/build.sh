@@ -36,14 +36,15 @@ declare -A package=(
   [portmap]=github.com/containernetworking/plugins/plugins/meta/portmap
   # Who else calls plugins: libcni's own tool.
   [cnitool]=github.com/containernetworking/cni/cnitool
-  # What machines that Terraform makes are set up by.
+  # What machines that Terraform makes are set up by, and what looks at Terraform's own sources.
   [kubeadm]=$kubernetes/kubeadm
+  [tflint]=github.com/terraform-linters/tflint@v0.64.0
 )
 # In the order in which they are built: the longest first, the others share its packages.
 released=(kube-apiserver kube-controller-manager kubelet kube-scheduler kube-proxy kubectl)
 others=(etcd containerd containerd-shim-runc-v2 ctr pause)
 # No part of every cluster: only where they are named.
-extra=(helm kube-network-policies agnhost e2e.test ginkgo coredns portmap cnitool kubeadm)
+extra=(helm kube-network-policies agnhost e2e.test ginkgo coredns portmap cnitool kubeadm tflint)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
@@ -106,7 +107,7 @@ compile() { # PROGRAM
   local module=. options=(-ldflags "$ldflags" -o "$out/.$1.tmp")
   [[ ! -f $1/go.mod ]] || module=$1
   case ${package[$1]} in
-    *@*) GOBIN=$out/.bin "$go" install -ldflags "$ldflags" "${package[$1]}" && mv "$out/.bin/cmd" "$out/.$1.tmp" ;;
+    *@*) GOBIN=$out/.bin "$go" install -ldflags "$ldflags" "${package[$1]}" && mv "$out/.bin/"* "$out/.$1.tmp" ;;
     */test/e2e) "$go" test -c -vet=off "${options[@]}" "${package[$1]}" ;;
     *) "$go" build -C "$module" "${options[@]}" "${package[$1]}" ;;
   esac

@@ -35,6 +35,8 @@ locals {
 }
 
 resource "aws_vpc" "this" {
+  #checkov:skip=CKV2_AWS_11:flow logs cost money, and are for the owner of the account to decide
+  #checkov:skip=CKV2_AWS_12:nothing has the default group, and who takes it over removes rules that others add
   count = var.vpc_id == null ? 1 : 0
 
   cidr_block                       = var.vpc_cidr

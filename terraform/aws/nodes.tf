@@ -20,6 +20,7 @@ resource "aws_network_interface" "control_plane" {
 
 # An interface that exists before its instance gets no public address by itself.
 resource "aws_eip" "control_plane" {
+  #checkov:skip=CKV2_AWS_19:it is attached to the instance's interface
   count = local.is_public ? 1 : 0
 
   domain = "vpc"
@@ -34,6 +35,8 @@ resource "aws_eip_association" "control_plane" {
 }
 
 resource "aws_instance" "control_plane" {
+  #checkov:skip=CKV_AWS_135:all types that EC2 has had since 2017 are optimised without being asked
+  #checkov:skip=CKV_AWS_126:it costs money, and Kubernetes has metrics of its own
   ami                  = local.ami_id
   instance_type        = var.control_plane.instance_type
   iam_instance_profile = aws_iam_instance_profile.nodes["control-plane"].name
@@ -68,6 +71,7 @@ resource "aws_instance" "control_plane" {
 }
 
 resource "aws_launch_template" "workers" {
+  #checkov:skip=CKV_AWS_341:pods that ask for metadata, such as the controller, are a hop further away
   name                   = "${var.cluster_name}-workers"
   image_id               = local.ami_id
   instance_type          = var.workers.instance_type

@@ -1,12 +1,11 @@
 # What has to hold between inputs, and between them and the VPC, judged before anything is made.
 
 locals {
-  node_limit     = var.workers.max + 1
-  pod_blocks     = pow(2, var.node_prefix_length - tonumber(split("/", var.pod_cidr)[1]))
-  pod_blocks_v6  = pow(2, 64 - tonumber(split("/", var.pod_ipv6_cidr)[1]))
-  families       = var.enable_ipv6 ? ["IPv4", "IPv6"] : ["IPv4"]
-  routes_wanted  = local.node_limit * length(local.families)
-  routes_allowed = var.route_quota * length(local.families)
+  node_limit    = var.workers.max + 1
+  pod_blocks    = pow(2, var.node_prefix_length - tonumber(split("/", var.pod_cidr)[1]))
+  pod_blocks_v6 = pow(2, 64 - tonumber(split("/", var.pod_ipv6_cidr)[1]))
+  families      = var.enable_ipv6 ? ["IPv4", "IPv6"] : ["IPv4"]
+  routes_wanted = local.node_limit * length(local.families)
   # Beside the nodes' routes a table has one for each range of the VPC, and the default route.
   other_routes = { IPv4 = length(local.vpc_cidrs) + 1, IPv6 = 2 }
 

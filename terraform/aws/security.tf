@@ -10,9 +10,9 @@ resource "aws_security_group" "nodes" {
   depends_on = [terraform_data.requirements]
 }
 
-# From node to node.
 resource "aws_vpc_security_group_ingress_rule" "nodes" {
   security_group_id            = aws_security_group.nodes.id
+  description                  = "From node to node"
   referenced_security_group_id = aws_security_group.nodes.id
   ip_protocol                  = "-1"
 }
