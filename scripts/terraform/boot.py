@@ -20,7 +20,9 @@ import time
 import boto3
 import yaml
 
-from debian import Machine
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from debian.machine import Machine
 from mended_moto import ThreadedMotoServer
 from outside import Outside
 from runs import Checks, equal

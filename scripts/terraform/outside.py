@@ -8,15 +8,15 @@ import hashlib
 import http.client
 import io
 import os
-import socket
 import ssl
 import subprocess
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from debian.machine import METADATA, run
+
 DEBIAN = "deb.debian.org"
-METADATA = "169.254.169.254"
 
 # As in https://github.com/kubernetes/release/blob/master/cmd/krel/templates/latest/kubelet/kubelet.service and
 # .../kubeadm/10-kubeadm.conf.
@@ -40,12 +40,6 @@ EnvironmentFile=-/etc/default/kubelet
 ExecStart=
 ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
 """
-
-
-def run(*arguments, **named):
-    done = subprocess.run(arguments, capture_output=True, check=False, **named)
-    assert done.returncode == 0, f"{' '.join(map(str, arguments))}: {done.stderr.decode()}"
-    return done.stdout
 
 
 def packages(folder, programs, version):
@@ -178,22 +172,3 @@ class Outside:
                 """Nobody reads it."""
 
         return Handler
-
-
-def sockets_of_namespace(addresses):
-    """To be called in a new network namespace: brings up loopback and an interface with the addresses, and listens."""
-    run("ip", "link", "set", "lo", "up")
-    run("ip", "address", "add", f"{METADATA}/32", "dev", "lo")
-    run("ip", "link", "add", "eth0", "type", "bridge")
-    for address in addresses:
-        run("ip", "address", "add", address, "dev", "eth0")
-    run("ip", "link", "set", "eth0", "up")
-    run("ip", "route", "add", "default", "dev", "eth0")
-    listeners = []
-    for port in (80, 443):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("0.0.0.0", port))
-        listener.listen(64)
-        listeners.append(listener)
-    return listeners

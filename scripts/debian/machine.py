@@ -1,6 +1,7 @@
 """A Debian 12 with systemd and cloud-init, as a container of this machine: its tree is made once, and stays as it is."""
 
 import ctypes
+import fcntl
 import hashlib
 import os
 import shutil
@@ -9,30 +10,54 @@ import subprocess
 import time
 import traceback
 
-from outside import METADATA, run, sockets_of_namespace
-
 # What Debian's images for clouds have, as far as what runs here can tell.
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "cloud-init", "ca-certificates", "iproute2", "kmod", "procps"]
 # There are no other locales than this one.
 LOCALE = 'echo "locale: C.UTF-8" >"$1/etc/cloud/cloud.cfg.d/10-locale.cfg"'
+METADATA = "169.254.169.254"
 MIRROR = "http://deb.debian.org/debian"
 CLONE_NEWNET = 0x40000000
+
+
+def run(*arguments, **named):
+    done = subprocess.run(arguments, capture_output=True, check=False, **named)
+    assert done.returncode == 0, f"{' '.join(map(str, arguments))}: {done.stderr.decode()}"
+    return done.stdout
 
 
 def tree():
     """The folder of the tree; made within half a minute where it is not there."""
     cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "signpost/debian")
     folder = os.path.join(cache, hashlib.sha256(" ".join([*PACKAGES, LOCALE]).encode()).hexdigest()[:16])
-    if not os.path.isdir(folder):
-        os.makedirs(cache, exist_ok=True)
-        making = f"{folder}.{os.getpid()}"
-        try:
+    os.makedirs(cache, exist_ok=True)
+    with open(f"{folder}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(folder):
+            making = f"{folder}.new"
+            shutil.rmtree(making, ignore_errors=True)
             include = f"--include={','.join(PACKAGES)}"
             run("mmdebstrap", "--variant=minbase", include, f"--customize-hook={LOCALE}", "bookworm", making, MIRROR)
             os.rename(making, folder)
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
     return folder
+
+
+def sockets_of_namespace(addresses):
+    """To be called in a new network namespace: brings up loopback and an interface with the addresses, and listens."""
+    run("ip", "link", "set", "lo", "up")
+    run("ip", "address", "add", f"{METADATA}/32", "dev", "lo")
+    run("ip", "link", "add", "eth0", "type", "bridge")
+    for address in addresses:
+        run("ip", "address", "add", address, "dev", "eth0")
+    run("ip", "link", "set", "eth0", "up")
+    run("ip", "route", "add", "default", "dev", "eth0")
+    listeners = []
+    for port in (80, 443):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("0.0.0.0", port))
+        listener.listen(64)
+        listeners.append(listener)
+    return listeners
 
 
 def children(pid):
@@ -40,8 +65,18 @@ def children(pid):
         return [int(child) for child in file.read().split()]
 
 
+class Nothing:
+    """An outside where nobody answers."""
+
+    names, authority = [], os.devnull
+
+    def listen(self, *listeners):
+        self.listeners = listeners
+
+
 class Machine:
-    """Boots with user data; ends with `end`, or with this program."""
+    """Boots with user data; ends with `end`, or with this program. `outside` has the names of hosts, the file of the authority
+    that they are known by, and answers on two sockets, of HTTP and HTTPS."""
 
     def __init__(self, folder, name, user_data, addresses, outside):
         seed = os.path.join(folder, "seed")
@@ -113,9 +148,21 @@ class Machine:
         with open(self.console, encoding="utf-8", errors="replace") as file:
             return file.read()[-3000:]
 
+    def enter(self, *more):
+        """What a command begins with that is to run in the machine's network, and in more of its namespaces."""
+        return ["nsenter", "--target", str(self.init), "--net", *more]
+
+    def put(self, path, content, mode=0o644):
+        """Writes a file of the machine's."""
+        path = f"/proc/{self.init}/root{path}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        os.chmod(path, mode)
+
     def run(self, *command, timeout=120):
         """Exit code and output of a command in the machine."""
-        enter = ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
+        enter = self.enter("--mount", "--uts", "--ipc", "--pid", "--root", "--wd")
         done = subprocess.run(
             [*enter, *command], env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False,
