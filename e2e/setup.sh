@@ -14,6 +14,7 @@ for part in "$@"; do
       ip:iproute2 nft:nftables iptables:iptables            # topology, kube-proxy, tests
       busybox:busybox-static                                # the tool image of the pods
       faketime:faketime                                     # replicas with a wrong clock
+      c++:g++                                               # libFuzzer
       strace:strace                                         # answers of the kernel that get lost
       buildah:buildah jq:jq strip:binutils                  # images of the programs
       curl:curl                                             # Kubernetes from its release site

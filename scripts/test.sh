@@ -20,6 +20,8 @@ printf '\033[1m==> cargo test\033[0m\n'
 # A file tells of the failure, since the pipe's exit code is that of tee.
 {
     cargo test --workspace --features "$features" --no-fail-fast 2>&1 || : >"$log.failed"
+    printf '\033[1m==> fuzzing\033[0m\n'
+    setpriv --pdeathsig TERM ./scripts/fuzz.sh 2>&1 || : >"$log.failed"
     printf '\033[1m==> the agent under systemd\033[0m\n'
     setpriv --pdeathsig TERM python3 -B scripts/debian/unit.py "${CARGO_TARGET_DIR:-target}/debug" 2>&1 || : >"$log.failed"
     printf '\033[1m==> terraform\033[0m\n'

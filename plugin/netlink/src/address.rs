@@ -89,7 +89,7 @@ fn address_message(interface: u32, net: IpNet) -> AddressMessage {
     message
 }
 
-fn read_address(message: &AddressMessage) -> Option<Address> {
+pub(crate) fn read_address(message: &AddressMessage) -> Option<Address> {
     let mut address: Option<IpAddr> = None;
     let mut local = None;
     let mut flags = AddressFlags::from_bits_retain(message.header.flags.bits().into());

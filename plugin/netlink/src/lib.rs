@@ -14,6 +14,8 @@ pub mod bridged;
 mod channel;
 mod default_route;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod link;
 mod mac;
 mod message;

@@ -101,7 +101,7 @@ fn of_address(address: IpAddr) -> (AddressFamily, Vec<NeighbourAttribute>) {
     (family, vec![NeighbourAttribute::Destination(address)])
 }
 
-fn read_neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
+pub(crate) fn read_neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
     let mut address = None;
     let mut mac = None;
     for attribute in &message.attributes {

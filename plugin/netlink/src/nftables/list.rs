@@ -267,6 +267,16 @@ fn read_element(bytes: &[u8]) -> Option<Element> {
     (plain && flags <= INTERVAL_END).then_some((key, flags == INTERVAL_END))
 }
 
+/// Reads what could be a table, a chain, an element or a rule.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_answer(payload: &[u8]) {
+    let attributes = of_message(payload);
+    drop(read_table(Some(Family::Inet), &attributes));
+    drop(read_chain(Some(Family::Inet), &attributes));
+    drop(read_element(payload));
+    super::rule::parsed(payload).for_each(drop);
+}
+
 /// User data as `nft` lays it out: type, length, value, here one comment.
 pub(super) fn comment_data(comment: &str) -> Vec<u8> {
     // The length field has one byte and counts the terminating zero.

@@ -6,7 +6,7 @@ mod attributes;
 mod batch;
 mod expression;
 mod interface_addresses;
-mod list;
+pub(crate) mod list;
 mod model;
 mod monitor;
 mod ranges;

@@ -127,7 +127,7 @@ impl RuleEntry {
 }
 
 /// Names and data of the expressions in a list of them.
-fn parsed(expressions: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
+pub(super) fn parsed(expressions: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
     read(expressions).into_iter().map(|(_, expression)| {
         let attributes = read(expression);
         let name = find(&attributes, 1).map(text).unwrap_or_default();
