@@ -8,14 +8,11 @@ FOLDER is a copy of terraform/ and manifests/, which is written to; PROGRAMS has
 Prints a line for each check, as cargo test does.
 """
 
-import ctypes
 import json
 import logging
 import os
 import signal
-import subprocess
 import sys
-import time
 
 import boto3
 from botocore.exceptions import ClientError
@@ -23,55 +20,13 @@ from botocore.exceptions import ClientError
 import machine
 import rights
 from mended_moto import ThreadedMotoServer
+from runs import Checks, Terraform, end_with_parent, equal
 from signpost import ApiServer, Controller, eventually
 
 REGION = "eu-central-1"
 CLUSTER_TAG = "kubernetes.io/cluster/"
 # Name, zones and families of each example.
 CLUSTERS = {"aws-small": ("signpost-small", 1, 1), "aws-three-zones": ("signpost-zones", 3, 2)}
-
-
-def end_with_parent():
-    """What this program starts ends with it, also when it is killed."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
-class Terraform:
-    def __init__(self, folder, environment):
-        self.folder, self.environment = folder, environment
-
-    def run(self, *arguments):
-        # A session of its own: an interrupt from the terminal reaches terraform once, from here.
-        process = subprocess.Popen(
-            ["terraform", *arguments], cwd=self.folder, env=self.environment, text=True, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=end_with_parent,
-        )
-        try:
-            said, _ = process.communicate(timeout=120)
-        except BaseException:
-            # Its providers end with it when it may finish, and are of its group when it may not.
-            process.terminate()
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            raise
-        if process.returncode != 0:
-            # Before the first error stands all that went well.
-            why = said[said.find("Error:"):] if "Error:" in said else said
-            raise AssertionError(f"terraform {' '.join(arguments)} ended with {process.returncode}:\n{why}")
-        return said
-
-    def apply(self, *arguments):
-        self.run("apply", "-auto-approve", "-input=false", "-no-color", *arguments)
-
-    def plans_nothing(self, *arguments):
-        # 2 says that there is something to do.
-        self.run("plan", "-detailed-exitcode", "-input=false", "-no-color", *arguments)
-
-    def output(self, name):
-        return self.run("output", "-raw", name)
 
 
 class Account:
@@ -110,27 +65,6 @@ class Account:
             interface["SourceDestCheck"] is False
             for instance in self.instances(cluster) for interface in instance["NetworkInterfaces"]
         )
-
-
-class Checks:
-    def __init__(self, example):
-        self.example, self.passed, self.failed = example, 0, []
-
-    def check(self, name, what):
-        name = f"terraform::account::{self.example}::{name}"
-        started = time.monotonic()
-        try:
-            what()
-        except Exception as error:  # the summary tells of it, and what follows is not tried
-            print(f"test {name} ... FAILED\n\nfailures:\n\n---- {name} ----\n{error}\n", flush=True)
-            self.failed.append(name)
-            raise SystemExit(1) from error
-        print(f"test {name} ... ok ({time.monotonic() - started:.1f} s)", flush=True)
-        self.passed += 1
-
-
-def equal(found, wanted, what):
-    assert found == wanted, f"{what}: found {found!r}, wanted {wanted!r}"
 
 
 def named(instance):
@@ -337,7 +271,7 @@ def main():
         "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
     }
-    checks, outcome = Checks(example), "FAILED"
+    checks, outcome = Checks("account", example), "FAILED"
     terraform = Terraform(os.path.join(folder, "terraform/examples", example), environment)
     account = Account(endpoint, administrator)
     try:
@@ -345,7 +279,7 @@ def main():
         outcome = "ok"
     finally:
         server.stop()
-        print(f"test result: {outcome}. {checks.passed} passed; {len(checks.failed)} failed; 0 ignored", flush=True)
+        checks.summary(outcome)
 
 
 if __name__ == "__main__":

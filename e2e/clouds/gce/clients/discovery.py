@@ -18,17 +18,21 @@ FOLDER = pathlib.Path(googleapiclient.__file__).parent / "discovery_cache/docume
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[-+]\d\d:\d\d")
 
 
-class Document:
-    """Methods and schemas, and what disagrees with them."""
+def methods(resource):
+    """The methods of a resource, and those of the resources in it."""
+    yield from resource.get("methods", {}).values()
+    for inner in resource.get("resources", {}).values():
+        yield from methods(inner)
 
-    def __init__(self):
-        self.document = json.loads((FOLDER / "compute.v1.json").read_text())
+
+class Document:
+    """Methods and schemas of an API, and what disagrees with them."""
+
+    def __init__(self, name="compute.v1"):
+        self.document = json.loads((FOLDER / f"{name}.json").read_text())
         self.schemas = self.document["schemas"]
-        self.methods = {
-            method["id"].removeprefix("compute."): method
-            for resource in self.document["resources"].values()
-            for method in resource["methods"].values()
-        }
+        api = self.document["name"]
+        self.methods = {method["id"].removeprefix(f"{api}."): method for method in methods(self.document)}
         self.problems = []
 
     def problem(self, where, text):

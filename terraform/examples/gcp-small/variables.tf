@@ -1,0 +1,34 @@
+variable "project_id" {
+  description = "Project of Google Cloud, with the APIs that the README names."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of Google Cloud."
+  type        = string
+  default     = "europe-west3"
+}
+
+variable "cluster_name" {
+  description = "Name of the cluster."
+  type        = string
+  default     = "signpost-small"
+}
+
+variable "workers" {
+  description = "Number of workers, and the most that there will ever be."
+  type        = object({ desired = optional(number, 2), max = optional(number, 4) })
+  default     = {}
+}
+
+variable "admin_cidrs" {
+  description = "Ranges from which you reach the control plane, such as `[\"203.0.113.7/32\"]`."
+  type        = list(string)
+  default     = []
+}
+
+variable "ssh_keys" {
+  description = "Public keys for SSH by user, such as `{ admin = \"ssh-ed25519 AAAA…\" }`."
+  type        = map(string)
+  default     = {}
+}
