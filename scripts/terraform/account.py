@@ -71,6 +71,11 @@ def named(instance):
     return {tag["Key"]: tag["Value"] for tag in instance["Tags"]}["Name"]
 
 
+def told(user_data):
+    """The files of a machine's user data, of which EC2 takes 16 KiB as they are sent."""
+    return machine.cloud_init(machine.text_of(user_data), len(user_data), 16384)
+
+
 def refused(call, **arguments):
     try:
         call(**arguments)
@@ -165,14 +170,14 @@ def run(example, terraform, account, signpost, checks):
     def machines_are_told():
         template = account.ec2.describe_launch_template_versions(LaunchTemplateName=f"{cluster}-workers")
         user_data = {"workers": template["LaunchTemplateVersions"][0]["LaunchTemplateData"]["UserData"]}
-        worker = machine.cloud_init(user_data["workers"])
+        worker = told(user_data["workers"])
         join = machine.kubeadm(worker)["JoinConfiguration"]
         (control_plane,) = [i for i in account.instances(cluster) if named(i) == f"{cluster}-control-plane"]
         endpoint = f"{control_plane['PrivateIpAddress']}:6443"
         equal(join["discovery"]["bootstrapToken"]["apiServerEndpoint"], endpoint, "whom workers join")
-        told = account.ec2.describe_instance_attribute(InstanceId=control_plane["InstanceId"], Attribute="userData")
-        user_data["control-plane"] = told["UserData"]["Value"]
-        init = machine.kubeadm(machine.cloud_init(user_data["control-plane"]))["ClusterConfiguration"]
+        data = account.ec2.describe_instance_attribute(InstanceId=control_plane["InstanceId"], Attribute="userData")
+        user_data["control-plane"] = data["UserData"]["Value"]
+        init = machine.kubeadm(told(user_data["control-plane"]))["ClusterConfiguration"]
         equal(init["controlPlaneEndpoint"], endpoint, "the control plane's address")
         manager = {of["name"]: of["value"] for of in init["controllerManager"]["extraArgs"]}
         equal(manager["allocate-node-cidrs"], "false", "whether another allocator works")

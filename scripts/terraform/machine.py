@@ -13,11 +13,11 @@ def text_of(user_data):
     return gzip.decompress(base64.b64decode(user_data)).decode()
 
 
-def cloud_init(user_data):
-    """The files of a machine's user data by path, after a look at what can be judged without the machine."""
-    text = text_of(user_data)
+def cloud_init(text, size, limit):
+    """The files of a machine's user data by path, after a look at what can be judged without the machine. `size` is that of
+    the data as they are sent, `limit` what the cloud takes, in bytes."""
     assert text.startswith("#cloud-config\n"), "user data that cloud-init does not take"
-    assert len(user_data) <= 16384, f"{len(user_data)} bytes of user data, EC2 takes 16384"
+    assert size <= limit, f"{size} bytes of user data, the cloud takes {limit}"
     said = yaml.safe_load(text)
     files = {of["path"]: of["content"] for of in said["write_files"]}
     for path, content in files.items():

@@ -20,7 +20,7 @@ class Identity:
             f"{pools}.create": self.make_pool, f"{pools}.providers.create": self.make_provider,
             **{f"{kind}.get": self.get for kind in (accounts, "projects.roles", pools, f"{pools}.providers")},
             **{f"{kind}.patch": self.patch for kind in (accounts, "projects.roles")},
-            f"{accounts}.delete": self.delete,
+            f"{accounts}.delete": self.delete, f"{pools}.listAttestationRules": lambda _: {},
             **{f"{kind}.delete": self.delete_at_once for kind in (pools, f"{pools}.providers")},
             f"{accounts}.getIamPolicy": self.policy, f"{accounts}.setIamPolicy": self.set_policy,
         }
@@ -33,6 +33,7 @@ class Identity:
         of_projects = {
             "projects.get": self.project, "projects.getIamPolicy": self.project_policy, "projects.setIamPolicy": self.set_project_policy,
         }
+        server.methods["billing", "projects.getBillingInfo"] = self.billing
         for api, methods in (("iam", of_iam), ("secretmanager", of_secrets), ("resourcemanager", of_projects)):
             server.methods |= {(api, name): method for name, method in methods.items()}
 
@@ -135,6 +136,9 @@ class Identity:
 
     def project(self, call):
         return {"projectId": call["projectId"], "projectNumber": self.known(call["projectId"]), "name": call["projectId"], "lifecycleState": "ACTIVE"}
+
+    def billing(self, call):
+        return {"name": f"{call['name']}/billingInfo", "projectId": call["name"].split("/")[1], "billingEnabled": False}
 
     def project_policy(self, call):
         self.known(call["resource"])

@@ -1,0 +1,279 @@
+"""Applies the examples of terraform/ for Google Cloud, with Google's own provider, to a project that the emulator of Compute
+Engine and gcp/ play: apply, an empty plan, a change, an empty plan, pods' routes of somebody else that stay, destroy.
+
+    project.py FOLDER EXAMPLE EMULATOR
+
+FOLDER is a copy of terraform/ and manifests/, which is written to; EMULATOR is the program gce-emulator. Prints a line for each
+check, as cargo test does.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[1:1] = [str(HERE / "gcp"), str(HERE.parents[1] / "e2e/clouds/gce/clients")]
+
+import yaml  # noqa: E402
+
+import machine  # noqa: E402
+from compute import Compute  # noqa: E402
+from identity import Identity  # noqa: E402
+from runs import Checks, Terraform, end_with_parent, equal  # noqa: E402
+from server import Server  # noqa: E402
+
+PROJECT, HOST, REGION = "example-nodes", "example-host", "europe-west3"
+# Cluster, zones, whether there are external addresses, the project of the network.
+EXAMPLES = {
+    "gcp-small": ("signpost-small", 1, True, PROJECT),
+    "gcp-three-zones": ("signpost-zones", 3, False, PROJECT),
+    "gcp-shared-vpc": ("signpost-shared", 2, True, HOST),
+}
+
+JWKS = json.dumps({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "a", "n": "AQAB", "e": "AQAB"}]})
+
+
+class Emulator:
+    def __init__(self, program):
+        self.process = subprocess.Popen(
+            [program, "--project", PROJECT, "--project", HOST, "--shared", f"{PROJECT}={HOST}", "--metadata", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent,
+        )
+        said = [self.process.stdout.readline().split() for _ in range(2)]
+        self.url, self.metadata = [words[-1] for words in said]
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Project:
+    """What is there, as the APIs show it."""
+
+    def __init__(self, server, cluster, network_project):
+        self.server, self.store, self.cluster, self.network_project = server, server.store, cluster, network_project
+
+    def stored(self, kind):
+        return {path: of for path, of in self.store.resources.items() if of.get("kind") == f"compute#{kind}"}
+
+    def instances(self):
+        items = self.server.emulate("GET", f"projects/{PROJECT}/aggregated/instances").get("items", {})
+        return [of for zone in items.values() for of in zone.get("instances", []) if of["name"].startswith(self.cluster)]
+
+    def control_plane(self):
+        (found,) = [of for of in self.instances() if of["name"] == f"{self.cluster}-control-plane"]
+        return found
+
+    def template(self):
+        (found,) = self.stored("instanceTemplate").values()
+        return found["properties"]
+
+    def routes(self):
+        routes = self.server.emulate("GET", f"projects/{self.network_project}/global/routes").get("items", [])
+        return sorted((of["name"], of["destRange"]) for of in routes if of["name"].startswith("sgn-"))
+
+    def lead_to_pods(self, network):
+        """What Signpost's controller does: a route to each node, in a Shared VPC to its address."""
+        for number, instance in enumerate(self.instances()):
+            if self.network_project == PROJECT:
+                hop = {"nextHopInstance": instance["selfLink"]}
+            else:
+                hop = {"nextHopIp": instance["networkInterfaces"][0]["networkIP"]}
+            route = {"name": f"sgn-10-244-{number}-0-24", "network": network, "destRange": f"10.244.{number}.0/24", **hop}
+            self.server.emulate("POST", f"projects/{self.network_project}/global/routes", route)
+
+    def lead_nowhere(self):
+        for name, _ in self.routes():
+            self.server.emulate("DELETE", f"projects/{self.network_project}/global/routes/{name}")
+
+    def members(self, project, role):
+        bindings = self.store.policy(f"projects/{project}")["bindings"]
+        return sorted(member for of in bindings if of["role"] == role for member in of["members"])
+
+
+def shell(text, server, emulator, script):
+    """Runs the functions of the machines, with the addresses of Google led to the played APIs."""
+    lead = f"""set -euo pipefail
+      curl() {{ local of=(); for a in "$@"; do
+        a=${{a/#'http://metadata.google.internal'/{emulator.metadata}}}; of+=("${{a/#'https://secretmanager.googleapis.com'/{server.url}/secretmanager}}")
+      done; command curl "${{of[@]}}"; }}
+    """
+    looked = subprocess.run(["bash", "-c", f"{lead}\n{text}\n{script}"], text=True, capture_output=True, check=False, timeout=60)
+    assert looked.returncode == 0, looked.stderr
+    return looked.stdout.rstrip("\n")
+
+
+def run(example, terraform, server, emulator, checks):
+    cluster, zones, is_public, network_project = EXAMPLES[example]
+    project = Project(server, cluster, network_project)
+    workers = {"gcp-small": 2}.get(example, 3)
+    given = [f"-var=project_id={PROJECT}"]
+    if network_project == HOST:
+        given += [f"-var=host_project_id={HOST}", f"-var=network={cluster}", "-var=subnetwork=shared", f"-var=jwks_json={JWKS}"]
+    grown = [*given, f"-var=workers={{desired={workers + 1}}}"]
+    manifests = pathlib.Path(terraform.folder, "../../../manifests")
+
+    def made():
+        instances = project.instances()
+        equal(len(instances), workers + 1, "instances")
+        equal([of["name"] for of in instances if not of.get("canIpForward")], [], "instances that do not forward")
+        equal(len({of["zone"] for of in instances}), zones, "zones that have instances")
+        equal({bool(of["networkInterfaces"][0].get("accessConfigs")) for of in instances}, {is_public}, "external addresses")
+        for of in (project.control_plane(), project.template()):
+            equal(of["serviceAccounts"][0]["scopes"], ["https://www.googleapis.com/auth/cloud-platform"], "scopes")
+
+    def network_is_plain():
+        name = f"projects/{network_project}/global/networks/{cluster}"
+        equal(server.emulate("GET", name)["autoCreateSubnetworks"], False, "whether the network is of auto mode")
+        routes = server.emulate("GET", f"projects/{network_project}/global/routes")["items"]
+        equal([of["destRange"] for of in routes if of["network"].endswith(name) and "nextHopGateway" in of], ["0.0.0.0/0"], "default routes")
+        routers = [of for of in project.stored("router").values()]
+        equal(len(routers), 0 if is_public or network_project == HOST else 1, "routers with Cloud NAT")
+
+    def pods_are_let_in():
+        rules = {of["name"]: of for of in project.stored("firewall").values()}
+        nodes = rules[f"{cluster}-nodes"]
+        equal([of["IPProtocol"] for of in nodes["allowed"]], ["all"], "what nodes and pods may send")
+        equal((nodes["sourceRanges"], nodes["sourceTags"]), (["10.244.0.0/16"], [f"{cluster}-nodes"]), "who may send")
+        for of in (project.control_plane(), project.template()):
+            equal(of["tags"]["items"], nodes["targetTags"], "tags of instances")
+
+    def roles_are_the_manifests():
+        for name, where in (("network", network_project), ("nodes", PROJECT)):
+            wanted = yaml.safe_load((manifests / f"gcp/role-{name}.yaml").read_text(encoding="utf-8"))["includedPermissions"]
+            path = f"projects/{where}/roles/{cluster.replace('-', '_')}_signpost_{name}"
+            equal(sorted(server.store.get(path)["includedPermissions"]), sorted(wanted), path)
+            own = [f"{cluster}-signpost"] if example == "gcp-shared-vpc" else [f"{cluster}-control", f"{cluster}-workers"]
+            equal(project.members(where, path), [f"serviceAccount:{of}@{PROJECT}.iam.gserviceaccount.com" for of in own], f"who has {path}")
+
+    def machines_are_told():
+        def files(of):
+            data = {item["key"]: item["value"] for item in of["metadata"]["items"]}["user-data"]
+            return machine.cloud_init(data, len(data.encode()), 262144)  # "256 KB" for a value (Metadata.items.value)
+        control_plane, endpoint = files(project.control_plane()), project.control_plane()["networkInterfaces"][0]["networkIP"]
+        join = machine.kubeadm(files(project.template()))["JoinConfiguration"]
+        equal(join["discovery"]["bootstrapToken"]["apiServerEndpoint"], f"{endpoint}:6443", "whom workers join")
+        init = machine.kubeadm(control_plane)["ClusterConfiguration"]
+        equal(init["controlPlaneEndpoint"], f"{endpoint}:6443", "the control plane's address")
+        manager = {of["name"]: of["value"] for of in init["controllerManager"]["extraArgs"]}
+        equal(manager["allocate-node-cidrs"], "false", "whether another allocator works")
+        return control_plane["/usr/local/lib/kubernetes/cloud.sh"]
+
+    def workers_can_join():
+        functions = machines_are_told()
+        zone = project.control_plane()["zone"].rsplit("/", 1)[1]
+        emulator_identity = {"project": PROJECT, "zone": zone, "instance": f"{cluster}-control-plane"}
+        server.forward("PUT", "/_control/identity", json.dumps(emulator_identity))
+        said = shell(functions, server, emulator, "provider_id")
+        equal(said, f"gce://{PROJECT}/{zone}/{cluster}-control-plane", "the providerID")
+        for token in ("first sha256:a", "second sha256:b"):
+            equal(shell(functions, server, emulator, f"write_join '{token}'; read_join"), token, "what workers read")
+        states = [of["version"]["state"] for of in server.store.resources.values() if "version" in of and "data" in of]
+        equal(states, ["DESTROYED", "ENABLED"], "versions of the secret")
+
+    def joins_without_state():
+        terraform.apply(*given)
+        with open(os.path.join(terraform.folder, "terraform.tfstate"), encoding="utf-8") as file:
+            assert "second sha256" not in file.read(), "the state has the token"
+
+    def podnetwork_fits():
+        spec = machine.podnetwork(terraform.output("podnetwork"), manifests / "crd/podnetworks.signpost.dev.yaml")["spec"]
+        equal(spec["cloud"]["gcp"], {"clusterName": cluster, "project": network_project, "network": cluster}, "the cloud")
+
+    def own_account_by_workload_identity():
+        credentials = json.loads(terraform.output("controller_credentials"))
+        pool = credentials["audience"].removeprefix("//iam.googleapis.com/").split("/providers/")[0]
+        email = f"{cluster}-signpost@{PROJECT}.iam.gserviceaccount.com"
+        (binding,) = server.store.policy(f"projects/{PROJECT}/serviceAccounts/{email}")["bindings"]
+        who = f"principal://iam.googleapis.com/{pool}/subject/system:serviceaccount:signpost-system:signpost-controller"
+        equal((binding["role"], binding["members"]), ("roles/iam.workloadIdentityUser", [who]), "who may be the controller")
+        assert email in credentials["service_account_impersonation_url"], credentials
+
+    def instances_may_use_the_subnet():
+        (binding,) = server.store.policy(f"projects/{HOST}/regions/{REGION}/subnetworks/shared")["bindings"]
+        number = server.store.numbers[PROJECT]
+        equal(binding["members"], [f"serviceAccount:{number}@cloudservices.gserviceaccount.com"], "who may use the subnet")
+
+    def grows():
+        terraform.apply(*grown)
+        equal(len(project.instances()), workers + 2, "instances")
+
+    def pods_routes_stay():
+        project.lead_to_pods(f"projects/{network_project}/global/networks/{cluster}")
+        before = project.routes()
+        equal(len(before), workers + 2, "pods' routes")
+        terraform.plans_nothing(*grown)
+        terraform.apply(*grown)
+        equal(project.routes(), before, "pods' routes after an apply")
+
+    def destroyed():
+        project.lead_nowhere()  # as the controller does when its PodNetwork is deleted
+        terraform.run("destroy", "-auto-approve", "-input=false", "-no-color", *grown)
+        equal(terraform.run("state", "list"), "", "what is left in the state")
+        equal(project.instances(), [], "instances that are left")
+        # Deleted roles are kept, as are policies, which are of what is not there any more.
+        left = [path for path, of in server.store.resources.items() if cluster in path and ":" not in path and not of.get("deleted")]
+        equal(left, [], "what is left")
+        for of in (PROJECT, HOST):
+            equal(server.store.policy(f"projects/{of}")["bindings"], [], f"rights that are left in {of}")
+
+    checks.check("init", lambda: terraform.run("init", "-input=false", "-no-color"))
+    checks.check("apply", lambda: terraform.apply(*given))
+    checks.check("plan_is_empty", lambda: terraform.plans_nothing(*given))
+    checks.check("instances_forward", made)
+    if network_project == PROJECT:
+        checks.check("network_has_its_own_routes_alone", network_is_plain)
+    else:
+        checks.check("instances_may_use_the_subnet", instances_may_use_the_subnet)
+        checks.check("own_account_by_workload_identity", own_account_by_workload_identity)
+    checks.check("nodes_and_pods_are_let_in", pods_are_let_in)
+    checks.check("roles_are_those_of_the_manifests", roles_are_the_manifests)
+    checks.check("machines_are_told", machines_are_told)
+    checks.check("workers_read_how_to_join", workers_can_join)
+    checks.check("podnetwork_fits_its_definition", podnetwork_fits)
+    checks.check("token_stays_and_is_not_in_the_state", joins_without_state)
+    checks.check("group_grows", grows)
+    checks.check("plan_is_empty_again", lambda: terraform.plans_nothing(*grown))
+    checks.check("routes_of_pods_stay", pods_routes_stay)
+    checks.check("destroy", destroyed)
+
+
+def shared_network(server):
+    """What a Shared VPC has before the cluster comes: a network of the host project, whose subnet service projects may use."""
+    network = f"projects/{HOST}/global/networks/signpost-shared"
+    server.emulate("POST", f"projects/{HOST}/global/networks", {"name": "signpost-shared", "autoCreateSubnetworks": False})
+    for name, cidr in (("shared", "10.20.0.0/24"), ("other", "10.21.0.0/24")):
+        subnetwork = {"name": name, "network": network, "ipCidrRange": cidr}
+        server.emulate("POST", f"projects/{HOST}/regions/{REGION}/subnetworks", subnetwork)
+
+
+def main():
+    end_with_parent()
+    folder, example, program = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    emulator = Emulator(program)
+    server = Server(emulator.url, [PROJECT, HOST])
+    Compute(server)
+    Identity(server)
+    server.start()
+    if EXAMPLES[example][3] == HOST:
+        shared_network(server)
+    # Only what is needed: no credentials of a real project may be used by mistake, nor its proxy.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GOOGLE_", "GCLOUD_", "CLOUDSDK_"))}
+    environment = kept | server.environment() | {
+        "GOOGLE_OAUTH_ACCESS_TOKEN": "test", "HOME": "/nonexistent", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+    }
+    checks, outcome = Checks("project", example), "FAILED"
+    try:
+        run(example, Terraform(os.path.join(folder, "terraform/examples", example), environment), server, emulator, checks)
+        outcome = "ok"
+    finally:
+        emulator.end()
+        checks.summary(outcome)
+
+
+if __name__ == "__main__":
+    main()
