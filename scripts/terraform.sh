@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Checks terraform/: sources, format, validity, its tests with a mock provider, and the examples in an account that moto
-# plays, where the controller leads to what they made, and whose user data machines boot with. Prints a line for each check,
-# as cargo test does. Three minutes on two cores once the programs are built.
+# Checks terraform/: sources, format, validity, its tests with mock providers, and the examples: those of AWS in an account that
+# moto plays, those of Google Cloud in a project that the emulator of Compute Engine plays with scripts/terraform/gcp. The
+# controller leads to what they made, and machines boot with the user data that is AWS's. Prints a line for each check, as cargo
+# test does. Four minutes on two cores once the programs are built.
 # terraform.sh --write puts the tables of inputs and outputs in the READMEs right instead.
-# SIGNPOST_TERRAFORM_PLUGINS=FOLDER says where a mirror of providers is; without one Terraform's registry is asked.
+# SIGNPOST_TERRAFORM_PLUGINS=FOLDER says where a mirror of providers is; without one Terraform's registry is asked, and where
+# that does not answer, Google's provider is built from its source (scripts/terraform/google-provider.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 clients=e2e/clouds/common/clients.sh
@@ -16,9 +18,12 @@ fi
 failed=0
 "$python" scripts/terraform/sources.py terraform || failed=1
 
+skipped() { # skipped WHAT WHY
+  printf '\n\033[1mSKIPPED: terraform %s: %s\033[0m\n\n' "$1" "$2"
+  printf 'test terraform::%s ... ignored\ntest result: ok. 0 passed; 0 failed; 1 ignored\n' "${3:-everything_but_the_sources}"
+}
 skip() {
-  printf '\n\033[1mSKIPPED: terraform fmt, validate, test and apply: %s\033[0m\n\n' "$1"
-  printf 'test terraform::everything_but_the_sources ... ignored\ntest result: ok. 0 passed; 0 failed; 1 ignored\n'
+  skipped "fmt, validate, test and apply" "$1"
   exit "$failed"
 }
 command -v terraform >/dev/null || skip "there is no terraform in PATH. Remedy: install version 1.11 or newer"
@@ -39,27 +44,51 @@ trap 'exit 130' INT TERM
 cp -r terraform manifests "$work"
 find "$work/terraform" \( -name .terraform -o -name '*.tfstate*' -o -name .terraform.lock.hcl \) -prune -exec rm -rf {} +
 export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_CLI_CONFIG_FILE=$work/terraformrc
-unset TF_DATA_DIR TF_CLI_ARGS TF_WORKSPACE
-plugins=
-for folder in "${SIGNPOST_TERRAFORM_PLUGINS:-}" /opt/tf-plugins /usr/local/share/terraform/plugins \
-  "$HOME/.terraform.d/plugins" "$HOME/.local/share/terraform/plugins"; do
-  if [[ -d $folder/registry.terraform.io/hashicorp/aws ]]; then
-    plugins=$folder
-    break
-  fi
-done
-if [[ $plugins ]]; then
-  printf 'provider_installation {\n  filesystem_mirror { path = "%s" }\n}\n' "$plugins" >"$TF_CLI_CONFIG_FILE"
-else
-  cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost/terraform
-  mkdir -p "$cache"
-  printf 'plugin_cache_dir = "%s"\n' "$cache" >"$TF_CLI_CONFIG_FILE"
+unset TF_DATA_DIR TF_CLI_ARGS TF_WORKSPACE TF_PLUGIN_CACHE_DIR
+# Where the providers are: each in a mirror of its own, or in Terraform's registry. Google's is built where neither has it.
+mirror_of() {
+  for folder in "${SIGNPOST_TERRAFORM_PLUGINS:-}" /opt/tf-plugins /usr/local/share/terraform/plugins \
+    "$HOME/.terraform.d/plugins" "$HOME/.local/share/terraform/plugins"; do
+    if [[ -d $folder/registry.terraform.io/hashicorp/$1 ]]; then
+      echo "$folder"
+      return
+    fi
+  done
+}
+aws=$(mirror_of aws) google=$(mirror_of google) no_google=
+if [[ -z $google ]] && ! curl -fsS -o "$work/log" -m 20 https://registry.terraform.io/.well-known/terraform.json 2>/dev/null; then
+  google=$(scripts/terraform/google-provider.sh) || no_google="neither a mirror nor the registry has it, and it cannot be built, see above"
+fi
+{
+  echo 'provider_installation {'
+  for provider in aws google; do
+    name=registry.terraform.io/hashicorp/$provider
+    if [[ ${!provider} ]]; then
+      printf '  filesystem_mirror {\n    path = "%s"\n    include = ["%s"]\n  }\n' "${!provider}" "$name"
+    else
+      printf '  direct {\n    include = ["%s"]\n  }\n' "$name"
+    fi
+  done
+  echo '}'
+} >"$TF_CLI_CONFIG_FILE"
+if grep -q direct "$TF_CLI_CONFIG_FILE"; then
+  export TF_PLUGIN_CACHE_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/signpost/terraform
+  mkdir -p "$TF_PLUGIN_CACHE_DIR"
 fi
 # What is started ends with this script, whatever ends it.
 quietly=(setpriv --pdeathsig TERM nice -n 10)
 in_folder() { "${quietly[@]}" terraform -chdir="$work/terraform/$1" "${@:2}" </dev/null; }
-in_folder aws init -input=false -no-color >"$work/log" 2>&1 ||
-  skip "no AWS provider: $(grep -m1 -A2 Error: "$work/log" | tr '\n' ' '). Remedy: make registry.terraform.io reachable, or name a mirror in SIGNPOST_TERRAFORM_PLUGINS"
+clouds=()
+can_have() { # can_have CLOUD PROVIDER [WHY NOT]
+  if [[ -z ${3:-} ]] && in_folder "$1" init -input=false -no-color >"$work/log" 2>&1; then
+    clouds+=("$1")
+  else
+    local why=${3:-$(grep -m1 -A2 Error: "$work/log" | tr '\n' ' ')}
+    skipped "validate, test and apply for $1" "no $2 provider: $why. Remedy: make registry.terraform.io reachable, or name a mirror in SIGNPOST_TERRAFORM_PLUGINS" "$1"
+  fi
+}
+can_have aws AWS
+can_have gcp Google "$no_google"
 
 # The controller and an API server, as the tests have them: nothing is built twice.
 . ./scripts/features.sh
@@ -67,19 +96,31 @@ cargo test --quiet --workspace --features "$features" --no-run
 programs=${CARGO_TARGET_DIR:-target}/debug
 clusters=$(./e2e/binaries/build.sh kubelet kubectl kubeadm containerd containerd-shim-runc-v2 ctr)
 
-# Accounts wait most of the time, so they go beside each other and beside the rest.
-moto=$($clients controller/cloud/tests/aws/moto-requirements.txt)/bin/python
-beside() { # beside LOG PROGRAM ARGUMENTS...
+# Accounts and projects wait most of the time, so they go beside each other and beside the rest.
+beside() { # beside LOG PYTHON PROGRAM ARGUMENTS...
   logs+=("$work/$1.log")
-  "${quietly[@]}" "$moto" -B "scripts/terraform/$2" "${@:3}" >"$work/$1.log" 2>&1 &
+  "${quietly[@]}" "$2" -B "scripts/terraform/$3" "${@:4}" >"$work/$1.log" 2>&1 &
   accounts+=($!)
 }
-for example in aws-small aws-three-zones; do
-  beside "$example" account.py "$work" "$example" "$programs"
+modules=(cloud-init)
+for cloud in "${clouds[@]}"; do
+  modules+=("$cloud" "$cloud/modules/controller-role")
 done
-if [[ $EUID -eq 0 ]]; then
-  for role in control-plane workers; do
-    beside "machine-$role" boot.py "$work/aws-small-$role.user-data" "$role" "$clusters"
+if [[ " ${clouds[*]} " == *" aws "* ]]; then
+  moto=$($clients controller/cloud/tests/aws/moto-requirements.txt)/bin/python
+  for example in aws-small aws-three-zones; do
+    beside "$example" "$moto" account.py "$work" "$example" "$programs"
+  done
+  if [[ $EUID -eq 0 ]]; then
+    for role in control-plane workers; do
+      beside "machine-$role" "$moto" boot.py "$work/aws-small-$role.user-data" "$role" "$clusters"
+    done
+  fi
+fi
+if [[ " ${clouds[*]} " == *" gcp "* ]]; then
+  apis=$($clients scripts/terraform/gcp-requirements.txt)/bin/python
+  for example in gcp-small gcp-three-zones gcp-shared-vpc; do
+    beside "$example" "$apis" project.py "$work" "$example" "$programs"
   done
 fi
 
@@ -102,10 +143,10 @@ check tflint "${quietly[@]}" "$(./e2e/binaries/build.sh tflint)/tflint" --chdir=
 # What it is told to skip stands in the sources, with the reason.
 check checkov "${quietly[@]}" "$($clients scripts/terraform/checkov-requirements.txt)/bin/checkov" \
   --directory terraform --framework terraform --compact --quiet --skip-download
-for module in aws aws/modules/controller-role cloud-init; do
+for module in "${modules[@]}"; do
   check "validate::$module" valid "$module"
 done
-for module in aws aws/modules/controller-role; do
+for module in "${modules[@]:1}"; do
   in_folder "$module" test -no-color >"$work/tests" 2>&1 || failed=1
   awk -v module="$module" '
     / in progress$/ { file = $1; sub(/.*\//, "", file); sub(/\.tftest.*/, "", file) }

@@ -11,6 +11,7 @@ version=v1.20.1-0.20260828184646-f3721fb45fa3
 sum=h1:2onI4HYzwHTtekjeWin7ZrO+v7S8TkFyTP+IaS2FcbQ=
 services=(compute iambeta resourcemanager secretmanager)
 
+step=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../step.sh")
 key=$(sha256sum <"${BASH_SOURCE[0]}" | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/signpost/terraform-google
 mirror=$cache/$key
@@ -47,9 +48,9 @@ if [[ ! -e $mirror/complete ]]; then
   } >source/google/provider/provider_register_services.go
   place=registry.terraform.io/hashicorp/google/$release/$(go env GOOS)_$(go env GOARCH)
   mkdir -p "mirror/$place"
-  (cd source && CGO_ENABLED=0 GOWORK=off GOFLAGS=-buildvcs=false nice -n 5 go build -mod=readonly -trimpath -ldflags='-s -w' \
-    -o "$work/mirror/$place/terraform-provider-google_v${release}_x5" .) >error 2>&1 ||
-    fail "cannot build $module: $(tail -5 error | tr '\n' ' ')"
+  "$step" "Google's provider for Terraform" "first time: 1 to 5 minutes on two cores" \
+    env -C source CGO_ENABLED=0 GOWORK=off GOFLAGS=-buildvcs=false nice -n 5 go build -mod=readonly -trimpath -ldflags='-s -w' \
+    -o "$work/mirror/$place/terraform-provider-google_v${release}_x5" .
   touch mirror/complete
   rm -rf "$mirror"
   mv mirror "$mirror"

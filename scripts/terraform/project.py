@@ -1,9 +1,9 @@
 """Applies the examples of terraform/ for Google Cloud, with Google's own provider, to a project that the emulator of Compute
 Engine and gcp/ play: apply, an empty plan, a change, an empty plan, pods' routes of somebody else that stay, destroy.
 
-    project.py FOLDER EXAMPLE EMULATOR
+    project.py FOLDER EXAMPLE PROGRAMS
 
-FOLDER is a copy of terraform/ and manifests/, which is written to; EMULATOR is the program gce-emulator. Prints a line for each
+FOLDER is a copy of terraform/ and manifests/, which is written to; PROGRAMS has gce-emulator, signpost-controller and test-control-plane. Prints a line for each
 check, as cargo test does.
 """
 
@@ -37,9 +37,9 @@ JWKS = json.dumps({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": 
 
 
 class Emulator:
-    def __init__(self, program):
+    def __init__(self, programs):
         self.process = subprocess.Popen(
-            [program, "--project", PROJECT, "--project", HOST, "--shared", f"{PROJECT}={HOST}", "--metadata", "127.0.0.1:0"],
+            [os.path.join(programs, "gce-emulator"), "--project", PROJECT, "--project", HOST, "--shared", f"{PROJECT}={HOST}", "--metadata", "127.0.0.1:0"],
             stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent,
         )
         said = [self.process.stdout.readline().split() for _ in range(2)]
@@ -252,9 +252,9 @@ def shared_network(server):
 
 def main():
     end_with_parent()
-    folder, example, program = sys.argv[1:]
+    folder, example, programs = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    emulator = Emulator(program)
+    emulator = Emulator(programs)
     server = Server(emulator.url, [PROJECT, HOST])
     Compute(server)
     Identity(server)

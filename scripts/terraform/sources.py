@@ -10,7 +10,8 @@ import sys
 
 import hcl2
 
-TABLES = ["aws", "aws/modules/controller-role"]
+# Whose READMEs have tables: all but what only other modules use.
+WITHOUT_TABLES = ["cloud-init"]
 BEGIN, END = "<!-- made by scripts/terraform.sh --write -->", "<!-- end -->"
 
 
@@ -93,9 +94,14 @@ def said_of_everything(modules):
                     assert plain(rule["error_message"]).startswith(name), f"{module.folder}: an error of {name} does not name it"
 
 
-def no_inline_routes(modules):
+def no_routes(modules):
+    """Pods' routes are Signpost's, and nothing here removes what it does not list."""
     for module in modules:
         for kind, name, block in module.resources():
+            assert kind != "google_compute_route", f"{name}: routes of a network of Google are Signpost's"
+            if kind == "google_compute_network":
+                for member in ("auto_create_subnetworks", "delete_default_routes_on_create"):
+                    assert block.get(member) is False, f"{name}: {member} is to be false"
             assert kind not in ("aws_default_route_table", "aws_default_security_group"), f"{kind} removes what it does not list"
             if kind == "aws_route_table":
                 assert "route" not in block, f"{name}: an inline route, which removes pods' routes"
@@ -117,29 +123,62 @@ def metadata_by_tokens(modules):
                 assert options["http_put_response_hop_limit"] == 2, f"{kind} {name}: pods cannot ask for metadata"
 
 
-def one_policy(modules):
+def all_forward(modules):
+    """A managed group of Google reverts what its template does not say."""
+    for module in modules:
+        for kind, name, block in module.resources():
+            if kind in ("google_compute_instance", "google_compute_instance_template"):
+                assert block.get("can_ip_forward") is True, f"{kind} {name}: instances forward pods' packets"
+                assert "block-project-ssh-keys" in str(block["metadata"]) or "local.metadata" in str(block["metadata"]), f"{kind} {name} lets in the project's keys"
+
+
+def nobody_from_everywhere(modules):
+    for module in modules:
+        for kind, name, block in module.resources():
+            if kind == "google_compute_firewall":
+                assert "0.0.0.0/0" not in str(block.get("source_ranges")), f"{name} lets in everybody"
+                assert block.get("target_tags"), f"{name} is for all instances of the network"
+
+
+def one_source_of_rights(modules):
+    """What the controller may do is written in manifests alone."""
     for module in modules:
         for path in module.folder.glob("*.tf"):
-            assert "ec2:CreateRoute" not in path.read_text(encoding="utf-8"), f"{path}: the policy is that of manifests/aws"
+            text = path.read_text(encoding="utf-8")
+            assert "ec2:CreateRoute" not in text, f"{path}: the policy is that of manifests/aws"
+            found = re.search(r"\bcompute\.[a-zA-Z]+\.[a-zA-Z]+\b", text)
+            assert not found, f"{path}: {found[0]}: the roles are those of manifests/gcp"
 
 
 def tables_up_to_date(modules):
     for module in modules:
-        if module.folder.name in [pathlib.Path(of).name for of in TABLES]:
+        if module.folder.name not in WITHOUT_TABLES:
             readme, text, wanted = with_tables(module)
             assert text == wanted, f"{readme}: the tables are out of date. Remedy: scripts/terraform.sh --write"
 
 
+def one_screen(modules):
+    """An example is read at once: a README of one screen, beside its tables."""
+    for module in modules:
+        if module.folder.parent.name == "examples":
+            text, _ = (module.folder / "README.md").read_text(encoding="utf-8").split(BEGIN)
+            assert len(text.splitlines()) <= 50, f"{module.folder}: the README has {len(text.splitlines())} lines before its tables"
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    if "--write" in sys.argv:
-        for name in TABLES:
-            readme, _, wanted = with_tables(Module(folder / name))
-            readme.write_text(wanted, encoding="utf-8")
-        return
     modules = [Module(of) for of in sorted({path.parent for path in folder.rglob("*.tf")}) if ".terraform" not in of.parts]
+    if "--write" in sys.argv:
+        for module in modules:
+            if module.folder.name not in WITHOUT_TABLES:
+                readme, _, wanted = with_tables(module)
+                readme.write_text(wanted, encoding="utf-8")
+        return
     failures = []
-    checks = [said_of_everything, no_inline_routes, tagged, metadata_by_tokens, one_policy, tables_up_to_date]
+    checks = [
+        said_of_everything, no_routes, tagged, metadata_by_tokens, all_forward, nobody_from_everywhere, one_source_of_rights,
+        tables_up_to_date, one_screen,
+    ]
     for check in checks:
         name = f"terraform::sources::{check.__name__}"
         try:
