@@ -95,7 +95,7 @@ class Signpost:
     def start(self):
         self.api_server = ApiServer(self.programs, end_with_parent)
         self.api_server.kubectl("apply", "--server-side", "-k", os.path.join(self.folder, "manifests/base"))
-        self.api_server.join(self.account.instances(self.cluster))
+        self.join()
         self.api_server.apply(self.terraform.output("podnetwork"))
         worker = next(of for of in self.account.instances(self.cluster) if not named(of).endswith("control-plane"))
         environment = {
@@ -105,6 +105,12 @@ class Signpost:
         log = os.path.join(self.folder, f"{self.cluster}-controller.log")
         self.controller = Controller(self.programs, self.api_server, log, environment, end_with_parent)
         self.leads()
+
+    def join(self):
+        self.api_server.join({
+            of["PrivateDnsName"]: f"aws:///{of['Placement']['AvailabilityZone']}/{of['InstanceId']}"
+            for of in self.account.instances(self.cluster)
+        })
 
     def wanted(self):
         """Each node's subnets lead to its instance in each table."""
@@ -226,7 +232,7 @@ def run(example, terraform, account, signpost, checks):
     def grows():
         terraform.apply(*grown)
         equal(len(account.instances(cluster)), workers + 2, "running instances with the cluster's tag")
-        signpost.api_server.join(account.instances(cluster))
+        signpost.join()
         signpost.leads()
         equal(len(account.routes(cluster)), (workers + 2) * zones * families, "pods' routes")
 

@@ -1,5 +1,6 @@
 """Applies the examples of terraform/ for Google Cloud, with Google's own provider, to a project that the emulator of Compute
-Engine and gcp/ play: apply, an empty plan, a change, an empty plan, pods' routes of somebody else that stay, destroy.
+Engine and gcp/ play, and has Signpost's controller lead to what they made: apply, an empty plan, routes to each node by the
+rights that Terraform gave, a change, an empty plan, teardown, destroy.
 
     project.py FOLDER EXAMPLE PROGRAMS
 
@@ -21,7 +22,9 @@ import yaml  # noqa: E402
 
 import machine  # noqa: E402
 from compute import Compute  # noqa: E402
+from federation import Federation  # noqa: E402
 from identity import Identity  # noqa: E402
+from led import Led  # noqa: E402
 from runs import Checks, Terraform, end_with_parent, equal  # noqa: E402
 from server import Server  # noqa: E402
 
@@ -42,8 +45,14 @@ class Emulator:
             [os.path.join(programs, "gce-emulator"), "--project", PROJECT, "--project", HOST, "--shared", f"{PROJECT}={HOST}", "--metadata", "127.0.0.1:0"],
             stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent,
         )
+        self.with_parent = end_with_parent
         said = [self.process.stdout.readline().split() for _ in range(2)]
         self.url, self.metadata = [words[-1] for words in said]
+
+    def is_instance(self, server, project, zone, name, email):
+        """Whose metadata are served from now on."""
+        identity = {"project": project, "zone": zone, "instance": name, "email": email}
+        server.forward("PUT", "/_control/identity", json.dumps(identity))
 
     def end(self):
         self.process.terminate()
@@ -71,23 +80,14 @@ class Project:
         (found,) = self.stored("instanceTemplate").values()
         return found["properties"]
 
-    def routes(self):
+    def hops(self):
+        """Where pods' routes lead, by destination."""
         routes = self.server.emulate("GET", f"projects/{self.network_project}/global/routes").get("items", [])
-        return sorted((of["name"], of["destRange"]) for of in routes if of["name"].startswith("sgn-"))
+        return sorted((of["destRange"], of.get("nextHopInstance") or of["nextHopIp"]) for of in routes if of["name"].startswith("sgn-"))
 
-    def lead_to_pods(self, network):
-        """What Signpost's controller does: a route to each node, in a Shared VPC to its address."""
-        for number, instance in enumerate(self.instances()):
-            if self.network_project == PROJECT:
-                hop = {"nextHopInstance": instance["selfLink"]}
-            else:
-                hop = {"nextHopIp": instance["networkInterfaces"][0]["networkIP"]}
-            route = {"name": f"sgn-10-244-{number}-0-24", "network": network, "destRange": f"10.244.{number}.0/24", **hop}
-            self.server.emulate("POST", f"projects/{self.network_project}/global/routes", route)
-
-    def lead_nowhere(self):
-        for name, _ in self.routes():
-            self.server.emulate("DELETE", f"projects/{self.network_project}/global/routes/{name}")
+    def hop(self, instance):
+        """How a route leads to an instance: Google takes none of another project, but its address."""
+        return instance["selfLink"] if self.network_project == PROJECT else instance["networkInterfaces"][0]["networkIP"]
 
     def members(self, project, role):
         bindings = self.store.policy(f"projects/{project}")["bindings"]
@@ -106,9 +106,10 @@ def shell(text, server, emulator, script):
     return looked.stdout.rstrip("\n")
 
 
-def run(example, terraform, server, emulator, checks):
+def run(example, terraform, server, emulator, programs, checks):
     cluster, zones, is_public, network_project = EXAMPLES[example]
-    project = Project(server, cluster, network_project)
+    project, has_own = Project(server, cluster, network_project), network_project == HOST
+    led = Led(project, terraform, emulator, programs, str(pathlib.Path(terraform.folder, "../../..").resolve()))
     workers = {"gcp-small": 2}.get(example, 3)
     given = [f"-var=project_id={PROJECT}"]
     if network_project == HOST:
@@ -165,8 +166,7 @@ def run(example, terraform, server, emulator, checks):
     def workers_can_join():
         functions = machines_are_told()
         zone = project.control_plane()["zone"].rsplit("/", 1)[1]
-        emulator_identity = {"project": PROJECT, "zone": zone, "instance": f"{cluster}-control-plane"}
-        server.forward("PUT", "/_control/identity", json.dumps(emulator_identity))
+        emulator.is_instance(server, PROJECT, zone, f"{cluster}-control-plane", f"{cluster}-control@{PROJECT}.iam.gserviceaccount.com")
         said = shell(functions, server, emulator, "provider_id")
         equal(said, f"gce://{PROJECT}/{zone}/{cluster}-control-plane", "the providerID")
         for token in ("first sha256:a", "second sha256:b"):
@@ -200,17 +200,16 @@ def run(example, terraform, server, emulator, checks):
     def grows():
         terraform.apply(*grown)
         equal(len(project.instances()), workers + 2, "instances")
+        led.join()
+        led.leads()
+        equal(len(project.hops()), workers + 2, "pods' routes")
 
     def pods_routes_stay():
-        project.lead_to_pods(f"projects/{network_project}/global/networks/{cluster}")
-        before = project.routes()
-        equal(len(before), workers + 2, "pods' routes")
-        terraform.plans_nothing(*grown)
+        before = project.hops()
         terraform.apply(*grown)
-        equal(project.routes(), before, "pods' routes after an apply")
+        equal(project.hops(), before, "pods' routes after an apply")
 
     def destroyed():
-        project.lead_nowhere()  # as the controller does when its PodNetwork is deleted
         terraform.run("destroy", "-auto-approve", "-input=false", "-no-color", *grown)
         equal(terraform.run("state", "list"), "", "what is left in the state")
         equal(project.instances(), [], "instances that are left")
@@ -235,9 +234,12 @@ def run(example, terraform, server, emulator, checks):
     checks.check("workers_read_how_to_join", workers_can_join)
     checks.check("podnetwork_fits_its_definition", podnetwork_fits)
     checks.check("token_stays_and_is_not_in_the_state", joins_without_state)
-    checks.check("group_grows", grows)
-    checks.check("plan_is_empty_again", lambda: terraform.plans_nothing(*grown))
+    checks.check("controller_leads_to_each_node", lambda: led.start(has_own))
+    checks.check("controller_may_do_nothing_else", lambda: led.refuses(has_own))
+    checks.check("controller_follows_the_group", grows)
+    checks.check("plan_is_empty_beside_the_controller", lambda: terraform.plans_nothing(*grown))
     checks.check("routes_of_pods_stay", pods_routes_stay)
+    checks.check("teardown", led.teardown)
     checks.check("destroy", destroyed)
 
 
@@ -258,6 +260,7 @@ def main():
     server = Server(emulator.url, [PROJECT, HOST])
     Compute(server)
     Identity(server)
+    Federation(server)
     server.start()
     if EXAMPLES[example][3] == HOST:
         shared_network(server)
@@ -268,7 +271,7 @@ def main():
     }
     checks, outcome = Checks("project", example), "FAILED"
     try:
-        run(example, Terraform(os.path.join(folder, "terraform/examples", example), environment), server, emulator, checks)
+        run(example, Terraform(os.path.join(folder, "terraform/examples", example), environment), server, emulator, programs, checks)
         outcome = "ok"
     finally:
         emulator.end()

@@ -33,13 +33,11 @@ class ApiServer:
     def apply(self, given):
         self.kubectl("apply", "-f", "-", given=given)
 
-    def join(self, instances):
-        """A Node for each instance that has none, as its kubelet would make it, told `--provider-id`."""
-        for instance in instances:
-            zone, name = instance["Placement"]["AvailabilityZone"], instance["PrivateDnsName"]
+    def join(self, ids):
+        """A Node for each instance that has none, as its kubelet would make it, told `--provider-id`: ids by name."""
+        for name, id_ in ids.items():
             self.apply(json.dumps({
-                "apiVersion": "v1", "kind": "Node", "metadata": {"name": name},
-                "spec": {"providerID": f"aws:///{zone}/{instance['InstanceId']}"},
+                "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {"providerID": id_},
             }))
 
     def subnets(self):
@@ -60,7 +58,7 @@ class Controller:
 
     def __init__(self, programs, api_server, log, environment, end_with_parent):
         self.log = log
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GOOGLE_"))}
         nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "GCE_METADATA_HOST": "127.0.0.1:1"}
         with open(log, "w", encoding="utf-8") as file:
             self.process = subprocess.Popen(

@@ -20,7 +20,7 @@ from discovery import Document
 # Where each API is below this server, and the document that describes it.
 APIS = {
     "compute": "compute.v1", "iam": "iam.v1", "resourcemanager": "cloudresourcemanager.v1", "secretmanager": "secretmanager.v1",
-    "billing": "cloudbilling.v1",
+    "billing": "cloudbilling.v1", "sts": "sts.v1", "iamcredentials": "iamcredentials.v1",
 }
 # A name that is in no document, which the provider (8.0.0) sends empty in `routers.patch`. That Google takes it is assumed, as the
 # provider's own tests make such routers.
@@ -224,17 +224,20 @@ class Server(http.server.ThreadingHTTPServer):
         path = f"{api}/{rest}" if api == "compute" else rest
         name, parameters = self.apis[api].find(verb, urllib.parse.unquote(path))
         parameters |= dict(urllib.parse.parse_qsl(parts.query))
+        if headers.get("Content-Type") == "application/x-www-form-urlencoded":  # OAuth's form of what the document has in JSON
+            given = urllib.parse.parse_qsl(text)
+            text = json.dumps({re.sub("_([a-z])", lambda of: of[1].upper(), name): value for name, value in given})
         body = without_nulls(json.loads(text or "{}"))
         text = json.dumps(body) if text else ""
         self.apis[api].hold(name, parameters, text)
         call = Call(name, parameters, body, f"{self.url}/compute/v1/")
         own = self.methods.get((api, name))
-        with self.store.lock:
-            if own is not None:
+        if own is not None:
+            with self.store.lock:
                 answer = own(call)
-                if answer is not None:
-                    return 200, json.dumps(answer)
-            if api == "compute" and name in self.emulated:
-                # Who looked at the call may have added to its body.
-                return self.forward(verb, f"{parts.path}?{parts.query}".rstrip("?"), json.dumps(call.body) if text else "", headers)
+            if answer is not None:
+                return 200, json.dumps(answer)
+        if api == "compute" and name in self.emulated:
+            # Who looked at the call may have added to its body.
+            return self.forward(verb, f"{parts.path}?{parts.query}".rstrip("?"), json.dumps(call.body) if text else "", headers)
         raise Refusal(501, "notImplemented", f"{api}.{name} is not played")
