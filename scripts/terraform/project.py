@@ -14,6 +14,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[1:1] = [str(HERE / "gcp"), str(HERE.parents[1] / "e2e/clouds/gce/clients")]
@@ -26,7 +27,7 @@ from federation import Federation  # noqa: E402
 from identity import Identity  # noqa: E402
 from led import Led  # noqa: E402
 from runs import Checks, Terraform, end_with_parent, equal  # noqa: E402
-from server import Server  # noqa: E402
+from server import Refusal, Server  # noqa: E402
 
 PROJECT, HOST, REGION = "example-nodes", "example-host", "europe-west3"
 # Cluster, zones, whether there are external addresses, the project of the network.
@@ -104,6 +105,25 @@ def shell(text, server, emulator, script):
     looked = subprocess.run(["bash", "-c", f"{lead}\n{text}\n{script}"], text=True, capture_output=True, check=False, timeout=60)
     assert looked.returncode == 0, looked.stderr
     return looked.stdout.rstrip("\n")
+
+
+def wrong_is_refused(server):
+    """What the documents of the APIs do not have is refused: a look at the judge itself."""
+    compute = f"/compute/v1/projects/{PROJECT}"
+    for path, body, why in (
+        (f"{compute}/global/firewalls", {"name": "a", "network": "global/networks/a", "direction": "SIDEWAYS"}, "'SIDEWAYS' is none of"),
+        (f"{compute}/global/firewalls", {"name": "a", "network": "global/networks/a", "sourceRange": "10.0.0.0/8"}, "sourceRange is not known"),
+        (f"{compute}/zones/{REGION}-a/instances", {"name": "a", "canIpForward": "yes"}, "'yes' is no boolean"),
+        (f"{compute}/regions/{REGION}/instanceGroupManagers", {"targetSize": "2"}, "'2' is no integer"),
+        (f"/iam/v1/projects/{PROJECT}/roles", {"roleId": "abc", "role": {"stage": "STABLE"}}, "'STABLE' is none of"),
+        (f"{compute}/global/firewall", {}, "was not found"),
+    ):
+        try:
+            server.answered("POST", urllib.parse.urlsplit(path), json.dumps(body), {})
+        except Refusal as refusal:
+            assert why in refusal.message, f"{path} {body}: {refusal.message}"
+        else:
+            raise AssertionError(f"{path} {body} was taken")
 
 
 def run(example, terraform, server, emulator, programs, checks):
@@ -219,6 +239,7 @@ def run(example, terraform, server, emulator, programs, checks):
         for of in (PROJECT, HOST):
             equal(server.store.policy(f"projects/{of}")["bindings"], [], f"rights that are left in {of}")
 
+    checks.check("wrong_requests_are_refused", lambda: wrong_is_refused(server))
     checks.check("init", lambda: terraform.run("init", "-input=false", "-no-color"))
     checks.check("apply", lambda: terraform.apply(*given))
     checks.check("plan_is_empty", lambda: terraform.plans_nothing(*given))
