@@ -44,6 +44,7 @@ locals {
 }
 
 resource "google_compute_network" "this" {
+  #checkov:skip=CKV2_GCP_18:its firewall rules are in firewall.tf, which is not seen through the local value
   count = var.network == null ? 1 : 0
 
   name                            = var.cluster_name

@@ -2,6 +2,13 @@
 
 terraform {
   required_version = ">= 1.9"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = ">= 8.0, < 9.0"
+    }
+  }
 }
 
 provider "google" {
