@@ -4,15 +4,14 @@ rights that Terraform gave, a change, an empty plan, teardown, destroy.
 
     project.py FOLDER EXAMPLE PROGRAMS
 
-FOLDER is a copy of terraform/ and manifests/, which is written to; PROGRAMS has gce-emulator, signpost-controller and test-control-plane. Prints a line for each
-check, as cargo test does.
+FOLDER is a copy of terraform/ and manifests/, which is written to; PROGRAMS has gce-emulator, signpost-controller and
+test-control-plane. Prints a line for each check, as cargo test does.
 """
 
 import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import urllib.parse
 
@@ -28,8 +27,8 @@ from identity import Identity  # noqa: E402
 from led import Led  # noqa: E402
 from runs import Checks, Terraform, end_with_parent, equal  # noqa: E402
 from server import Refusal, Server  # noqa: E402
+from world import HOST, PROJECT, REGION, Emulator, Project, shell  # noqa: E402
 
-PROJECT, HOST, REGION = "example-nodes", "example-host", "europe-west3"
 # Cluster, zones, whether there are external addresses, the project of the network.
 EXAMPLES = {
     "gcp-small": ("signpost-small", 1, True, PROJECT),
@@ -40,79 +39,12 @@ EXAMPLES = {
 JWKS = json.dumps({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "a", "n": "AQAB", "e": "AQAB"}]})
 
 
-class Emulator:
-    def __init__(self, programs):
-        self.process = subprocess.Popen(
-            [os.path.join(programs, "gce-emulator"), "--project", PROJECT, "--project", HOST, "--shared", f"{PROJECT}={HOST}", "--metadata", "127.0.0.1:0"],
-            stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent,
-        )
-        self.with_parent = end_with_parent
-        said = [self.process.stdout.readline().split() for _ in range(2)]
-        self.url, self.metadata = [words[-1] for words in said]
-
-    def is_instance(self, server, project, zone, name, email):
-        """Whose metadata are served from now on."""
-        identity = {"project": project, "zone": zone, "instance": name, "email": email}
-        server.forward("PUT", "/_control/identity", json.dumps(identity))
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-class Project:
-    """What is there, as the APIs show it."""
-
-    def __init__(self, server, cluster, network_project):
-        self.server, self.store, self.cluster, self.network_project = server, server.store, cluster, network_project
-
-    def stored(self, kind):
-        return {path: of for path, of in self.store.resources.items() if of.get("kind") == f"compute#{kind}"}
-
-    def instances(self):
-        items = self.server.emulate("GET", f"projects/{PROJECT}/aggregated/instances").get("items", {})
-        return [of for zone in items.values() for of in zone.get("instances", []) if of["name"].startswith(self.cluster)]
-
-    def control_plane(self):
-        (found,) = [of for of in self.instances() if of["name"] == f"{self.cluster}-control-plane"]
-        return found
-
-    def template(self):
-        (found,) = self.stored("instanceTemplate").values()
-        return found["properties"]
-
-    def hops(self):
-        """Where pods' routes lead, by destination."""
-        routes = self.server.emulate("GET", f"projects/{self.network_project}/global/routes").get("items", [])
-        return sorted((of["destRange"], of.get("nextHopInstance") or of["nextHopIp"]) for of in routes if of["name"].startswith("sgn-"))
-
-    def hop(self, instance):
-        """How a route leads to an instance: Google takes none of another project, but its address."""
-        return instance["selfLink"] if self.network_project == PROJECT else instance["networkInterfaces"][0]["networkIP"]
-
-    def members(self, project, role):
-        bindings = self.store.policy(f"projects/{project}")["bindings"]
-        return sorted(member for of in bindings if of["role"] == role for member in of["members"])
-
-
-def shell(text, server, emulator, script):
-    """Runs the functions of the machines, with the addresses of Google led to the played APIs."""
-    lead = f"""set -euo pipefail
-      curl() {{ local of=(); for a in "$@"; do
-        a=${{a/#'http://metadata.google.internal'/{emulator.metadata}}}; of+=("${{a/#'https://secretmanager.googleapis.com'/{server.url}/secretmanager}}")
-      done; command curl "${{of[@]}}"; }}
-    """
-    looked = subprocess.run(["bash", "-c", f"{lead}\n{text}\n{script}"], text=True, capture_output=True, check=False, timeout=60)
-    assert looked.returncode == 0, looked.stderr
-    return looked.stdout.rstrip("\n")
-
-
 def wrong_is_refused(server):
     """What the documents of the APIs do not have is refused: a look at the judge itself."""
-    compute = f"/compute/v1/projects/{PROJECT}"
+    compute, rule = f"/compute/v1/projects/{PROJECT}", {"name": "a", "network": "global/networks/a"}
     for path, body, why in (
-        (f"{compute}/global/firewalls", {"name": "a", "network": "global/networks/a", "direction": "SIDEWAYS"}, "'SIDEWAYS' is none of"),
-        (f"{compute}/global/firewalls", {"name": "a", "network": "global/networks/a", "sourceRange": "10.0.0.0/8"}, "sourceRange is not known"),
+        (f"{compute}/global/firewalls", {**rule, "direction": "SIDEWAYS"}, "'SIDEWAYS' is none of"),
+        (f"{compute}/global/firewalls", {**rule, "sourceRange": "10.0.0.0/8"}, "sourceRange is not known"),
         (f"{compute}/zones/{REGION}-a/instances", {"name": "a", "canIpForward": "yes"}, "'yes' is no boolean"),
         (f"{compute}/regions/{REGION}/instanceGroupManagers", {"targetSize": "2"}, "'2' is no integer"),
         (f"/iam/v1/projects/{PROJECT}/roles", {"roleId": "abc", "role": {"stage": "STABLE"}}, "'STABLE' is none of"),
@@ -150,7 +82,8 @@ def run(example, terraform, server, emulator, programs, checks):
         name = f"projects/{network_project}/global/networks/{cluster}"
         equal(server.emulate("GET", name)["autoCreateSubnetworks"], False, "whether the network is of auto mode")
         routes = server.emulate("GET", f"projects/{network_project}/global/routes")["items"]
-        equal([of["destRange"] for of in routes if of["network"].endswith(name) and "nextHopGateway" in of], ["0.0.0.0/0"], "default routes")
+        out = [of["destRange"] for of in routes if of["network"].endswith(name) and "nextHopGateway" in of]
+        equal(out, ["0.0.0.0/0"], "default routes")
         routers = [of for of in project.stored("router").values()]
         equal(len(routers), 0 if is_public or network_project == HOST else 1, "routers with Cloud NAT")
 
@@ -167,8 +100,9 @@ def run(example, terraform, server, emulator, programs, checks):
             wanted = yaml.safe_load((manifests / f"gcp/role-{name}.yaml").read_text(encoding="utf-8"))["includedPermissions"]
             path = f"projects/{where}/roles/{cluster.replace('-', '_')}_signpost_{name}"
             equal(sorted(server.store.get(path)["includedPermissions"]), sorted(wanted), path)
-            own = [f"{cluster}-signpost"] if example == "gcp-shared-vpc" else [f"{cluster}-control", f"{cluster}-workers"]
-            equal(project.members(where, path), [f"serviceAccount:{of}@{PROJECT}.iam.gserviceaccount.com" for of in own], f"who has {path}")
+            own = [f"{cluster}-signpost"] if has_own else [f"{cluster}-control", f"{cluster}-workers"]
+            own = [f"serviceAccount:{of}@{PROJECT}.iam.gserviceaccount.com" for of in own]
+            equal(project.members(where, path), own, f"who has {path}")
 
     def machines_are_told():
         def files(of):
@@ -186,7 +120,8 @@ def run(example, terraform, server, emulator, programs, checks):
     def workers_can_join():
         functions = machines_are_told()
         zone = project.control_plane()["zone"].rsplit("/", 1)[1]
-        emulator.is_instance(server, PROJECT, zone, f"{cluster}-control-plane", f"{cluster}-control@{PROJECT}.iam.gserviceaccount.com")
+        email = f"{cluster}-control@{PROJECT}.iam.gserviceaccount.com"
+        emulator.is_instance(server, PROJECT, zone, f"{cluster}-control-plane", email)
         said = shell(functions, server, emulator, "provider_id")
         equal(said, f"gce://{PROJECT}/{zone}/{cluster}-control-plane", "the providerID")
         for token in ("first sha256:a", "second sha256:b"):
@@ -292,7 +227,8 @@ def main():
     }
     checks, outcome = Checks("project", example), "FAILED"
     try:
-        run(example, Terraform(os.path.join(folder, "terraform/examples", example), environment), server, emulator, programs, checks)
+        terraform = Terraform(os.path.join(folder, "terraform/examples", example), environment)
+        run(example, terraform, server, emulator, programs, checks)
         outcome = "ok"
     finally:
         emulator.end()

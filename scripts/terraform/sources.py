@@ -129,7 +129,7 @@ def all_forward(modules):
         for kind, name, block in module.resources():
             if kind in ("google_compute_instance", "google_compute_instance_template"):
                 assert block.get("can_ip_forward") is True, f"{kind} {name}: instances forward pods' packets"
-                assert "block-project-ssh-keys" in str(block["metadata"]) or "local.metadata" in str(block["metadata"]), f"{kind} {name} lets in the project's keys"
+                assert "local.metadata" in str(block["metadata"]), f"{kind} {name} lets in the project's keys"
 
 
 def nobody_from_everywhere(modules):

@@ -64,8 +64,9 @@ class Compute:
         name = f"operation-{self.store.number()}"
         place = {} if where == "global" else {where.split("/")[0][:-1]: f"{call.base}projects/{call['project']}/{where}"}
         return {
-            "kind": "compute#operation", "id": self.store.number(), "name": name, "operationType": kind, "status": "DONE", "progress": 100,
-            "targetLink": call.base + path, "targetId": self.store.resources.get(path, {}).get("id", "1"), "selfLink": f"{call.base}projects/{call['project']}/{where}/operations/{name}",
+            "kind": "compute#operation", "id": self.store.number(), "name": name, "operationType": kind, "status": "DONE",
+            "progress": 100, "targetLink": call.base + path, "targetId": self.store.resources.get(path, {}).get("id", "1"),
+            "selfLink": f"{call.base}projects/{call['project']}/{where}/operations/{name}",
             "insertTime": NOW, "startTime": NOW, "endTime": NOW, **place,
         }
 
@@ -98,8 +99,8 @@ class Compute:
         path = self.of(call, call.body["name"])
         self.exist(call.body)
         link = call.base + path
-        resource = {**call.body, "kind": self.api.document.schemas[schema]["properties"]["kind"]["default"], "id": self.store.number(),
-                    "creationTimestamp": NOW, "selfLink": link}
+        kind_of = self.api.document.schemas[schema]["properties"]["kind"]["default"]
+        resource = {**call.body, "kind": kind_of, "id": self.store.number(), "creationTimestamp": NOW, "selfLink": link}
         if scope(call) != "global" and self.api.has(schema, "region"):
             resource["region"] = f"{call.base}projects/{call['project']}/{scope(call)}"
         for print_of in ("fingerprint", "labelFingerprint"):
@@ -171,7 +172,8 @@ class Compute:
     def fill_instanceTemplate(self, _, __, resource):
         properties = resource["properties"]
         for number, disk in enumerate(properties["disks"]):
-            disk |= {"kind": "compute#attachedDisk", "index": number, "mode": disk.get("mode", "READ_WRITE"), "type": disk.get("type", "PERSISTENT")}
+            usual = {"mode": "READ_WRITE", "type": "PERSISTENT"}
+            disk |= {**usual, **disk, "kind": "compute#attachedDisk", "index": number}
             self.image_of(disk["initializeParams"]["sourceImage"])
         for interface in properties["networkInterfaces"]:
             interface |= {"kind": "compute#networkInterface", "name": "nic0"}
@@ -188,9 +190,15 @@ class Compute:
         policy = resource["updatePolicy"]
         surge, unavailable = policy["maxSurge"].get("fixed", 0), policy["maxUnavailable"].get("fixed", 0)
         zones = [of["zone"] for of in resource["distributionPolicy"]["zones"]]
-        # InstanceGroupManagerUpdatePolicy.maxSurge; that a fixed number is 0 or at least that of zones is said of regional groups.
-        if surge + unavailable == 0 or any(0 < of < len(zones) for of in (surge, unavailable)):
-            raise Refusal(400, "invalid", "maxSurge and maxUnavailable: one must be greater than 0, each 0 or at least the number of zones.")
+        # InstanceGroupManagerUpdatePolicy.maxSurge, whose words for a refusal are assumed; the other's are those of
+        # terraform-google-modules/terraform-example-foundation 427.
+        if surge + unavailable == 0:
+            raise Refusal(400, "invalid", "At least one of maxSurge and maxUnavailable must be greater than 0.")
+        for name, fixed in (("maxSurge", surge), ("maxUnavailable", unavailable)):
+            if 0 < fixed < len(zones):
+                why = f"Fixed updatePolicy.{name} for regional managed instance group has to be either 0 or at least equal to the"
+                field = f"resource.updatePolicy.{name}.fixed"
+                raise Refusal(400, "invalid", f"Invalid value for field '{field}': '{fixed}'. {why} number of zones.")
         resource["distributionPolicy"].setdefault("targetShape", "EVEN")
         zones = [f"projects/{call['project']}/zones/{zone.rsplit('/', 1)[-1]}" for zone in zones]
         for zone in zones:
@@ -213,7 +221,8 @@ class Compute:
         while len(held) > group["targetSize"]:
             self.server.emulate("DELETE", held.pop())
         while len(held) < group["targetSize"]:
-            zone = self.path(group["distributionPolicy"]["zones"][len(held) % len(group["distributionPolicy"]["zones"])]["zone"])
+            zones = group["distributionPolicy"]["zones"]
+            zone = self.path(zones[len(held) % len(zones)]["zone"])
             version = group["versions"][0]["instanceTemplate"]
             properties = json.loads(json.dumps(self.store.get(self.path(version))["properties"]))
             name = f"{group['baseInstanceName']}-{self.store.number()}"
@@ -238,7 +247,8 @@ class Compute:
         project = call["project"]
         family = next(family for family, of in IMAGES[project].items() if of == name)
         return {
-            "kind": "compute#image", "id": "1", "name": name, "family": family, "status": "READY", "diskSizeGb": "10", "creationTimestamp": NOW,
+            "kind": "compute#image", "id": "1", "name": name, "family": family, "status": "READY", "diskSizeGb": "10",
+            "creationTimestamp": NOW,
             "selfLink": f"{call.base}projects/{project}/global/images/{name}", "sourceType": "RAW",
         }
 
@@ -261,7 +271,9 @@ class Compute:
             project, *_, name = self.path(given["sourceImage"]).split("/")[1:]
             path = f"projects/{call['project']}/{scope(call)}/disks/{call.body['name']}"
             image = self.image_of(given["sourceImage"])
-            disk |= {"kind": "compute#attachedDisk", "index": number, "source": call.base + path, "deviceName": f"persistent-disk-{number}"}
+            disk |= {
+                "kind": "compute#attachedDisk", "index": number, "source": call.base + path, "deviceName": f"persistent-disk-{number}",
+            }
             self.store.put(path, {
                 "kind": "compute#disk", "id": self.store.number(), "name": call.body["name"], "status": "READY", "creationTimestamp": NOW,
                 "sizeGb": given.get("diskSizeGb", "10"), "type": call.base + self.path(given["diskType"]), "selfLink": call.base + path,

@@ -135,7 +135,8 @@ class Identity:
         return self.store.policy(call["resource"], self.checked(call.body["policy"]))
 
     def project(self, call):
-        return {"projectId": call["projectId"], "projectNumber": self.known(call["projectId"]), "name": call["projectId"], "lifecycleState": "ACTIVE"}
+        id_ = call["projectId"]
+        return {"projectId": id_, "projectNumber": self.known(id_), "name": id_, "lifecycleState": "ACTIVE"}
 
     def billing(self, call):
         return {"name": f"{call['name']}/billingInfo", "projectId": call["name"].split("/")[1], "billingEnabled": False}
@@ -153,7 +154,8 @@ class Identity:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", call["secretId"]):  # projects.secrets.create, secretId
             raise Refusal(400, "badRequest", "Secret ids have up to 255 letters, numerals, hyphens and underscores.")
         path = f"{call['parent']}/secrets/{call['secretId']}"
-        return self.store.put(path, {**call.body, "name": self.numbered(path), "createTime": "2026-01-01T00:00:00.000000Z", "etag": '"16"'})
+        made = {"name": self.numbered(path), "createTime": "2026-01-01T00:00:00.000000Z", "etag": '"16"'}
+        return self.store.put(path, {**call.body, **made})
 
     def delete_secret(self, call):
         for path in [of for of in self.store.resources if of.startswith(f"{call['name']}/versions/")]:
@@ -162,8 +164,8 @@ class Identity:
 
     def of_secret(self, secret):
         self.store.get(secret)
-        found = [(int(path.rsplit("/", 1)[1]), of) for path, of in self.store.resources.items() if path.startswith(f"{secret}/versions/")]
-        return [of for _, of in sorted(found, key=lambda pair: pair[0])]
+        found = {path: of for path, of in self.store.resources.items() if path.startswith(f"{secret}/versions/")}
+        return [found[path] for path in sorted(found, key=lambda path: int(path.rsplit("/", 1)[1]))]
 
     def add_version(self, call):
         versions = self.of_secret(call["parent"])

@@ -37,7 +37,8 @@ class Led:
         log = str(self.folder / f"{self.project.cluster}-controller.log")
         self.controller = Controller(self.programs, self.api_server, log, environment, self.emulator.with_parent)
         self.leads()
-        made = [path for _, _, path, _, status, _ in self.project.server.calls if path.endswith(":generateAccessToken") and status == 200]
+        calls = self.project.server.calls
+        made = [path for _, _, path, _, status, _ in calls if path.endswith(":generateAccessToken") and status == 200]
         assert bool(made) == has_own, f"tokens of a service account by workload identity: {made}"
 
     def own_credentials(self):

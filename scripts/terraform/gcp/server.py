@@ -138,9 +138,10 @@ class Store:
             return held
         if given.get("etag", held["etag"]) != held["etag"]:
             raise Refusal(409, "aborted", "There were concurrent policy changes. Please retry the whole read-modify-write.")
-        of_all = {**given, "etag": base64.b64encode(self.number().encode()).decode(), "bindings": [of for of in given.get("bindings", []) if of.get("members")]}
-        self.resources[f"{path}:policy"] = of_all
-        return of_all
+        bindings = [of for of in given.get("bindings", []) if of.get("members")]
+        held = {**given, "etag": base64.b64encode(self.number().encode()).decode(), "bindings": bindings}
+        self.resources[f"{path}:policy"] = held
+        return held
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
