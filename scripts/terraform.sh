@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks terraform/: sources, format, validity, its tests with mock providers, and the examples: those of AWS in an account that
 # moto plays, those of Google Cloud in a project that the emulator of Compute Engine plays with scripts/terraform/gcp. The
-# controller leads to what they made, and machines boot with the user data that is AWS's. Prints a line for each check, as cargo
+# controller leads to what they made, and machines boot with their user data. Prints a line for each check, as cargo
 # test does. Four minutes on two cores once the programs are built.
 # terraform.sh --write puts the tables of inputs and outputs in the READMEs right instead.
 # SIGNPOST_TERRAFORM_PLUGINS=FOLDER says where a mirror of providers is; without one Terraform's registry is asked, and where
@@ -102,6 +102,12 @@ beside() { # beside LOG PYTHON PROGRAM ARGUMENTS...
   "${quietly[@]}" "$2" -B "scripts/terraform/$3" "${@:4}" >"$work/$1.log" 2>&1 &
   accounts+=($!)
 }
+boots() { # boots CLOUD PYTHON
+  [[ $EUID -eq 0 ]] || return 0
+  for role in control-plane workers; do
+    beside "$1-$role" "$2" boot.py "$1" "$work/$1-small-$role.user-data" "$role" "$clusters" "$programs"
+  done
+}
 modules=(cloud-init)
 for cloud in "${clouds[@]}"; do
   modules+=("$cloud" "$cloud/modules/controller-role")
@@ -111,17 +117,14 @@ if [[ " ${clouds[*]} " == *" aws "* ]]; then
   for example in aws-small aws-three-zones; do
     beside "$example" "$moto" account.py "$work" "$example" "$programs"
   done
-  if [[ $EUID -eq 0 ]]; then
-    for role in control-plane workers; do
-      beside "machine-$role" "$moto" boot.py "$work/aws-small-$role.user-data" "$role" "$clusters"
-    done
-  fi
+  boots aws "$moto"
 fi
 if [[ " ${clouds[*]} " == *" gcp "* ]]; then
   apis=$($clients scripts/terraform/gcp-requirements.txt)/bin/python
   for example in gcp-small gcp-three-zones gcp-shared-vpc; do
     beside "$example" "$apis" project.py "$work" "$example" "$programs"
   done
+  boots gcp "$apis"
 fi
 
 passed=0 broken=0

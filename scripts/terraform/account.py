@@ -94,7 +94,7 @@ class Signpost:
 
     def start(self):
         self.api_server = ApiServer(self.programs, end_with_parent)
-        self.api_server.kubectl("apply", "--server-side", "-k", os.path.join(self.folder, "manifests/base"))
+        self.api_server.kubectl("apply", "--server-side", "-k", os.path.join(self.folder, "manifests/aws"))
         self.join()
         self.api_server.apply(self.terraform.output("podnetwork"))
         worker = next(of for of in self.account.instances(self.cluster) if not named(of).endswith("control-plane"))
@@ -188,12 +188,7 @@ def run(example, terraform, account, signpost, checks):
         manager = {of["name"]: of["value"] for of in init["controllerManager"]["extraArgs"]}
         equal(manager["allocate-node-cidrs"], "false", "whether another allocator works")
         equal(len(init["networking"]["podSubnet"].split(",")), families, "families of pods")
-        for role, said in user_data.items():
-            # Machines boot with these: see boot.py.
-            path = os.path.join(signpost.folder, f"{example}-{role}.user-data")
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
-                file.write(machine.text_of(said))
-            os.rename(f"{path}.new", path)
+        machine.hand_over(signpost.folder, example, {role: machine.text_of(said) for role, said in user_data.items()})
 
     def podnetwork_fits():
         definition = os.path.join(terraform.folder, "../../../manifests/crd/podnetworks.signpost.dev.yaml")

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import os
 import re
 import subprocess
 
@@ -11,6 +12,15 @@ import yaml
 def text_of(user_data):
     """What EC2 hands to cloud-init."""
     return gzip.decompress(base64.b64decode(user_data)).decode()
+
+
+def hand_over(folder, example, user_data):
+    """Leaves the user data of each role where boot.py waits for it."""
+    for role, text in user_data.items():
+        path = os.path.join(folder, f"{example}-{role}.user-data")
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(f"{path}.new", path)
 
 
 def cloud_init(text, size, limit):

@@ -4,6 +4,7 @@ from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplateBackend
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
 from moto.server import ThreadedMotoServer
 
@@ -79,6 +80,12 @@ def make_interface_as_subnet_says(self, backend, subnet, *arguments, **named):
     make_interface(self, backend, subnet, *arguments, **named)
 
 
+def description(self):
+    """What a rule for another group is called is kept with that group, and not shown."""
+    return self.ip_range.get("Description") or self.source_group.get("Description")
+
+
+SecurityGroupRule.description = property(description)
 FakeAutoScalingGroup.replace_autoscaling_group_instances = fill_by_template
 NetworkInterface.__init__ = make_interface_as_subnet_says
 Instance.terminate = terminate_and_let_go

@@ -1,6 +1,6 @@
 """What a machine finds outside of itself, on its own loopback: Debian's mirror, passed through, and in place of what cannot be
-reached from everywhere: containerd's release, Kubernetes' packages, AWS's Parameter Store (moto) and an instance's metadata.
-Programs are those of this project's clusters, built from the sources of the same versions.
+reached from everywhere: containerd's release, Kubernetes' packages, and what its cloud has (clouds.py). Programs are those of
+this project's clusters, built from the sources of the same versions.
 """
 
 import gzip
@@ -8,8 +8,8 @@ import hashlib
 import http.client
 import io
 import os
+import shutil
 import ssl
-import subprocess
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,7 +57,8 @@ def packages(folder, programs, version):
             path = os.path.join(tree, path)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             if text is None:
-                os.link(os.path.join(programs, name), path) if same_device(programs, folder) else copy(programs, name, path)
+                # No link: tar minds that a file gets another name meanwhile.
+                shutil.copy(os.path.join(programs, name), path)
             else:
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(text)
@@ -79,14 +80,6 @@ def packages(folder, programs, version):
     return pages
 
 
-def same_device(one, other):
-    return os.stat(one).st_dev == os.stat(other).st_dev
-
-
-def copy(programs, name, path):
-    run("cp", os.path.join(programs, name), path)
-
-
 def release_of_containerd(programs):
     """As containerd's releases have it: https://github.com/containerd/containerd/blob/main/docs/getting-started.md."""
     archive = io.BytesIO()
@@ -99,8 +92,8 @@ def release_of_containerd(programs):
 class Outside:
     """Answers for all hosts, on sockets that are in the machine's namespace."""
 
-    def __init__(self, folder, programs, versions, metadata, parameters):
-        """`parameters` is where moto listens; `metadata` are pages by path."""
+    def __init__(self, folder, programs, versions, cloud):
+        """`cloud` has pages by host and path, and others who answer: address and what is before the path, by host."""
         containerd = release_of_containerd(programs)
         archive = f"containerd-{versions['containerd']}-linux-amd64.tar.gz"
         at = f"/containerd/containerd/releases/download/v{versions['containerd']}/{archive}"
@@ -109,10 +102,10 @@ class Outside:
         self.pages = {
             "github.com": {at: containerd, f"{at}.sha256sum": f"{hashlib.sha256(containerd).hexdigest()}  {archive}\n".encode()},
             "pkgs.k8s.io": {f"/core:/stable:/v{major}/deb{path}": page for path, page in kubernetes.items()},
-            METADATA: {path: page.encode() for path, page in metadata.items()},
+            **{host: {path: page.encode() for path, page in pages.items()} for host, pages in cloud.pages.items()},
         }
-        self.parameters, self.asked = parameters, set()
-        self.names = [*self.pages, DEBIAN, "ssm.eu-central-1.amazonaws.com"]
+        self.others = {DEBIAN: (DEBIAN, ""), **cloud.others}
+        self.names = [*self.pages, *self.others]
         self.certificate(folder)
 
     def certificate(self, folder):
@@ -144,29 +137,29 @@ class Outside:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def pass_on(self, host, body=None):
-                connection = http.client.HTTPConnection(host, timeout=60)
+            def pass_on(self, other, body=None):
+                address, before = other
+                connection = http.client.HTTPConnection(address, timeout=60)
                 keep = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "accept-encoding")}
-                connection.request(self.command, self.path, body=body, headers=keep)
+                connection.request(self.command, before + self.path, body=body, headers=keep)
                 said = connection.getresponse()
                 drop = ("connection", "transfer-encoding", "content-length")
                 self.answer(said.status, said.read(), [(k, v) for k, v in said.getheaders() if k.lower() not in drop])
 
             def do_GET(self):
                 host = self.headers["Host"].split(":")[0]
-                outside.asked.add((host, self.path))
-                if host == DEBIAN:
-                    return self.pass_on(DEBIAN)
+                if host in outside.others:
+                    return self.pass_on(outside.others[host])
                 page = outside.pages.get(host, {}).get(self.path)
                 return self.answer(200, page) if page is not None else self.answer(404, b"")
 
             def do_PUT(self):
+                # For metadata of EC2: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
                 self.answer(200, b"a-token", [("X-aws-ec2-metadata-token-ttl-seconds", "60")])
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                outside.asked.add((self.headers["Host"], self.headers.get("X-Amz-Target")))
-                self.pass_on(outside.parameters, body)
+                self.pass_on(outside.others[self.headers["Host"].split(":")[0]], body)
 
             def log_message(self, *_):
                 """Nobody reads it."""

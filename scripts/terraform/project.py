@@ -107,9 +107,11 @@ def run(example, terraform, server, emulator, programs, checks):
     def machines_are_told():
         def files(of):
             data = {item["key"]: item["value"] for item in of["metadata"]["items"]}["user-data"]
-            return machine.cloud_init(data, len(data.encode()), 262144)  # "256 KB" for a value (Metadata.items.value)
-        control_plane, endpoint = files(project.control_plane()), project.control_plane()["networkInterfaces"][0]["networkIP"]
-        join = machine.kubeadm(files(project.template()))["JoinConfiguration"]
+            return machine.cloud_init(data, len(data.encode()), 262144), data  # "256 KB" for a value (Metadata.items.value)
+        told = {"control-plane": files(project.control_plane()), "workers": files(project.template())}
+        machine.hand_over(manifests.parent, example, {role: data for role, (_, data) in told.items()})
+        control_plane, endpoint = told["control-plane"][0], project.control_plane()["networkInterfaces"][0]["networkIP"]
+        join = machine.kubeadm(told["workers"][0])["JoinConfiguration"]
         equal(join["discovery"]["bootstrapToken"]["apiServerEndpoint"], f"{endpoint}:6443", "whom workers join")
         init = machine.kubeadm(control_plane)["ClusterConfiguration"]
         equal(init["controlPlaneEndpoint"], f"{endpoint}:6443", "the control plane's address")

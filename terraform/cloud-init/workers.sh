@@ -4,7 +4,10 @@ set -euo pipefail
 . /usr/local/lib/kubernetes/cloud.sh
 while true; do
   # A token that has ended meanwhile is replaced by the control plane: read it anew for each attempt.
-  if read -r token hash < <(read_join) && [[ $hash == sha256:* ]]; then
+  token='' hash=''
+  # Who wrote it by hand may have left out the end of the line.
+  read -r token hash < <(read_join) || :
+  if [[ $hash == sha256:* ]]; then
     sed "s|PROVIDER_ID|$(provider_id)|; s|TOKEN|$token|; s|CA_HASH|$hash|" \
       /etc/kubernetes/kubeadm.yaml.in >/etc/kubernetes/kubeadm.yaml
     kubeadm join --config /etc/kubernetes/kubeadm.yaml && break

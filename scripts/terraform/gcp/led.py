@@ -22,7 +22,7 @@ class Led:
 
     def start(self, has_own):
         self.api_server = ApiServer(self.programs, self.emulator.with_parent)
-        self.api_server.kubectl("apply", "--server-side", "-k", str(self.folder / "manifests/base"))
+        self.api_server.kubectl("apply", "--server-side", "-k", str(self.folder / "manifests/gcp"))
         self.join()
         object_ = yaml.safe_load(self.terraform.output("podnetwork"))
         object_["spec"]["cloud"]["gcp"]["endpoint"] = self.project.server.url
