@@ -68,7 +68,7 @@ fn count(requests: &[Request], user: &str) -> u32 {
 }
 
 /// All nodes' reports, evenly spread; never ends.
-async fn heartbeats(world: &World, size: u32) -> Result<()> {
+pub(crate) async fn heartbeats(world: &World, size: u32) -> Result<()> {
     let nodes: Api<Node> = Api::all(world.client.clone());
     let mut ticks = interval(REPORTS / size);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

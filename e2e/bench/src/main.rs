@@ -9,6 +9,7 @@
     reason = "a command line program talks on its terminal"
 )]
 
+mod agents;
 mod allocate;
 mod audit;
 mod aws;
@@ -96,6 +97,8 @@ enum Subject {
     Join,
     /// A large cluster in which nothing changes.
     Idle,
+    /// What an agent on each node of a large cluster costs the API server.
+    Agents,
     /// Calls of the CNI plugin, and what pods see.
     Cni,
     /// Routes in a VPC of AWS, on an emulator of EC2 with EC2's rates.
@@ -124,6 +127,7 @@ impl Options {
             Subject::Allocate,
             Subject::Join,
             Subject::Idle,
+            Subject::Agents,
             Subject::Aws,
             Subject::Gcp,
         ]
@@ -188,7 +192,9 @@ fn measure(options: &Options, report: &mut Report) -> Result<()> {
     if options.wants(Subject::Cni) {
         cni::measure(&options.cni()?, report)?;
     }
-    let steady = options.wants(Subject::Join) || options.wants(Subject::Idle);
+    let steady = [Subject::Join, Subject::Idle, Subject::Agents]
+        .into_iter()
+        .any(|subject| options.wants(subject));
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     runtime.block_on(async {
         if options.wants(Subject::Allocate) {

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::program::Program;
 use crate::report::Report;
 use crate::world::{MANAGER, Manager, OURS, World, say};
-use crate::{Options, Subject, idle, join, nodes};
+use crate::{Options, Subject, agents, idle, join, nodes};
 
 /// How long it may take until a program has nothing left to do.
 const SETTLED: Duration = Duration::from_secs(180);
@@ -38,6 +38,9 @@ pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()
         idle::measure(options, &world, [&ours, &manager], report).await?;
         manager.stop()?;
         ours.stop()?;
+    }
+    if options.wants(Subject::Agents) {
+        agents::measure(options, &world, report).await?;
     }
     Ok(())
 }

@@ -19,6 +19,11 @@ pub(crate) const MANAGER: &str = "system:kube-controller-manager";
 /// As whom the floor runs.
 pub(crate) const FLOOR: &str = "floor";
 
+/// Where Signpost's own objects are.
+pub(crate) const NAMESPACE: &str = "signpost-system";
+/// As whom agents run.
+const AGENT: &str = "system:serviceaccount:signpost-system:signpost-node";
+
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 /// All programs of a cluster that are needed.
 const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kubectl", CONTROLLER_MANAGER];
@@ -54,7 +59,8 @@ impl World {
         say("starting etcd and the API server");
         let masters = ["system:masters"];
         let options = Options::default()
-            .service_account("signpost-system", "signpost-controller")
+            .service_account(NAMESPACE, "signpost-controller")
+            .service_account(NAMESPACE, "signpost-node")
             .user(MANAGER, &masters)
             .user(FLOOR, &masters)
             .audit_policy(audit::policy(&[OURS, MANAGER, FLOOR]))
@@ -91,6 +97,11 @@ impl World {
     /// What the API server logs from now on.
     pub(crate) fn audit(&self) -> Result<AuditLog> {
         AuditLog::from_now(&self.control_plane.audit_log())
+    }
+
+    /// A client with the rights of agents.
+    pub(crate) async fn agents_client(&self) -> Result<Client> {
+        self.control_plane.client_for(AGENT).await
     }
 
     /// CPU time that the API server and etcd have used.
