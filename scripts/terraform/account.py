@@ -93,7 +93,7 @@ class Signpost:
         self.folder, self.api_server, self.controller = folder, None, None
 
     def start(self):
-        self.api_server = ApiServer(self.programs, end_with_parent)
+        self.api_server = ApiServer(self.programs)
         self.api_server.kubectl("apply", "--server-side", "-k", os.path.join(self.folder, "manifests/aws"))
         self.join()
         self.api_server.apply(self.terraform.output("podnetwork"))
@@ -103,7 +103,7 @@ class Signpost:
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": rights.Metadata(*self.account.role(worker)).url,
         }
         log = os.path.join(self.folder, f"{self.cluster}-controller.log")
-        self.controller = Controller(self.programs, self.api_server, log, environment, end_with_parent)
+        self.controller = Controller(self.programs, self.api_server, log, environment)
         self.leads()
 
     def join(self):
@@ -134,7 +134,7 @@ class Signpost:
         eventually("routes to each node in each table, by interfaces without checks", holds, why)
 
     def teardown(self):
-        self.api_server.kubectl("delete", "podnetwork", "default", f"--timeout={60}s")
+        self.api_server.kubectl("delete", "podnetwork", "default", "--timeout=60s")
         equal(self.account.routes(self.cluster), [], "routes after the PodNetwork")
         self.controller.end()
         self.controller = None

@@ -6,13 +6,15 @@ import os
 import subprocess
 import time
 
+from runs import end_with_parent
+
 PATIENCE = 60
 
 
 class ApiServer:
     """etcd and kube-apiserver; they end with this program."""
 
-    def __init__(self, programs, end_with_parent):
+    def __init__(self, programs):
         self.process = subprocess.Popen(
             [os.path.join(programs, "test-control-plane")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             preexec_fn=end_with_parent,
@@ -56,7 +58,7 @@ class ApiServer:
 class Controller:
     """The controller, as its Deployment runs it, with the credentials that the environment leads to."""
 
-    def __init__(self, programs, api_server, log, environment, end_with_parent):
+    def __init__(self, programs, api_server, log, environment):
         self.log = log
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GOOGLE_"))}
         nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "GCE_METADATA_HOST": "127.0.0.1:1"}

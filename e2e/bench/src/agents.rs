@@ -10,6 +10,7 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::watcher;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
+use signpost_api::NodeNetwork;
 use signpost_node::cluster::{self, NodeView};
 use signpost_node::kubernetes::{Seen, follow};
 use tokio::sync::watch::{self, error::RecvError};
@@ -19,8 +20,6 @@ use crate::report::{Against, Report, Row};
 use crate::world::{NAMESPACE, World, say};
 use crate::{Options, idle, nodes};
 
-/// Name of what the controller publishes.
-const PUBLISHED: &str = "signpost-node";
 /// What the API server does after it has told all of a change is over by then.
 const TOLD: Duration = Duration::from_secs(10);
 /// Descriptors that others than connections have.
@@ -100,7 +99,7 @@ async fn told(world: &World) -> Result<f64> {
     let before = world.servers_cpu()?;
     let maps: Api<ConfigMap> = Api::namespaced(world.client.clone(), NAMESPACE);
     let patch = Patch::Merge(json!({"metadata": {"annotations": {"bench": "told"}}}));
-    maps.patch(PUBLISHED, &PatchParams::default(), &patch)
+    maps.patch(NodeNetwork::CONFIG_MAP, &PatchParams::default(), &patch)
         .await?;
     tokio::time::sleep(TOLD).await;
     Ok(world.servers_cpu()?.saturating_sub(before).as_secs_f64())
@@ -125,7 +124,12 @@ impl Agents {
             following.spawn(follow(Api::all(client.clone()), own, view, sender));
             let (sender, mut network) = watch::channel(None);
             let maps: Api<ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
-            following.spawn(follow(maps, named(PUBLISHED), cluster::network, sender));
+            following.spawn(follow(
+                maps,
+                named(NodeNetwork::CONFIG_MAP),
+                cluster::network,
+                sender,
+            ));
             learning.spawn(async move {
                 node.wait_for(is_known).await?;
                 network.wait_for(is_known).await?;

@@ -21,7 +21,7 @@ class Led:
         self.api_server = self.controller = None
 
     def start(self, has_own):
-        self.api_server = ApiServer(self.programs, self.emulator.with_parent)
+        self.api_server = ApiServer(self.programs)
         self.api_server.kubectl("apply", "--server-side", "-k", str(self.folder / "manifests/gcp"))
         self.join()
         object_ = yaml.safe_load(self.terraform.output("podnetwork"))
@@ -35,7 +35,7 @@ class Led:
             self.emulator.is_instance(self.project.server, *self.place(self.project.control_plane()), email)
             environment = {"GCE_METADATA_HOST": self.emulator.metadata.removeprefix("http://")}
         log = str(self.folder / f"{self.project.cluster}-controller.log")
-        self.controller = Controller(self.programs, self.api_server, log, environment, self.emulator.with_parent)
+        self.controller = Controller(self.programs, self.api_server, log, environment)
         self.leads()
         calls = self.project.server.calls
         made = [path for _, _, path, _, status, _ in calls if path.endswith(":generateAccessToken") and status == 200]

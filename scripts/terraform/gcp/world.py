@@ -16,7 +16,6 @@ class Emulator:
              "--metadata", "127.0.0.1:0"],
             stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent,
         )
-        self.with_parent = end_with_parent
         said = [self.process.stdout.readline().split() for _ in range(2)]
         self.url, self.metadata = [words[-1] for words in said]
 
