@@ -5,27 +5,22 @@
 PROGRAMS is the folder of the project's own programs, as cargo test builds them. Prints a line for each check, as cargo test does.
 """
 
-import ctypes
 import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from checks import Checks, eventually
+from cluster import ApiServer, Controller
 from machine import Machine, Nothing
 
 UNIT = "plugin/node/signpost-node.service"
 CONFLIST = "/etc/cni/net.d/00-signpost.conflist"
 READY = "/run/signpost/ready"
-PATIENCE = 60
-
-
-def end_with_parent():
-    """What this program starts ends with it, also when it is killed."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 class Node:
@@ -34,36 +29,22 @@ class Node:
     def __init__(self, programs, folder):
         self.machine = Machine(folder, "machine", "#cloud-config\n{}\n", ["10.0.0.10/20"], Nothing())
         self.eventually("cloud-init is done", lambda: self.there("/var/lib/cloud/instance/boot-finished"))
-        self.started = [self.start([os.path.join(programs, "test-control-plane")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)]
-        self.place = json.loads(self.started[0].stdout.readline())
-        self.kubectl("apply", "--server-side", "-k", "manifests/base")
-        self.kubectl("create", "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "machine"}}))
+        self.api_server = ApiServer(programs, self.machine.enter())
+        kubectl = self.api_server.kubectl
+        kubectl("apply", "--server-side", "-k", "manifests/base")
+        self.api_server.apply(json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "machine"}}))
         address = {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.10"}]}}
-        self.kubectl("patch", "node", "machine", "--subresource=status", "--type=merge", "--patch", json.dumps(address))
-        self.kubectl("apply", "-f", "manifests/examples/linux.yaml")
-        with open(os.path.join(folder, "controller"), "w", encoding="utf-8") as log:
-            self.started.append(self.start([
-                os.path.join(programs, "signpost-controller"), "run", "--http-address=127.0.0.1:0",
-                "--kubeconfig", self.place["controllerKubeconfig"],
-            ], stdout=log, stderr=log))
+        kubectl("patch", "node", "machine", "--subresource=status", "--type=merge", "--patch", json.dumps(address))
+        kubectl("apply", "-f", "manifests/examples/linux.yaml")
+        self.controller = Controller(programs, self.api_server, os.path.join(folder, "controller"), {})
         # The files that the kubeconfig names are not the machine's.
-        whole = self.kubectl("config", "view", "--flatten", "--raw", "--kubeconfig", self.place["nodeKubeconfig"])
+        whole = kubectl("config", "view", "--flatten", "--raw", "--kubeconfig", self.api_server.place["nodeKubeconfig"])
         self.machine.put("/etc/signpost/node.kubeconfig", whole.encode(), 0o600)
         for program in ("signpost-node", "signpost-cni"):
             with open(os.path.join(programs, program), "rb") as file:
                 self.machine.put(f"/usr/local/bin/{program}", file.read(), 0o755)
         with open(UNIT, "rb") as file:
             self.machine.put("/etc/systemd/system/signpost-node.service", file.read())
-
-    def start(self, command, **named):
-        command = [*self.machine.enter(), *command]
-        return subprocess.Popen(command, text=True, preexec_fn=end_with_parent, **{"stdin": subprocess.DEVNULL, **named})
-
-    def kubectl(self, *arguments, given=None):
-        command = [*self.machine.enter(), self.place["kubectl"], "--kubeconfig", self.place["kubeconfig"], *arguments]
-        done = subprocess.run(command, input=given, text=True, capture_output=True, timeout=PATIENCE, check=False)
-        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
-        return done.stdout
 
     def there(self, path):
         return self.machine.run("test", "-e", path)[0] == 0
@@ -72,10 +53,7 @@ class Node:
         return self.machine.run("journalctl", "--unit=signpost-node", "--no-pager", "--lines=30")[1]
 
     def eventually(self, what, holds):
-        deadline = time.monotonic() + PATIENCE
-        while not holds():
-            assert time.monotonic() < deadline, f"not within a minute: {what}\n{self.journal()}"
-            time.sleep(0.2)
+        eventually(what, holds, self.journal)
 
     def property(self, name):
         return self.machine.ok("systemctl", "show", f"--property={name}", "--value", "signpost-node").strip()
@@ -125,9 +103,8 @@ class Node:
         assert not self.forwards(), "forwarding was off before"
 
     def end(self):
-        for process in reversed(self.started):
-            process.terminate()
-            process.wait(timeout=PATIENCE)
+        self.controller.end()
+        self.api_server.end()
         self.machine.end()
 
 
@@ -144,23 +121,17 @@ def main():
         print("test unit ... ignored\ntest result: ok. 0 passed; 0 failed; 1 ignored")
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    folder, node, passed, name = tempfile.mkdtemp(prefix="signpost-unit."), None, 0, "unit::machine"
+    folder, nodes, checks, outcome = tempfile.mkdtemp(prefix="signpost-unit."), [], Checks("unit"), "FAILED"
     try:
-        node = Node(os.path.abspath(programs), folder)
+        checks.check("boots", lambda: nodes.append(Node(os.path.abspath(programs), folder)))
         for check in CHECKS:
-            name = f"unit::{check.__name__}"
-            check(node)
-            print(f"test {name} ... ok", flush=True)
-            passed += 1
-    except AssertionError as error:
-        print(f"test {name} ... FAILED\n\nfailures:\n\n---- {name} ----\n{error}\n", flush=True)
+            checks.check(check.__name__, lambda: check(nodes[0]))  # noqa: B023: it is called at once
+        outcome = "ok"
     finally:
-        if node:
+        for node in nodes:
             node.end()
         shutil.rmtree(folder)
-    failed = passed < len(CHECKS)
-    print(f"test result: {'FAILED' if failed else 'ok'}. {passed} passed; {int(failed)} failed; 0 ignored")
-    sys.exit(int(failed))
+        checks.summary(outcome)
 
 
 if __name__ == "__main__":

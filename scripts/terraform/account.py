@@ -17,11 +17,14 @@ import sys
 import boto3
 from botocore.exceptions import ClientError
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
 import machine
 import rights
+from checks import Checks, end_with_parent, equal, eventually
+from cluster import ApiServer, Controller
 from mended_moto import ThreadedMotoServer
-from runs import Checks, Terraform, end_with_parent, equal
-from signpost import ApiServer, Controller, eventually
+from runs import Terraform
 
 REGION = "eu-central-1"
 CLUSTER_TAG = "kubernetes.io/cluster/"
@@ -277,7 +280,7 @@ def main():
         "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
     }
-    checks, outcome = Checks("account", example), "FAILED"
+    checks, outcome = Checks("terraform", "account", example), "FAILED"
     terraform = Terraform(os.path.join(folder, "terraform/examples", example), environment)
     account = Account(endpoint, administrator)
     try:

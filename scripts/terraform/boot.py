@@ -20,10 +20,10 @@ import yaml
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from checks import Checks, equal
 from clouds import CLOUDS, JOIN
 from debian.machine import Machine
 from outside import Outside
-from runs import Checks, equal
 
 PATIENCE = 300
 # What kubeadm has against this kernel. All else that its preflight finds is an error of the machine's.
@@ -118,7 +118,7 @@ def main():
         time.sleep(0.5)
     with open(user_data, encoding="utf-8") as file:
         text = file.read()
-    checks, outcome, boots = Checks("machine", f"{cloud}-{role}"), "FAILED", []
+    checks, outcome, boots = Checks("terraform", "machine", f"{cloud}-{role}"), "FAILED", []
     folder = tempfile.mkdtemp(prefix="signpost-boot.")
     try:
         checks.check("boots", lambda: boots.append(Boot(cloud, text, role, clusters, programs, folder)))

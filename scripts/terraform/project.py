@@ -16,16 +16,17 @@ import sys
 import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[1:1] = [str(HERE / "gcp"), str(HERE.parents[1] / "e2e/clouds/gce/clients")]
+sys.path[1:1] = [str(HERE.parent), str(HERE / "gcp"), str(HERE.parents[1] / "e2e/clouds/gce/clients")]
 
 import yaml  # noqa: E402
 
 import machine  # noqa: E402
+from checks import Checks, end_with_parent, equal  # noqa: E402
 from compute import Compute  # noqa: E402
 from federation import Federation  # noqa: E402
 from identity import Identity  # noqa: E402
 from led import Led  # noqa: E402
-from runs import Checks, Terraform, end_with_parent, equal  # noqa: E402
+from runs import Terraform  # noqa: E402
 from server import Refusal, Server  # noqa: E402
 from world import HOST, PROJECT, REGION, Emulator, Project, shell  # noqa: E402
 
@@ -227,7 +228,7 @@ def main():
     environment = kept | server.environment() | {
         "GOOGLE_OAUTH_ACCESS_TOKEN": "test", "HOME": "/nonexistent", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
     }
-    checks, outcome = Checks("project", example), "FAILED"
+    checks, outcome = Checks("terraform", "project", example), "FAILED"
     try:
         terraform = Terraform(os.path.join(folder, "terraform/examples", example), environment)
         run(example, terraform, server, emulator, programs, checks)

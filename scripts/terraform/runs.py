@@ -1,15 +1,10 @@
-"""What the applications to played clouds have in common: terraform itself, and a line for each check, as cargo test prints it."""
+"""terraform itself, as the applications to played clouds run it."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import time
 
-
-def end_with_parent():
-    """What this program starts ends with it, also when it is killed."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+from checks import end_with_parent
 
 
 class Terraform:
@@ -48,27 +43,3 @@ class Terraform:
 
     def output(self, name):
         return self.run("output", "-raw", name)
-
-
-class Checks:
-    def __init__(self, cloud, example):
-        self.prefix, self.passed, self.failed = f"terraform::{cloud}::{example}", 0, []
-
-    def check(self, name, what):
-        name = f"{self.prefix}::{name}"
-        started = time.monotonic()
-        try:
-            what()
-        except Exception as error:  # the summary tells of it, and what follows is not tried
-            print(f"test {name} ... FAILED\n\nfailures:\n\n---- {name} ----\n{error}\n", flush=True)
-            self.failed.append(name)
-            raise SystemExit(1) from error
-        print(f"test {name} ... ok ({time.monotonic() - started:.1f} s)", flush=True)
-        self.passed += 1
-
-    def summary(self, outcome):
-        print(f"test result: {outcome}. {self.passed} passed; {len(self.failed)} failed; 0 ignored", flush=True)
-
-
-def equal(found, wanted, what):
-    assert found == wanted, f"{what}: found {found!r}, wanted {wanted!r}"

@@ -8,8 +8,9 @@ import urllib.request
 
 import yaml
 
+from checks import eventually
+from cluster import ApiServer, Controller
 from federation import IMPERSONATED
-from signpost import ApiServer, Controller, eventually
 
 NAMESPACE, ACCOUNT = "signpost-system", "signpost-controller"
 

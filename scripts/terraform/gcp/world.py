@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from runs import end_with_parent
+from checks import end_with_parent
 
 PROJECT, HOST, REGION = "example-nodes", "example-host", "europe-west3"
 

@@ -1,22 +1,20 @@
-"""Signpost beside a cluster that Terraform made: a real API server with a Node for each instance, and the real controller.
-Nodes' objects are written here, since there is no kubelet."""
+"""A real API server and the real controller, for checks in Python. Nodes' objects are written here, since there is no kubelet.
+`enter` is what a command begins with that is to run elsewhere, such as in a machine's network."""
 
 import json
 import os
 import subprocess
-import time
 
-from runs import end_with_parent
-
-PATIENCE = 60
+from checks import PATIENCE, end_with_parent
 
 
 class ApiServer:
     """etcd and kube-apiserver; they end with this program."""
 
-    def __init__(self, programs):
+    def __init__(self, programs, enter=()):
+        self.enter = enter
         self.process = subprocess.Popen(
-            [os.path.join(programs, "test-control-plane")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*enter, os.path.join(programs, "test-control-plane")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             preexec_fn=end_with_parent,
         )
         line = self.process.stdout.readline()
@@ -26,7 +24,7 @@ class ApiServer:
     def kubectl(self, *arguments, given=None):
         environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": self.place["kubeconfig"]}
         run = subprocess.run(
-            [self.place["kubectl"], *arguments], input=given, env=environment, text=True, capture_output=True, timeout=PATIENCE,
+            [*self.enter, self.place["kubectl"], *arguments], input=given, env=environment, text=True, capture_output=True, timeout=PATIENCE,
             check=False,
         )
         assert run.returncode == 0, f"kubectl {' '.join(arguments)}: {run.stderr}"
@@ -64,7 +62,7 @@ class Controller:
         nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "GCE_METADATA_HOST": "127.0.0.1:1"}
         with open(log, "w", encoding="utf-8") as file:
             self.process = subprocess.Popen(
-                [os.path.join(programs, "signpost-controller"), "run", "--http-address=127.0.0.1:0", "--log-format=json",
+                [*api_server.enter, os.path.join(programs, "signpost-controller"), "run", "--http-address=127.0.0.1:0", "--log-format=json",
                  "--kubeconfig", api_server.place["controllerKubeconfig"]],
                 env=clean | nowhere | environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, preexec_fn=end_with_parent,
             )
@@ -77,11 +75,3 @@ class Controller:
     def said(self):
         with open(self.log, encoding="utf-8") as file:
             return "".join(file.readlines()[-30:])
-
-
-def eventually(what, holds, why):
-    """Looks again until something holds; says why not if it does not within a minute."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"{what} did not come to be:\n{why()}"
-        time.sleep(0.2)
